@@ -1,0 +1,1 @@
+//! Samples as values: codecs, tones, detectors, prompts, WAV.

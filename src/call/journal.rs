@@ -1,0 +1,283 @@
+//! The record of a call as it is written: one stream of typed entries with several readers
+//! (the store, the live view, snapshots in tests).
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::call::CallId;
+use crate::call::leg::LegId;
+
+/// One entry of the journal, in the order it happened.
+#[derive(Debug)]
+pub enum Record {
+    /// A call has come in. Its row must be durable before the 200 OK.
+    Started(Started),
+    /// One step of the timeline.
+    Step(Event),
+    /// A phone is about to be dialled. Must be durable before the INVITE.
+    DialIntent(DialIntent),
+    /// A leg was answered: what a restart needs to send it a BYE (JSON, the switch's own form).
+    LegUp {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// The dialog: Call-ID, tags, CSeq, route set, target, trunk.
+        dialog: String,
+    },
+    /// An answered leg ended.
+    LegDown {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A message is being recorded: a restart looks for its file.
+    RecordingStarted {
+        /// The call.
+        call: CallId,
+        /// The file's name inside the recordings folder.
+        file: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A message is whole (or was dropped as empty).
+    RecordingEnded {
+        /// The call.
+        call: CallId,
+        /// Whether the file was kept.
+        kept: bool,
+        /// Its length in ms.
+        duration_ms: u64,
+        /// Whether the disk cut it short.
+        truncated: bool,
+    },
+    /// The call is over. Exactly one for each `Started`.
+    Ended(Ended),
+    /// Everything before this is durable: tells the waiting side.
+    Flush(oneshot::Sender<()>),
+}
+
+/// The row of a call at its start.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// The call.
+    pub call: CallId,
+    /// The hotline's name.
+    pub hotline: String,
+    /// The number that was dialled, in E.164 where it is one.
+    pub number: String,
+    /// Who calls; `anonymous` when withheld.
+    pub caller: String,
+    /// When the INVITE came.
+    pub at: Timestamp,
+    /// The trunk it came over.
+    pub trunk: String,
+    /// The Call-ID of the caller's leg.
+    pub sip_call_id: String,
+}
+
+/// An outbound leg, recorded before it costs anything.
+#[derive(Debug, Clone)]
+pub struct DialIntent {
+    /// The call.
+    pub call: CallId,
+    /// The leg.
+    pub leg: LegId,
+    /// Whose phone.
+    pub person: String,
+    /// Which phone.
+    pub phone: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The end of a call.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// The call.
+    pub call: CallId,
+    /// When.
+    pub at: Timestamp,
+    /// How it went.
+    pub outcome: Outcome,
+    /// Who or what ended it, in words (`caller hung up`).
+    pub reason: String,
+    /// When we answered.
+    pub answered_at: Option<Timestamp>,
+    /// The name of the route that was chosen.
+    pub route: Option<String>,
+    /// The id of the person who accepted.
+    pub responder: Option<String>,
+}
+
+/// How a call went, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Still going on.
+    Ongoing,
+    /// Somebody accepted and was bridged.
+    Accepted,
+    /// A recording was kept.
+    Voicemail,
+    /// Neither: nobody accepted, the menu was left, the caller gave up.
+    Missed,
+    /// On the block list, or not on the allow list.
+    Blocked,
+    /// We broke it.
+    Failed,
+}
+
+impl Outcome {
+    /// All outcomes.
+    pub const ALL: [Self; 6] =
+        [Self::Ongoing, Self::Accepted, Self::Voicemail, Self::Missed, Self::Blocked, Self::Failed];
+
+    /// The word used in output and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ongoing => "ongoing",
+            Self::Accepted => "accepted",
+            Self::Voicemail => "voicemail",
+            Self::Missed => "missed",
+            Self::Blocked => "blocked",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The outcome a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
+    }
+}
+
+/// One line of a call's timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// The call.
+    #[serde(skip)]
+    pub call: CallId,
+    /// Counts from 1 within the call.
+    pub seq: u32,
+    /// When.
+    pub at: Timestamp,
+    /// What it is about.
+    pub step: Step,
+    /// From where it came.
+    pub action: Action,
+    /// What became of it.
+    pub result: StepResult,
+    /// The person or route it concerns.
+    pub target: Option<String>,
+    /// A sentence that a person understands.
+    pub detail: String,
+}
+
+/// Declares an enum whose words in JSON, database and output are its variants' names.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+        pub enum $name {
+            $($(#[$doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// The word used in output and in the database.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+
+            /// The value a word stands for.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+words! {
+    /// What a line of the timeline is about.
+    Step {
+        /// The INVITE.
+        CallReceived = "CallReceived",
+        /// Block list, or not on the allow list.
+        CallerBlocked = "CallerBlocked",
+        /// The greeting.
+        Welcome = "Welcome",
+        /// The menu.
+        GatherDtmf = "GatherDtmf",
+        /// Who is to be rung, and why.
+        DialChainResolved = "DialChainResolved",
+        /// A phone is rung.
+        DialTarget = "DialTarget",
+        /// What became of it.
+        DialTargetResult = "DialTargetResult",
+        /// The answered phone is asked for the accept key.
+        ConfirmTarget = "ConfirmTarget",
+        /// What it answered.
+        ConfirmTargetResult = "ConfirmTargetResult",
+        /// Caller and responder hear each other.
+        Bridge = "Bridge",
+        /// The way to the voicemail.
+        Voicemail = "Voicemail",
+        /// The recording.
+        RecordMessage = "RecordMessage",
+        /// The closing message.
+        Closing = "Closing",
+        /// The end.
+        Hangup = "Hangup",
+    }
+}
+
+words! {
+    /// From where a step came.
+    Action {
+        /// From the network.
+        Received = "received",
+        /// To the network.
+        Sent = "sent",
+        /// Our own doing.
+        Internal = "internal",
+    }
+}
+
+words! {
+    /// What became of a step.
+    StepResult {
+        /// Done.
+        Processed = "processed",
+        /// It did not work; the call goes on.
+        Failed = "failed",
+        /// Seen, and nothing done about it.
+        Ignored = "ignored",
+    }
+}
+
+/// Where a call writes its journal. Cheap to clone; writing never waits.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    records: mpsc::UnboundedSender<Record>,
+}
+
+impl Journal {
+    /// A journal and the end its reader (the store's writer) drains.
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Record>) {
+        let (records, reader) = mpsc::unbounded_channel();
+        (Self { records }, reader)
+    }
+
+    /// Writes one entry.
+    pub fn write(&self, record: Record) {
+        // A store that is gone must not end calls; the daemon raises the alarm.
+        let _ = self.records.send(record);
+    }
+
+    /// Resolves once everything written so far is durable. Never waits longer than `patience`;
+    /// `false` tells that the disk was slower.
+    pub async fn durable(&self, patience: std::time::Duration) -> bool {
+        let (done, waiting) = oneshot::channel();
+        self.write(Record::Flush(done));
+        matches!(tokio::time::timeout(patience, waiting).await, Ok(Ok(())))
+    }
+}

@@ -1,0 +1,101 @@
+//! What a caller or a responder is to hear, as the script names it: words, not samples.
+//!
+//! Every prompt of a hotline is known when its settings are read, so the switch renders and
+//! encodes each one once, at start, and playing is only sending.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::oncall::Language;
+
+/// A sequence of pieces played without a gap.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Prompt(pub Vec<Piece>);
+
+/// One piece of a prompt.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Piece {
+    /// A recording that ships with Nightbell (`audio/<language>/<name>.flac`).
+    Shipped {
+        /// Whose voice.
+        language: Language,
+        /// The recording's name without its ending.
+        name: String,
+    },
+    /// A text to be spoken by the voice command.
+    Say {
+        /// In which language.
+        language: Language,
+        /// The text, placeholders filled in.
+        text: String,
+    },
+    /// The operator's own audio file.
+    File(PathBuf),
+    /// A tone.
+    Tone(Tone),
+    /// Silence, in ms.
+    Pause(u32),
+}
+
+/// Tones made by Nightbell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tone {
+    /// Before a voicemail: 1000 Hz, 400 ms.
+    Beep,
+    /// While people are rung: the shipped hold tone, made to be looped.
+    Hold,
+    /// Germany's ringing tone: 425 Hz, 1 s on, 4 s off (ITU-T E.180).
+    RingbackDe,
+    /// The ringing tone of the United States: 440 + 480 Hz, 2 s on, 4 s off.
+    RingbackUs,
+    /// The United Kingdom's: 400 + 450 Hz, 0.4 s on, 0.2 off, 0.4 on, 2 s off.
+    RingbackGb,
+}
+
+impl Prompt {
+    /// A prompt of one shipped recording.
+    pub fn shipped(language: Language, name: &str) -> Self {
+        Self(vec![Piece::Shipped { language, name: name.to_owned() }])
+    }
+
+    /// A prompt of one tone.
+    pub fn tone(tone: Tone) -> Self {
+        Self(vec![Piece::Tone(tone)])
+    }
+
+    /// Nothing to hear.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// This prompt, then another.
+    #[must_use]
+    pub fn then(mut self, next: Prompt) -> Self {
+        self.0.extend(next.0);
+        self
+    }
+}
+
+impl fmt::Display for Prompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, piece) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            piece.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shipped { language, name } => write!(f, "[{language}/{name}]"),
+            Self::Say { text, .. } => write!(f, "\u{201c}{text}\u{201d}"),
+            Self::File(path) => write!(f, "[{}]", path.display()),
+            Self::Tone(tone) => write!(f, "[{tone:?}]"),
+            Self::Pause(ms) => write!(f, "[{ms} ms]"),
+        }
+    }
+}

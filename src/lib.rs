@@ -1,0 +1,20 @@
+//! Nightbell turns a team's own SIP trunk into an on-call hotline.
+//!
+//! The map, floor by floor. A room may name the rooms below it and never one beside or above it;
+//! `tests/layering.rs` holds the table.
+#![forbid(unsafe_code)]
+
+// Floor 0: values. No socket, no file, no clock, no async; the rooms do not know each other.
+pub mod audio;
+pub mod oncall;
+pub mod problem;
+pub mod rtp;
+pub mod sip;
+// Floor 1: the product. Async, but it touches nothing but its own handles.
+pub mod call;
+// Floor 2: hands and ears.
+pub mod store;
+pub mod switch;
+// Floor 3: the door.
+pub mod cli;
+pub mod daemon;

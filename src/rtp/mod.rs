@@ -1,0 +1,1 @@
+//! RTP, RTCP and telephone-events as values. No socket, no clock.

@@ -1,0 +1,1 @@
+//! Hands and ears: SIP and RTP on real sockets.
