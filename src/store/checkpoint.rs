@@ -1,0 +1,63 @@
+//! Moves what the WAL holds into the database file, on a thread and a connection of its own: the
+//! writer never waits for it, and it sleeps until the writer has written enough.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{Builder, JoinHandle};
+
+use rusqlite::Connection;
+use tracing::warn;
+
+use super::connection;
+
+/// The thread, as the writer holds it.
+#[derive(Debug)]
+pub(super) struct Checkpointer {
+    wake: SyncSender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Checkpointer {
+    /// Starts the thread.
+    pub(super) fn start(database: &Path) -> io::Result<Self> {
+        let database = database.to_owned();
+        // One place: while a checkpoint runs, a single further one can be asked for.
+        let (wake, asked) = sync_channel(1);
+        let thread = Builder::new().name("checkpoint".to_owned()).spawn(move || run(&database, &asked))?;
+        Ok(Self { wake, thread })
+    }
+
+    /// Asks for a checkpoint, without waiting.
+    pub(super) fn wake(&self) {
+        // Full: one is asked for already. Gone: the WAL grows until the next start, nothing is lost.
+        let _ = self.wake.try_send(());
+    }
+
+    /// Ends the thread.
+    pub(super) fn finish(self) {
+        drop(self.wake);
+        if self.thread.join().is_err() {
+            warn!("the checkpoint thread had panicked");
+        }
+    }
+}
+
+fn run(database: &PathBuf, asked: &Receiver<()>) {
+    let mut open = None;
+    while asked.recv().is_ok() {
+        if let Err(why) = checkpoint(&mut open, database) {
+            // The WAL keeps everything; the next round tries again on a new connection.
+            warn!(%why, "the WAL could not be moved into the database");
+            open = None;
+        }
+    }
+}
+
+fn checkpoint(open: &mut Option<Connection>, database: &Path) -> rusqlite::Result<()> {
+    let connection = match open {
+        Some(connection) => connection,
+        None => open.insert(connection::open(database)?),
+    };
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}

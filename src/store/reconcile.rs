@@ -1,0 +1,217 @@
+//! After a crash: calls left open get their end, by what their timelines say is true.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::entries::{self, milliseconds, recording_state};
+use super::text::{call_id, column, instant, parse};
+use super::{Store, StoreError, calls};
+use crate::call::CallId;
+use crate::call::journal::{Action, Event, Outcome, Step, StepResult};
+use crate::call::leg::LegId;
+
+/// The end reason of a call that was cut off.
+const CUT_OFF: &str = "the daemon stopped";
+
+/// What an earlier run of the daemon has left behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Calls that were open and now have an end.
+    pub calls_closed: Vec<CallId>,
+    /// Answered legs that were up: each is to be sent a BYE. They are told again at each start until
+    /// [`Store::legs_released`].
+    pub legs_up: Vec<StoredLeg>,
+    /// Recordings that were not finished: their files are to be repaired, then
+    /// [`Store::recording_recovered`]. They are told again until then.
+    pub recordings: Vec<(CallId, String)>,
+}
+
+/// An answered leg of an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLeg {
+    /// Its number in that run.
+    pub leg: LegId,
+    /// The call.
+    pub call: CallId,
+    /// Its dialog, as the switch wrote it (JSON).
+    pub dialog: String,
+}
+
+impl Store {
+    /// Closes what an earlier run has left open. To be called once, before the journal is written;
+    /// calling it again changes nothing.
+    pub fn reconcile(&self, now: Timestamp) -> Result<Reconciled, StoreError> {
+        self.write(|connection| {
+            Ok(Reconciled {
+                calls_closed: close_open_calls(connection, now)?,
+                legs_up: take_over_legs(connection)?,
+                recordings: unfinished_recordings(connection)?,
+            })
+        })
+    }
+
+    /// The legs that [`Store::reconcile`] told of have been sent their BYE.
+    pub fn legs_released(&self) -> Result<(), StoreError> {
+        self.write(|connection| connection.execute("DELETE FROM legs WHERE orphaned = 1", []))?;
+        Ok(())
+    }
+
+    /// The file of an unfinished recording has been repaired (`kept`), or held nothing worth keeping.
+    /// A message that is kept makes its call a voicemail, unless it went better.
+    pub fn recording_recovered(
+        &self,
+        call: CallId,
+        file: &str,
+        duration_ms: u64,
+        kept: bool,
+    ) -> Result<(), StoreError> {
+        self.write(|connection| {
+            connection.execute(
+                "UPDATE recordings SET file = ?2, state = ?3, duration_ms = ?4, truncated = 1
+                 WHERE call_id = ?1 AND state = 'recording'",
+                params![call.to_string(), file, recording_state(kept), milliseconds(duration_ms)],
+            )?;
+            connection.execute(
+                "UPDATE calls SET outcome = 'voicemail'
+                 WHERE id = ?1 AND ended_by = 'crash' AND outcome IN ('failed', 'missed')
+                   AND EXISTS (SELECT 1 FROM recordings WHERE call_id = ?1 AND state = 'kept')",
+                [call.to_string()],
+            )
+        })?;
+        Ok(())
+    }
+}
+
+fn close_open_calls(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<CallId>> {
+    let open = connection
+        .prepare("SELECT id, started_at FROM calls WHERE ended_at IS NULL ORDER BY id")?
+        .query_map([], |row| Ok((column(row, "id", call_id)?, column(row, "started_at", parse)?)))?
+        .collect::<rusqlite::Result<Vec<(CallId, Timestamp)>>>()?;
+    for (call, started_at) in &open {
+        close(connection, *call, *started_at, now)?;
+    }
+    Ok(open.into_iter().map(|(call, _)| call).collect())
+}
+
+fn close(
+    connection: &Connection,
+    call: CallId,
+    started_at: Timestamp,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let timeline = calls::timeline(connection, call)?;
+    let story = Story { timeline: &timeline, recording_kept: recording_kept(connection, call)? };
+    let ended_at = timeline.last().map_or(started_at, |event| event.at);
+    if story.hangup().is_none() {
+        entries::step(connection, &cut_off(call, &timeline, ended_at, now))?;
+    }
+    connection.execute(
+        "UPDATE calls SET ended_at = ?2, outcome = ?3, end_reason = ?4, answered_at = ?5, route = ?6,
+                responder = ?7, ended_by = 'crash'
+         WHERE id = ?1",
+        params![
+            call.to_string(),
+            instant(ended_at),
+            story.outcome().as_str(),
+            story.hangup().map_or(CUT_OFF, |event| &event.detail),
+            story.answered_at().map(instant),
+            story.route(),
+            story.responder(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The last line of a timeline that had none.
+fn cut_off(call: CallId, timeline: &[Event], at: Timestamp, now: Timestamp) -> Event {
+    Event {
+        call,
+        seq: timeline.last().map_or(0, |event| event.seq).saturating_add(1),
+        at,
+        step: Step::Hangup,
+        action: Action::Internal,
+        result: StepResult::Failed,
+        target: None,
+        detail: format!("{CUT_OFF} during the call; noticed at its next start, {now:.0}"),
+    }
+}
+
+fn recording_kept(connection: &Connection, call: CallId) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM recordings WHERE call_id = ?1 AND state = 'kept')";
+    connection.query_row(sql, [call.to_string()], |row| row.get(0))
+}
+
+/// What a timeline without an end tells.
+struct Story<'a> {
+    timeline: &'a [Event],
+    recording_kept: bool,
+}
+
+impl<'a> Story<'a> {
+    fn outcome(&self) -> Outcome {
+        if self.bridge().is_some() {
+            Outcome::Accepted
+        } else if self.recording_kept {
+            Outcome::Voicemail
+        } else if self.first(|event| event.step == Step::CallerBlocked).is_some() {
+            Outcome::Blocked
+        } else if self.hangup().is_some() {
+            // It was over before the crash; only its end had not been written.
+            Outcome::Missed
+        } else {
+            Outcome::Failed
+        }
+    }
+
+    fn bridge(&self) -> Option<&'a Event> {
+        self.first(|event| event.step == Step::Bridge && event.result == StepResult::Processed)
+    }
+
+    fn hangup(&self) -> Option<&'a Event> {
+        self.first(|event| event.step == Step::Hangup)
+    }
+
+    /// The answer comes before everything that a caller can hear.
+    fn answered_at(&self) -> Option<Timestamp> {
+        let unanswered = [Step::CallReceived, Step::CallerBlocked, Step::Hangup];
+        self.first(|event| !unanswered.contains(&event.step)).map(|event| event.at)
+    }
+
+    fn route(&self) -> Option<&'a str> {
+        let chose = |event: &&Event| {
+            matches!(event.step, Step::GatherDtmf | Step::DialChainResolved)
+                && event.result == StepResult::Processed
+        };
+        self.timeline.iter().filter(chose).rev().find_map(|event| event.target.as_deref())
+    }
+
+    fn responder(&self) -> Option<&'a str> {
+        self.bridge().and_then(|event| event.target.as_deref())
+    }
+
+    fn first(&self, is_it: impl Fn(&Event) -> bool) -> Option<&'a Event> {
+        self.timeline.iter().find(|event| is_it(event))
+    }
+}
+
+/// Marks all legs as an earlier run's, so that this run's numbers cannot be mistaken for theirs.
+fn take_over_legs(connection: &Connection) -> rusqlite::Result<Vec<StoredLeg>> {
+    connection.execute("UPDATE legs SET orphaned = 1", [])?;
+    connection
+        .prepare("SELECT call_id, leg, dialog FROM legs ORDER BY call_id, leg")?
+        .query_map([], |row| {
+            Ok(StoredLeg {
+                leg: LegId(row.get::<_, i64>("leg")?.unsigned_abs()),
+                call: column(row, "call_id", call_id)?,
+                dialog: row.get("dialog")?,
+            })
+        })?
+        .collect()
+}
+
+fn unfinished_recordings(connection: &Connection) -> rusqlite::Result<Vec<(CallId, String)>> {
+    connection
+        .prepare("SELECT call_id, file FROM recordings WHERE state = 'recording' ORDER BY call_id")?
+        .query_map([], |row| Ok((column(row, "call_id", call_id)?, row.get("file")?)))?
+        .collect()
+}
