@@ -1,1 +1,12 @@
 //! Samples as values: codecs, tones, detectors, prompts, WAV.
+//!
+//! Linear audio is mono `i16`. The line's rate is [`LINE_RATE`]; full scale is the overload point
+//! of G.711's A-law, so a sine whose peak is 32768 has +3.14 dBm0.
+
+pub mod dtmf;
+pub mod g711;
+pub mod level;
+pub mod wav;
+
+/// Samples per second on the line (ITU-T G.711 clause 2).
+pub const LINE_RATE: u32 = 8_000;

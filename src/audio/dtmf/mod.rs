@@ -1,0 +1,167 @@
+//! In-band keys: finds DTMF signals (ITU-T Q.23) in audio, by the rules of Q.24.
+//!
+//! Audio is taken in steps of 6.375 ms. A block is two steps, so blocks overlap by half; a tone of
+//! 40 ms always fills four of them, one of 23 ms never does. A block is first looked at for itself
+//! ([`block`]). A key counts once four blocks in a row agree on it and all they hold together passes
+//! the stricter limits of a run; the frequencies are measured by the phase over the whole run,
+//! which is far finer than the width of a filter. A key ends after six blocks without it, so that an
+//! interruption of 20 ms does not make two keys of one.
+
+mod bank;
+mod block;
+#[cfg(test)]
+mod tests;
+
+use bank::{Bank, Correlation};
+use block::{Measure, RUN, Signal};
+
+/// The keys by their low and their high frequency (Q.23 clause 1).
+const KEYS: [[char; 4]; 4] =
+    [['1', '2', '3', 'A'], ['4', '5', '6', 'B'], ['7', '8', '9', 'C'], ['*', '0', '#', 'D']];
+
+/// Blocks in a row that make a key: 31.9 ms from the first one's begin to the last one's end.
+const BLOCKS_TO_BEGIN: u32 = 4;
+/// Blocks in a row without the key that end it.
+const BLOCKS_TO_END: u32 = 6;
+/// A longer loss, in ms, ends the key.
+const LONGEST_BRIDGED_LOSS_MS: u64 = 150;
+
+/// A key that was pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digit {
+    /// `0`-`9`, `*`, `#`, `A`-`D`.
+    pub key: char,
+    /// Where its tone began, within some 7 ms: in samples since the detector's first, lost ones
+    /// included.
+    pub at: u64,
+}
+
+/// Listens for keys.
+#[derive(Debug, Clone)]
+pub struct Detector {
+    bank: Bank,
+    longest_bridged_loss: u64,
+    /// Samples taken or lost so far.
+    at: u64,
+    lost_in_a_row: u64,
+    last_step: Option<Correlation>,
+    last_block: Option<Correlation>,
+    run: Option<Run>,
+    pressed: Option<Pressed>,
+}
+
+/// Blocks in a row that show the same key.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    signal: Signal,
+    at: u64,
+    blocks: u32,
+    sum: Measure,
+}
+
+/// A key that was reported and has not ended.
+#[derive(Debug, Clone, Copy)]
+struct Pressed {
+    signal: Signal,
+    blocks_without: u32,
+}
+
+impl Detector {
+    /// A detector for audio of `rate` samples per second, 8000 or more.
+    pub fn new(rate: u32) -> Self {
+        Self {
+            bank: Bank::new(rate),
+            longest_bridged_loss: u64::from(rate) * LONGEST_BRIDGED_LOSS_MS / 1000,
+            at: 0,
+            lost_in_a_row: 0,
+            last_step: None,
+            last_block: None,
+            run: None,
+            pressed: None,
+        }
+    }
+
+    /// Hears samples; returns the keys that are certain now. A key is reported once, some 35 ms
+    /// after its tone began. Nothing is allocated while there is none.
+    pub fn process(&mut self, mut samples: &[i16]) -> Vec<Digit> {
+        let mut found = Vec::new();
+        while !samples.is_empty() {
+            let (taken, step) = self.bank.take(samples);
+            samples = samples.get(taken..).unwrap_or_default();
+            self.at += taken as u64;
+            if let Some(step) = step {
+                found.extend(self.step(step));
+            }
+        }
+        found
+    }
+
+    /// Samples that never came. What was heard before and what comes next are held together as if
+    /// nothing were between them: a lost packet neither ends a key nor makes a second one of it.
+    pub fn lost(&mut self, samples: u64) {
+        self.at += samples;
+        self.lost_in_a_row += samples;
+        self.bank.clear();
+        self.last_step = None;
+        self.last_block = None;
+        if self.lost_in_a_row > self.longest_bridged_loss {
+            self.run = None;
+            self.pressed = None;
+        }
+    }
+
+    fn step(&mut self, step: Correlation) -> Option<Digit> {
+        let last_step = self.last_step.replace(step)?;
+        let block = self.bank.join(&last_step, &step);
+        self.lost_in_a_row = 0;
+        let seen = block::look(&self.bank, self.last_block.as_ref(), &block);
+        self.last_block = Some(block);
+        self.end(seen.as_ref().map(|(signal, _)| *signal));
+        let Some((signal, measure)) = seen else {
+            self.run = None;
+            return None;
+        };
+        self.begin(signal, &measure)
+    }
+
+    /// Ends the key that is pressed, once enough blocks are without it.
+    fn end(&mut self, seen: Option<Signal>) {
+        let Some(pressed) = &mut self.pressed else { return };
+        pressed.blocks_without = if seen == Some(pressed.signal) { 0 } else { pressed.blocks_without + 1 };
+        if pressed.blocks_without >= BLOCKS_TO_END {
+            self.pressed = None;
+        }
+    }
+
+    /// Adds a block to the run; reports the key once it is certain.
+    fn begin(&mut self, signal: Signal, measure: &Measure) -> Option<Digit> {
+        match &mut self.run {
+            Some(run) if run.signal == signal => {
+                run.blocks += 1;
+                run.sum.add(measure);
+            }
+            run => *run = Some(Run::new(signal, self.at, self.bank.step_len(), measure)),
+        }
+        let run = self.run?;
+        let certain = run.blocks >= BLOCKS_TO_BEGIN && run.sum.within(&RUN, signal);
+        if !certain || self.pressed.is_some_and(|pressed| pressed.signal == signal) {
+            return None;
+        }
+        self.pressed = Some(Pressed { signal, blocks_without: 0 });
+        Some(Digit { key: signal.key()?, at: run.at })
+    }
+}
+
+impl Run {
+    fn new(signal: Signal, end: u64, step_len: usize, first: &Measure) -> Self {
+        // The first block may begin before the tone, which spoils the phase it is compared with.
+        let sum = Measure { deviation: [0.0; 2], measured: 0.0, ..*first };
+        Self { signal, at: end.saturating_sub(2 * step_len as u64), blocks: 1, sum }
+    }
+}
+
+impl Signal {
+    fn key(self) -> Option<char> {
+        KEYS.get(self.low)?.get(self.high.checked_sub(4)?).copied()
+    }
+}
