@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -256,6 +257,176 @@ impl Leg {
     /// Its name.
     pub fn id(&self) -> LegId {
         self.id
+    }
+
+    /// How the leg ended, once it has.
+    pub fn gone(&self) -> GoneWatch {
+        GoneWatch(self.gone.clone())
+    }
+
+    /// What is told to the other side if the handle is let go of from now on.
+    pub fn on_release(&mut self, farewell: Farewell, clip: Option<Prompt>) {
+        self.farewell = farewell;
+        self.clip = clip;
+    }
+
+    /// Answers the caller, and waits until media can flow.
+    pub async fn answer(&mut self) -> Result<(), Gone> {
+        let (done, answered) = oneshot::channel();
+        self.ask(Request::Answer { leg: self.id, done });
+        match answered.await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.gone().ended().await),
+        }
+    }
+
+    /// Waits for a dialled phone: `patience` for the first sign of ringing, then `ring`.
+    pub async fn rung(&mut self, patience: Duration, ring: Duration) -> Ring {
+        match self.progressed(Progress::Ringing, patience).await {
+            Some(Ring::Ringing) => {}
+            Some(other) => return other,
+            None => return Ring::Silent,
+        }
+        self.progressed(Progress::Answered, ring).await.unwrap_or(Ring::RangOut)
+    }
+
+    async fn progressed(&mut self, to: Progress, within: Duration) -> Option<Ring> {
+        let mut gone = self.gone();
+        let progress = &mut self.progress;
+        tokio::select! {
+            biased;
+            far = async { progress.wait_for(|now| *now >= to).await.map(|now| *now) } => match far {
+                Ok(Progress::Answered) => Some(Ring::Answered),
+                Ok(_) => Some(Ring::Ringing),
+                Err(_) => Some(Ring::Gone(gone.ended().await)),
+            },
+            why = gone.ended() => Some(Ring::Gone(why)),
+            () = tokio::time::sleep(within) => None,
+        }
+    }
+
+    /// Starts a prompt; the result resolves at its end. It goes on when the result is dropped.
+    pub fn start(&self, prompt: &Prompt, looped: bool) -> Playing {
+        let (done, ended) = oneshot::channel();
+        if prompt.is_empty() {
+            let _ = done.send(());
+        } else {
+            self.ask(Request::Play { leg: self.id, prompt: prompt.clone(), looped, done });
+        }
+        Playing(ended)
+    }
+
+    /// Plays a prompt to its end, or to the first key: barge-in.
+    pub async fn play(&mut self, prompt: &Prompt) -> Heard {
+        let playing = self.start(prompt, false);
+        let mut gone = self.gone();
+        let heard = tokio::select! {
+            biased;
+            why = gone.ended() => return Heard::Gone(why),
+            Some(key) = self.keys.recv() => Heard::Key(key),
+            () = playing.ended() => return Heard::Nothing,
+        };
+        self.silence();
+        heard
+    }
+
+    /// Plays a prompt to its end; keys pressed during it are forgotten.
+    pub async fn say(&mut self, prompt: &Prompt) {
+        let mut gone = self.gone();
+        tokio::select! {
+            biased;
+            _ = gone.ended() => {}
+            () = self.start(prompt, false).ended() => {}
+        }
+        self.forget_keys();
+    }
+
+    /// Waits for a key.
+    pub async fn key(&mut self, within: Duration) -> Heard {
+        let mut gone = self.gone();
+        tokio::select! {
+            biased;
+            why = gone.ended() => Heard::Gone(why),
+            Some(key) = self.keys.recv() => Heard::Key(key),
+            () = tokio::time::sleep(within) => Heard::Nothing,
+        }
+    }
+
+    /// Forgets the keys pressed so far.
+    pub fn forget_keys(&mut self) {
+        while self.keys.try_recv().is_ok() {}
+    }
+
+    /// Stops what is being played.
+    pub fn silence(&self) {
+        self.ask(Request::Silence { leg: self.id });
+    }
+
+    /// Lets two answered legs hear each other.
+    pub fn bridge(&self, other: &Leg) {
+        self.ask(Request::Bridge(self.id, other.id));
+    }
+
+    /// Records what is said on this leg; the receiver resolves once the file is whole.
+    pub fn record(&self, name: String) -> oneshot::Receiver<Recorded> {
+        let (done, recorded) = oneshot::channel();
+        self.ask(Request::Record { leg: self.id, name, done });
+        recorded
+    }
+
+    /// Ends the recording, without the last `cut_ms`.
+    pub fn stop_recording(&self, cut_ms: u32) {
+        self.ask(Request::StopRecording { leg: self.id, cut_ms });
+    }
+
+    fn ask(&self, request: Request) {
+        // A switch that is gone has ended every leg: the watch tells.
+        let _ = self.requests.send(request);
+    }
+}
+
+/// What became of a dialled phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ring {
+    /// It rings.
+    Ringing,
+    /// It was answered.
+    Answered,
+    /// It rang for as long as it may.
+    RangOut,
+    /// It never rang in the time that may take.
+    Silent,
+    /// It was refused, or could not be reached.
+    Gone(Gone),
+}
+
+/// Tells when and how a leg ends.
+#[derive(Debug, Clone)]
+pub struct GoneWatch(watch::Receiver<Option<Gone>>);
+
+impl GoneWatch {
+    /// Resolves when the leg is gone.
+    pub async fn ended(&mut self) -> Gone {
+        match self.0.wait_for(Option::is_some).await {
+            Ok(gone) => gone.clone().unwrap_or(Gone::HungUp),
+            Err(_) => Gone::Broken("the switch has stopped".to_owned()),
+        }
+    }
+
+    /// How the leg ended, if it has.
+    pub fn now(&self) -> Option<Gone> {
+        self.0.borrow().clone()
+    }
+}
+
+/// A prompt that is being played.
+#[derive(Debug)]
+pub struct Playing(oneshot::Receiver<()>);
+
+impl Playing {
+    /// Resolves at the end of the prompt, or when something took its place.
+    pub async fn ended(self) {
+        let _ = self.0.await;
     }
 }
 

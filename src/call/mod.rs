@@ -1,17 +1,105 @@
 //! The call: the script of a hotline from the welcome to the last goodbye.
+//!
+//! It reads like the product's flow chart (`hotline::script`), and these rules keep it safe:
+//!
+//! 1. Letting go of a leg is hanging it up: dropping the handle sends a release to the switch,
+//!    which outlives the script and decides whether that is a CANCEL, a BYE or a final response.
+//!    A release may carry a short clip that an answered leg hears first.
+//! 2. A dialled leg's handle exists from the dial on. What the script does not keep is released.
+//! 3. One `select!` at the top (`run::run`): script, caller gone, shutdown. Scripts never test for
+//!    the caller's hang-up.
+//! 4. The epilogue always runs after it: the recording is closed, the outcome and the end are
+//!    written. For a voicemail, hanging up is the normal end.
+//! 5. Every `select!` is `biased`, and only `tokio::time` tells the time, so that a paused clock
+//!    drives a scenario.
+//! 6. Schedules and settings are a snapshot taken at the start of the call. Writing the journal
+//!    never waits, but the call's row is durable before the 200 OK and the intent before an
+//!    outbound INVITE; either wait ends after 500 ms.
 
+pub mod clock;
+pub mod compile;
+pub mod dial;
+pub mod facts;
+pub mod filter;
+pub mod hotline;
 pub mod journal;
 pub mod leg;
+pub mod menu;
+pub mod occupancy;
+pub mod plan;
 pub mod prompt;
+pub mod run;
+pub mod screening;
+pub mod settings;
+pub mod timeline;
+pub mod voicemail;
+pub mod wording;
 
 use std::fmt;
+use std::sync::Arc;
 
-/// Names a call for ever: in logs, in the database, in file names.
+use jiff::Timestamp;
+use rand::rngs::StdRng;
+
+use crate::call::facts::Facts;
+use crate::call::leg::LegId;
+use crate::call::plan::Hotline;
+use crate::call::run::House;
+use crate::call::timeline::Timeline;
+use crate::oncall::{E164, Roster};
+
+/// Names a call for ever: in logs, in the database, in file names. Later calls have higher ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId(pub u64);
 
+impl CallId {
+    /// A new id: 44 bits of ms since 1970, 20 bits of chance.
+    pub fn new(now: Timestamp, chance: u32) -> Self {
+        let ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        Self(ms << 20 | u64::from(chance & 0xF_FFFF))
+    }
+
+    /// Reads the form in which it is displayed.
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok()).flatten().map(Self)
+    }
+}
+
 impl fmt::Display for CallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:012x}", self.0)
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Everything the script of one call works with, but for the caller's leg.
+#[derive(Debug)]
+pub struct Desk {
+    /// The call.
+    pub id: CallId,
+    /// The name of the caller's leg.
+    pub caller: LegId,
+    /// Who calls, if the number is not withheld.
+    pub caller_number: Option<E164>,
+    /// The hotline that was dialled.
+    pub hotline: Arc<Hotline>,
+    /// Who may be rung.
+    pub roster: Arc<Roster>,
+    /// What calls share.
+    pub house: House,
+    /// The call's own timeline.
+    pub timeline: Timeline,
+    /// What the epilogue will read.
+    pub facts: Facts,
+    /// Shuffles people within a level.
+    pub rng: StdRng,
+}
+
+/// A length of time in words: `850 ms`, `12 s`, `2 min 5 s`.
+pub fn describe_ms(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{} s", ms / 1000),
+        _ if ms % 60_000 < 1000 => format!("{} min", ms / 60_000),
+        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1000),
     }
 }

@@ -1,5 +1,7 @@
 //! How a route wants people to be rung.
 
+use serde::Deserialize;
+
 use crate::oncall::name::Target;
 
 /// Whom a route rings, in which order and how often.
@@ -23,7 +25,8 @@ pub struct DialPolicy {
 }
 
 /// The order of the people inside a level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Order {
     /// Another one for each call, so that nobody is always first.
     #[default]
@@ -33,7 +36,8 @@ pub enum Order {
 }
 
 /// Which phones of a person are rung.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum PhoneChoice {
     /// One after another, as they are listed.
     #[default]

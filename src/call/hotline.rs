@@ -1,0 +1,123 @@
+//! The script of a hotline: the product's flow chart, top to bottom.
+
+use crate::call::filter::Admission;
+use crate::call::journal::{Action, Step, StepResult};
+use crate::call::leg::{Farewell, Heard, Leg};
+use crate::call::plan::Route;
+use crate::call::run::{DISK_PATIENCE, turn_away};
+use crate::call::settings::FallbackKind;
+use crate::call::{Desk, dial, menu, voicemail};
+
+/// From the INVITE to the last word. What it returns is why the call ended.
+pub async fn script(mut caller: Leg, mut desk: Desk) -> String {
+    if let Admission::Blocked(why) = desk.hotline.filter.admit(desk.caller_number.as_ref()) {
+        return block(caller, &desk, &why);
+    }
+    let Some(_line) = desk.house.occupancy.line(&desk.hotline.name, desk.hotline.max_calls) else {
+        turn_away(caller, Farewell::Overload);
+        return "all lines of the hotline were in use".to_owned();
+    };
+    if !desk.house.journal.durable(DISK_PATIENCE).await {
+        tracing::error!(call = %desk.id, "the disk is slow: answering before the call's row is durable");
+    }
+    if caller.answer().await.is_err() {
+        // The caller is gone: the run ends this script.
+        return std::future::pending().await;
+    }
+    desk.facts.learn(|known| known.answered_at = Some(desk.house.clock.now()));
+    if !desk.hotline.enabled {
+        return closing(&mut caller, &desk, &desk.hotline.prompts.closed, "the line is closed").await;
+    }
+    let key = welcome(&mut caller, &desk).await;
+    let route = match menu::choose(&mut caller, &desk, key).await {
+        menu::Choice::Route(route) => route,
+        menu::Choice::Left => {
+            caller.say(&desk.hotline.prompts.goodbye).await;
+            return "the menu was left without a choice".to_owned();
+        }
+    };
+    desk.facts.learn(|known| known.route = Some(route.name.clone()));
+    if let Some(responder) = ring(&caller, &mut desk, &route).await {
+        return bridge(&caller, &desk, responder).await;
+    }
+    match route.fallback.then {
+        FallbackKind::Voicemail => voicemail::take(&mut caller, &desk, &route).await,
+        FallbackKind::Closing if route.direct_voicemail => voicemail::take(&mut caller, &desk, &route).await,
+        FallbackKind::Closing => {
+            closing(&mut caller, &desk, &route.fallback.closing, "nobody was available").await
+        }
+    }
+}
+
+fn block(caller: Leg, desk: &Desk, why: &str) -> String {
+    desk.facts.learn(|known| known.blocked = true);
+    desk.timeline.write(Step::CallerBlocked, Action::Internal, StepResult::Processed, None, why);
+    turn_away(caller, Farewell::Refused);
+    why.to_owned()
+}
+
+/// The first words. A key pressed during them counts, where there is a menu.
+async fn welcome(caller: &mut Leg, desk: &Desk) -> Option<char> {
+    let step = desk.timeline.open(Step::Welcome, Action::Sent, None);
+    let words = &desk.hotline.prompts.welcome;
+    if desk.hotline.menu.is_none() {
+        caller.say(words).await;
+        step.done("played");
+        return None;
+    }
+    match caller.play(words).await {
+        Heard::Key(key) => {
+            step.done(&format!("cut short by the key {key}"));
+            Some(key)
+        }
+        Heard::Nothing => {
+            step.done("played");
+            None
+        }
+        Heard::Gone(_) => std::future::pending().await,
+    }
+}
+
+/// Rings the people of a route while the caller hears the hold tone.
+async fn ring(caller: &Leg, desk: &mut Desk, route: &Route) -> Option<dial::Responder> {
+    if route.direct_voicemail {
+        return None;
+    }
+    let prompts = desk.hotline.clone();
+    let responder = tokio::select! {
+        biased;
+        responder = dial::chain(desk, route) => responder,
+        () = entertain(caller, &prompts.prompts) => None,
+    };
+    caller.silence();
+    responder
+}
+
+/// "Please hold", then the hold tone for as long as it takes.
+async fn entertain(caller: &Leg, prompts: &crate::call::plan::HotlinePrompts) {
+    caller.start(&prompts.please_hold, false).ended().await;
+    let _hold = caller.start(&prompts.hold, true);
+    std::future::pending().await
+}
+
+/// The caller and the responder hear each other until one of them hangs up.
+async fn bridge(caller: &Leg, desk: &Desk, responder: dial::Responder) -> String {
+    let person = &responder.person;
+    caller.bridge(&responder.leg);
+    desk.facts.learn(|known| {
+        known.bridged = true;
+        known.responder = Some(person.id.to_string());
+    });
+    let detail = format!("the caller and {} hear each other", person.name);
+    let target = person.id.to_string();
+    desk.timeline.write(Step::Bridge, Action::Internal, StepResult::Processed, Some(&target), &detail);
+    responder.leg.gone().ended().await;
+    format!("{} hung up", person.name)
+}
+
+async fn closing(caller: &mut Leg, desk: &Desk, words: &crate::call::prompt::Prompt, why: &str) -> String {
+    let step = desk.timeline.open(Step::Closing, Action::Sent, None);
+    caller.say(words).await;
+    step.done(&format!("{why}; the closing message was played"));
+    why.to_owned()
+}

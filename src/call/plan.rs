@@ -1,0 +1,232 @@
+//! What a call runs on: hotlines with every default filled in and every name checked.
+//!
+//! A call takes an [`Arc`] of it at its start, so a reload never changes a running call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::filter::CallerFilter;
+use crate::call::prompt::Prompt;
+use crate::call::settings::{CallerIdSetting, FallbackKind};
+use crate::oncall::{DialPolicy, E164, Roster};
+
+/// Everything calls are decided by, as it stands at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// The hotlines.
+    pub hotlines: Vec<Arc<Hotline>>,
+    /// People, teams and schedules.
+    pub roster: Arc<Roster>,
+}
+
+/// What a hotline answers to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum HotlineNumber {
+    /// A number, in whatever form the carrier sends it.
+    Number(E164),
+    /// The user part of a SIP address.
+    User(String),
+}
+
+impl HotlineNumber {
+    /// Reads `+4930123456` or `sip:hotline`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("sip:") {
+            Some(user) if !user.is_empty() && !user.contains(['@', ':']) => Ok(Self::User(user.to_owned())),
+            Some(_) => Err("write sip:user, without a host".to_owned()),
+            None => E164::parse(text).map(Self::Number).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Whether a dialled user part means this hotline, on a trunk of `country`.
+    pub fn matches(&self, dialled: &str, country: Option<&str>) -> bool {
+        match self {
+            Self::Number(number) => E164::from_dialled(dialled, country).as_ref() == Some(number),
+            Self::User(user) => user == dialled,
+        }
+    }
+}
+
+impl std::fmt::Display for HotlineNumber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::User(user) => write!(f, "sip:{user}"),
+        }
+    }
+}
+
+impl Snapshot {
+    /// The hotline that a number dialled over a trunk belongs to.
+    pub fn hotline(&self, dialled: &str, trunk: &str, country: Option<&str>) -> Option<&Arc<Hotline>> {
+        self.hotlines
+            .iter()
+            .filter(|hotline| hotline.trunks.iter().any(|name| name == trunk))
+            .find(|hotline| hotline.numbers.iter().any(|number| number.matches(dialled, country)))
+    }
+}
+
+/// A hotline.
+#[derive(Debug, Clone)]
+pub struct Hotline {
+    /// Its name.
+    pub name: String,
+    /// What it answers to.
+    pub numbers: Vec<HotlineNumber>,
+    /// The trunks it uses, in order.
+    pub trunks: Arc<[String]>,
+    /// Whether calls are taken.
+    pub enabled: bool,
+    /// Who may call.
+    pub filter: CallerFilter,
+    /// Which number responders see.
+    pub caller_id: CallerIdSetting,
+    /// Calls at a time.
+    pub max_calls: usize,
+    /// What is said.
+    pub prompts: HotlinePrompts,
+    /// The menu, where there is one.
+    pub menu: Option<Menu>,
+    /// Where calls go. Never empty; without a menu the first is the one.
+    pub routes: Vec<Arc<Route>>,
+}
+
+/// What a hotline says apart from its menu and routes.
+#[derive(Debug, Clone)]
+pub struct HotlinePrompts {
+    /// The first words.
+    pub welcome: Prompt,
+    /// Before people are rung.
+    pub please_hold: Prompt,
+    /// Looped while people are rung.
+    pub hold: Prompt,
+    /// `enabled = false`.
+    pub closed: Prompt,
+    /// The last words.
+    pub goodbye: Prompt,
+    /// To a responder whose caller has hung up.
+    pub caller_gone: Prompt,
+}
+
+/// The menu of a hotline.
+#[derive(Debug, Clone)]
+pub struct Menu {
+    /// Its words; nothing on the first attempt when the welcome says them.
+    pub prompt: Prompt,
+    /// Whether the welcome has already said the prompt once.
+    pub said_by_welcome: bool,
+    /// After a key without a route.
+    pub unknown_key: Prompt,
+    /// Time for a key after the prompt.
+    pub timeout: Duration,
+    /// How often it is played.
+    pub attempts: u8,
+    /// The route that silence takes; none: the menu again.
+    pub silence: Option<Arc<Route>>,
+}
+
+/// Where a call goes.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Its key.
+    pub key: Option<char>,
+    /// Its name.
+    pub name: String,
+    /// Whether its key does anything.
+    pub enabled: bool,
+    /// Voicemail at once.
+    pub direct_voicemail: bool,
+    /// Who is rung.
+    pub policy: DialPolicy,
+    /// How long one phone rings.
+    pub ring: Duration,
+    /// How a responder accepts.
+    pub accept: Accept,
+    /// When nobody is left.
+    pub fallback: Fallback,
+}
+
+/// How a responder accepts.
+#[derive(Debug, Clone)]
+pub struct Accept {
+    /// With which key.
+    pub key: AcceptKey,
+    /// The key that declines.
+    pub decline: Option<char>,
+    /// Time after the prompt, at each attempt.
+    pub timeout: Duration,
+    /// How often the prompt is played.
+    pub attempts: u8,
+    /// The prompt.
+    pub prompt: Prompt,
+}
+
+/// The key that accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AcceptKey {
+    /// This one.
+    Key(char),
+    /// Any but the decline key.
+    Any,
+    /// None: picking up is accepting.
+    None,
+}
+
+/// When nobody is left.
+#[derive(Debug, Clone)]
+pub struct Fallback {
+    /// Message or closing words.
+    pub then: FallbackKind,
+    /// Before the beep.
+    pub greeting: Prompt,
+    /// The beep.
+    pub beep: Prompt,
+    /// After a message was kept.
+    pub thanks: Prompt,
+    /// The closing words.
+    pub closing: Prompt,
+    /// The longest message.
+    pub max_length: Duration,
+}
+
+impl Hotline {
+    /// The route of a key: its own, or `*`'s.
+    pub fn route_for(&self, key: char) -> Option<&Arc<Route>> {
+        let of = |wanted: char| self.routes.iter().find(|route| route.enabled && route.key == Some(wanted));
+        of(key).or_else(|| of('*').filter(|_| key != '#'))
+    }
+
+    /// The number shown to responders on calls of this hotline.
+    pub fn own_number(&self) -> Option<&E164> {
+        self.numbers.iter().find_map(|number| match number {
+            HotlineNumber::Number(number) => Some(number),
+            HotlineNumber::User(_) => None,
+        })
+    }
+
+    /// Every prompt a call to this hotline can play.
+    pub fn all_prompts(&self) -> Vec<Prompt> {
+        let said = &self.prompts;
+        let mut all = vec![
+            said.welcome.clone(),
+            said.please_hold.clone(),
+            said.hold.clone(),
+            said.closed.clone(),
+            said.goodbye.clone(),
+            said.caller_gone.clone(),
+        ];
+        all.extend(self.menu.iter().flat_map(|menu| [menu.prompt.clone(), menu.unknown_key.clone()]));
+        for route in &self.routes {
+            let fallback = &route.fallback;
+            all.extend([
+                route.accept.prompt.clone(),
+                fallback.greeting.clone(),
+                fallback.beep.clone(),
+                fallback.thanks.clone(),
+                fallback.closing.clone(),
+            ]);
+        }
+        all.retain(|prompt| !prompt.is_empty());
+        all
+    }
+}

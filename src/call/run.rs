@@ -1,0 +1,155 @@
+//! A call from its INVITE to its record: the start, the one place where a hang-up is noticed, and
+//! the epilogue that always runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::{mpsc, watch};
+
+use crate::call::clock::Clock;
+use crate::call::facts::Facts;
+use crate::call::hotline;
+use crate::call::journal::{Action, Ended, Journal, Record, Started, Step, StepResult};
+use crate::call::leg::{Farewell, Gone, Leg, Request};
+use crate::call::occupancy::Occupancy;
+use crate::call::plan::Hotline;
+use crate::call::timeline::Timeline;
+use crate::call::{CallId, Desk};
+use crate::oncall::{E164, Roster};
+
+/// How long a call waits for the disk before it goes on without it.
+pub const DISK_PATIENCE: Duration = Duration::from_millis(500);
+
+/// What calls share.
+#[derive(Debug, Clone)]
+pub struct House {
+    /// Where calls are written down.
+    pub journal: Journal,
+    /// Who is on the phone.
+    pub occupancy: Occupancy,
+    /// The way to the switch.
+    pub requests: mpsc::UnboundedSender<Request>,
+    /// The time.
+    pub clock: Clock,
+    /// `true`: calls still running are to end.
+    pub shutdown: watch::Receiver<bool>,
+}
+
+/// A call that has come in.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Its id.
+    pub call: CallId,
+    /// The caller's leg.
+    pub caller: Leg,
+    /// The hotline that was dialled.
+    pub hotline: Arc<Hotline>,
+    /// The number that was dialled.
+    pub number: String,
+    /// Who calls, if the number is not withheld.
+    pub from: Option<E164>,
+    /// The trunk.
+    pub trunk: String,
+    /// The Call-ID.
+    pub sip_call_id: String,
+    /// The people, teams and schedules as they stand now.
+    pub roster: Arc<Roster>,
+    /// Seeds the order in which people are rung.
+    pub seed: [u8; 32],
+}
+
+/// Runs a call to its end. Exactly one record comes of it, whatever happens.
+pub async fn run(incoming: Incoming, house: House) {
+    let id = incoming.call;
+    let _running = house.occupancy.begin();
+    let timeline = Timeline::new(id, house.clock, house.journal.clone());
+    let facts = Facts::default();
+    let from = incoming.from.as_ref().map_or("anonymous", E164::as_str).to_owned();
+    house.journal.write(Record::Started(Started {
+        call: id,
+        hotline: incoming.hotline.name.clone(),
+        number: incoming.number.clone(),
+        caller: from.clone(),
+        at: house.clock.now(),
+        trunk: incoming.trunk.clone(),
+        sip_call_id: incoming.sip_call_id.clone(),
+    }));
+    let received = format!("{from} calls {} over {}", incoming.number, incoming.trunk);
+    timeline.write(Step::CallReceived, Action::Received, StepResult::Processed, None, &received);
+
+    let mut caller_gone = incoming.caller.gone();
+    let mut shutdown = house.shutdown.clone();
+    let desk = Desk {
+        id,
+        caller: incoming.caller.id(),
+        caller_number: incoming.from,
+        hotline: incoming.hotline,
+        roster: incoming.roster,
+        house: house.clone(),
+        timeline: timeline.clone(),
+        facts: facts.clone(),
+        rng: StdRng::from_seed(incoming.seed),
+    };
+    let mut script = tokio::spawn(hotline::script(incoming.caller, desk));
+    let reason = tokio::select! {
+        biased;
+        ended = &mut script => script_ended(ended, &facts),
+        gone = caller_gone.ended() => describe_gone(&gone, &facts),
+        Ok(_) = shutdown.wait_for(|stop| *stop) => "the daemon was stopped".to_owned(),
+    };
+    timeline.interrupted_by(&reason);
+    script.abort();
+    // Letting go of the script lets go of its legs; only then is the recording's end near.
+    let _ = (&mut script).await;
+
+    facts.close_message(id, &timeline, &house.journal).await;
+    epilogue(id, &reason, &facts, &timeline, &house);
+}
+
+fn epilogue(id: CallId, reason: &str, facts: &Facts, timeline: &Timeline, house: &House) {
+    timeline.write(Step::Hangup, Action::Internal, StepResult::Processed, None, reason);
+    let known = facts.known();
+    house.journal.write(Record::Ended(Ended {
+        call: id,
+        at: house.clock.now(),
+        outcome: known.outcome(),
+        reason: reason.to_owned(),
+        answered_at: known.answered_at,
+        route: known.route,
+        responder: known.responder,
+    }));
+}
+
+fn script_ended(ended: Result<String, tokio::task::JoinError>, facts: &Facts) -> String {
+    match ended {
+        Ok(reason) => reason,
+        Err(error) => {
+            facts.learn(|known| known.broken = true);
+            tracing::error!(%error, "the script of a call broke");
+            "internal error".to_owned()
+        }
+    }
+}
+
+fn describe_gone(gone: &Gone, facts: &Facts) -> String {
+    match gone {
+        Gone::HungUp => "the caller hung up".to_owned(),
+        Gone::MediaTimeout => "nothing was heard from the caller's phone any more".to_owned(),
+        Gone::NoAck => {
+            facts.learn(|known| known.broken = true);
+            "the answer was never acknowledged".to_owned()
+        }
+        Gone::NotAnswered(_) => "the caller's leg was refused".to_owned(),
+        Gone::Broken(why) => {
+            facts.learn(|known| known.broken = true);
+            why.clone()
+        }
+    }
+}
+
+/// Lets go of a caller who is not let in.
+pub fn turn_away(mut caller: Leg, farewell: Farewell) {
+    caller.on_release(farewell, None);
+}

@@ -1,0 +1,111 @@
+//! Screening: whoever picks up must press a key, so that a mailbox never gets the caller.
+
+use crate::call::Desk;
+use crate::call::describe_ms;
+use crate::call::journal::{Action, Step, StepResult};
+use crate::call::leg::{Farewell, Gone, Heard, Leg};
+use crate::call::plan::{Accept, AcceptKey, Route};
+use crate::oncall::{Person, Rung};
+
+/// What an answered phone said.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Accepted(Option<char>),
+    Declined(char),
+    Nothing,
+    Gone(Gone),
+}
+
+/// Asks an answered phone to accept. The leg comes back only if it did.
+pub async fn confirm(desk: &mut Desk, route: &Route, person: &Person, mut leg: Leg) -> Result<Leg, Rung> {
+    let accept = &route.accept;
+    let target = person.id.to_string();
+    let asked = match accept.key {
+        AcceptKey::Key(key) => format!("asked to press {key}"),
+        AcceptKey::Any => "asked to press any key".to_owned(),
+        AcceptKey::None => "picking up is accepting".to_owned(),
+    };
+    desk.timeline.write(Step::ConfirmTarget, Action::Sent, StepResult::Processed, Some(&target), &asked);
+    let step = desk.timeline.open(Step::ConfirmTargetResult, Action::Received, Some(&target));
+    // If the caller gives up now, the responder is told before the line goes dead.
+    leg.on_release(Farewell::Done, Some(desk.hotline.prompts.caller_gone.clone()));
+    let said = ask(&mut leg, accept).await;
+    leg.on_release(Farewell::Done, None);
+    match said {
+        Said::Accepted(key) => {
+            step.done(&match key {
+                Some(key) => format!("accepted with {key}"),
+                None => "accepted by picking up".to_owned(),
+            });
+            Ok(leg)
+        }
+        Said::Declined(key) => {
+            step.done(&format!("declined with {key}"));
+            Err(Rung::Declined)
+        }
+        Said::Nothing => {
+            let wait = describe_ms(u64::try_from(accept.timeout.as_millis()).unwrap_or(u64::MAX));
+            step.done(&format!(
+                "answered, pressed nothing within {wait} of the prompt, {} times",
+                accept.attempts
+            ));
+            Err(Rung::NotAccepted)
+        }
+        Said::Gone(Gone::HungUp) => {
+            step.done("answered, then hung up without accepting");
+            Err(Rung::NotAccepted)
+        }
+        Said::Gone(_) => {
+            step.failed("answered, then the line was lost");
+            Err(Rung::Failed)
+        }
+    }
+}
+
+async fn ask(leg: &mut Leg, accept: &Accept) -> Said {
+    if accept.key == AcceptKey::None {
+        return Said::Accepted(None);
+    }
+    for _ in 0..accept.attempts {
+        match once(leg, accept).await {
+            Said::Nothing => {}
+            said => return said,
+        }
+    }
+    Said::Nothing
+}
+
+/// Plays the prompt once and waits. Keys that mean nothing are passed over.
+async fn once(leg: &mut Leg, accept: &Accept) -> Said {
+    match leg.play(&accept.prompt).await {
+        Heard::Nothing => {}
+        heard => {
+            if let Some(said) = meaning(heard, accept) {
+                return said;
+            }
+        }
+    }
+    let deadline = tokio::time::Instant::now() + accept.timeout;
+    loop {
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        match leg.key(left).await {
+            Heard::Nothing => return Said::Nothing,
+            heard => {
+                if let Some(said) = meaning(heard, accept) {
+                    return said;
+                }
+            }
+        }
+    }
+}
+
+fn meaning(heard: Heard, accept: &Accept) -> Option<Said> {
+    match heard {
+        Heard::Key(key) if accept.decline == Some(key) => Some(Said::Declined(key)),
+        Heard::Key(key) if accept.key == AcceptKey::Any || accept.key == AcceptKey::Key(key) => {
+            Some(Said::Accepted(Some(key)))
+        }
+        Heard::Gone(gone) => Some(Said::Gone(gone)),
+        Heard::Key(_) | Heard::Nothing => None,
+    }
+}

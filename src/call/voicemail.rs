@@ -1,0 +1,60 @@
+//! Voicemail: greeting, beep, recording, thanks.
+
+use crate::call::Desk;
+use crate::call::journal::{Action, Record, Step, StepResult};
+use crate::call::leg::{Heard, Leg};
+use crate::call::plan::Route;
+
+/// How much of the end is cut when `#` ended the recording: the key's own tone, where it is heard
+/// in the audio, and the moment before it.
+const KEY_CUT_MS: u32 = 120;
+
+/// Takes a message. Hanging up is its normal end; then the epilogue closes the recording.
+pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
+    let fallback = &route.fallback;
+    let why = if route.direct_voicemail { "the route takes messages only" } else { "nobody accepted" };
+    desk.timeline.write(Step::Voicemail, Action::Sent, StepResult::Processed, None, why);
+    caller.forget_keys();
+    // A key ends the greeting, for those who know it.
+    if let Heard::Gone(_) = caller.play(&fallback.greeting).await {
+        return std::future::pending().await;
+    }
+    caller.say(&fallback.beep).await;
+    let file = format!("{}.wav", desk.id);
+    desk.house.journal.write(Record::RecordingStarted {
+        call: desk.id,
+        file: file.clone(),
+        at: desk.house.clock.now(),
+    });
+    desk.facts.recording(caller.record(file)).await;
+    let reason = match finished(caller, fallback.max_length).await {
+        true => {
+            caller.stop_recording(KEY_CUT_MS);
+            "the caller left a message and pressed #"
+        }
+        false => {
+            caller.stop_recording(0);
+            "the message reached its longest length"
+        }
+    };
+    desk.facts.close_message(desk.id, &desk.timeline, &desk.house.journal).await;
+    if desk.facts.known().message_kept {
+        caller.say(&fallback.thanks).await;
+    }
+    caller.say(&desk.hotline.prompts.goodbye).await;
+    reason.to_owned()
+}
+
+/// Waits for `#`: `true`; or for the longest length: `false`.
+async fn finished(caller: &mut Leg, longest: std::time::Duration) -> bool {
+    let deadline = tokio::time::Instant::now() + longest;
+    loop {
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        match caller.key(left).await {
+            Heard::Key('#') => return true,
+            Heard::Key(_) => {}
+            Heard::Nothing => return false,
+            Heard::Gone(_) => return std::future::pending().await,
+        }
+    }
+}
