@@ -1,7 +1,37 @@
 //! Who is on call at a given time, and who is to be rung: pure, without a clock or a file.
+//!
+//! A [`Roster`] is what is known; [`Roster::on_call`] reads it at an instant; [`resolve`] makes a
+//! [`Chain`] of it for one call; a [`Walk`] goes along the chain, phone by phone.
 
+mod chain;
+mod circles;
+mod compile;
+mod duty;
 mod language;
+mod name;
 mod phone;
+mod policy;
+mod roster;
+mod schedule;
+mod settings;
+mod shift;
+mod turn;
+mod unfold;
+mod walk;
+mod week;
+mod zone;
 
+pub use chain::{Candidate, Chain, NotRung, resolve};
 pub use language::Language;
+pub use name::{PersonId, ScheduleId, Target, TargetError, TeamId, is_name};
 pub use phone::{E164, NumberError, Phone, PhoneError, SipAddress};
+pub use policy::{DialPolicy, Order, PhoneChoice};
+pub use roster::{Person, Roster, Team, UnknownTarget};
+pub use schedule::{Every, EveryError, Member, MemberError, Override, Rotation, Schedule, Stacking, Unit};
+pub use settings::{
+    OncallFile, OverrideEntry, PersonEntry, PhoneEntry, RotationEntry, ScheduleEntry, TeamEntry,
+};
+pub use shift::Shift;
+pub use walk::{Attempt, Rung, Walk};
+pub use week::{WeekError, WeekInterval};
+pub use zone::{Zone, ZoneError, parse_wall};

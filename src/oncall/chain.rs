@@ -1,0 +1,143 @@
+//! The dial chain: everybody a route may ring for one call, in order, with the reason for each;
+//! and those it may not, with theirs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rand::Rng;
+use rand::seq::SliceRandom as _;
+use serde::Serialize;
+
+use crate::oncall::name::PersonId;
+use crate::oncall::phone::Phone;
+use crate::oncall::policy::{DialPolicy, Order, PhoneChoice};
+use crate::oncall::roster::{Person, Roster};
+use crate::oncall::unfold::{DeadEnd, DeadEndKind, Found, Unfolding};
+
+/// Whom to ring, resolved once at the beginning of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Chain {
+    /// Those who may be rung, in order. Somebody who is in several levels is here several times.
+    pub candidates: Vec<Candidate>,
+    /// Those who may not, and targets that lead to nobody.
+    pub not_rung: Vec<NotRung>,
+}
+
+/// Somebody who may be rung.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// `1`, `2`; and `2.1` for what a team in level 2 has in its second level.
+    pub level: String,
+    /// Who.
+    pub person: Arc<Person>,
+    /// The phones to ring, in order; at least one.
+    pub phones: Vec<Phone>,
+    /// What led to this person.
+    pub because: String,
+}
+
+/// Somebody who is not rung, or a target that leads to nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotRung {
+    /// Who; `None` where a target leads to nobody.
+    pub person: Option<PersonId>,
+    /// Why not.
+    pub because: String,
+}
+
+impl fmt::Display for NotRung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.person {
+            Some(person) => write!(f, "{person}: {}", self.because),
+            None => f.write_str(&self.because),
+        }
+    }
+}
+
+/// Finds out whom a route rings for a call that comes in at an instant.
+pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut impl Rng) -> Chain {
+    let mut chain = Chain::default();
+    let mut unfolding = Unfolding::new(roster, at);
+    for (level, targets) in (1_usize..).zip(&policy.levels) {
+        for (index, mut rank) in unfolding.level(targets, "").into_iter().enumerate() {
+            if policy.order == Order::Shuffled {
+                rank.shuffle(rng);
+            }
+            let label = if index == 0 { level.to_string() } else { format!("{level}.{index}") };
+            for found in rank {
+                chain.add(roster, policy, &label, found);
+            }
+        }
+    }
+    for end in unfolding.dead_ends {
+        chain.refuse(None, end.say(roster, at));
+    }
+    chain
+}
+
+impl Chain {
+    fn add(&mut self, roster: &Roster, policy: &DialPolicy, level: &str, found: Found) {
+        match reachable(roster, &found.person) {
+            Ok(person) => {
+                let most = match policy.phones {
+                    PhoneChoice::All => usize::MAX,
+                    PhoneChoice::First => 1,
+                };
+                let phones = person.phones.iter().take(most).cloned().collect();
+                let person = self.shared(person);
+                let because =
+                    if found.because.is_empty() { format!("named in level {level}") } else { found.because };
+                self.candidates.push(Candidate { level: level.to_owned(), person, phones, because });
+            }
+            Err(because) => self.refuse(Some(found.person), because.to_owned()),
+        }
+    }
+
+    fn shared(&self, person: &Person) -> Arc<Person> {
+        let known = self.candidates.iter().find(|candidate| candidate.person.id == person.id);
+        known.map_or_else(|| Arc::new(person.clone()), |candidate| Arc::clone(&candidate.person))
+    }
+
+    /// Notes who is not rung, each person once and each reason once.
+    fn refuse(&mut self, person: Option<PersonId>, because: String) {
+        let known = |entry: &NotRung| match &person {
+            Some(_) => entry.person == person,
+            None => entry.person.is_none() && entry.because == because,
+        };
+        if !self.not_rung.iter().any(known) {
+            self.not_rung.push(NotRung { person, because });
+        }
+    }
+}
+
+fn reachable<'a>(roster: &'a Roster, id: &PersonId) -> Result<&'a Person, &'static str> {
+    match roster.people.get(id) {
+        None => Err("is not among the people"),
+        Some(person) if !person.available => Err("is marked as unavailable"),
+        Some(person) if person.phones.is_empty() => Err("has no confirmed phone"),
+        Some(person) => Ok(person),
+    }
+}
+
+impl DeadEnd {
+    /// The reason, as a person understands it.
+    pub(crate) fn say(&self, roster: &Roster, at: Timestamp) -> String {
+        let reason = match &self.kind {
+            DeadEndKind::NobodyOnCall { schedule, on_purpose } => {
+                let purpose =
+                    on_purpose.as_ref().map_or_else(String::new, |rule| format!(" on purpose ({rule})"));
+                let zone = roster.schedules.get(schedule).map(|schedule| &schedule.timezone);
+                let until = match roster.next_on_call(schedule, at).zip(zone) {
+                    Some((next, zone)) => format!("until {}", zone.say(next, at)),
+                    None => "for a year to come".to_owned(),
+                };
+                format!("schedule {schedule}: nobody is on call{purpose} {until}")
+            }
+            DeadEndKind::Unknown(what) => what.clone(),
+            DeadEndKind::TooDeep(target) => format!("{target} is nested too deep and is not followed"),
+            DeadEndKind::TooMany => "too many targets: the rest is not followed".to_owned(),
+        };
+        if self.path.is_empty() { reason } else { format!("{}: {reason}", self.path) }
+    }
+}

@@ -1,0 +1,58 @@
+//! How a route wants people to be rung.
+
+use crate::oncall::name::Target;
+
+/// Whom a route rings, in which order and how often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DialPolicy {
+    /// The levels, first to last; a level is over when all of it have been tried.
+    pub levels: Vec<Vec<Target>>,
+    /// The order of the people inside a level.
+    pub order: Order,
+    /// Which phones of a person are rung.
+    pub phones: PhoneChoice,
+    /// The most people whose phones are rung in one call, repeats counted; `None`: all of them;
+    /// 0: nobody, the caller is sent to the voicemail.
+    pub max_people: Option<u32>,
+    /// How often the chain is begun again after its end, 0 to 9.
+    pub repeat: u8,
+    /// Ring no person and no number twice in one pass of the chain.
+    pub skip_dialled: bool,
+    /// Leave out who is busy with another call, and try them again after all the others.
+    pub skip_busy: bool,
+}
+
+/// The order of the people inside a level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Order {
+    /// Another one for each call, so that nobody is always first.
+    #[default]
+    Shuffled,
+    /// As they are listed.
+    Listed,
+}
+
+/// Which phones of a person are rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PhoneChoice {
+    /// One after another, as they are listed.
+    #[default]
+    All,
+    /// The first alone.
+    First,
+}
+
+impl Default for DialPolicy {
+    /// Our own choice: everybody once, in an order of the call's own, the busy ones last.
+    fn default() -> Self {
+        Self {
+            levels: Vec::new(),
+            order: Order::Shuffled,
+            phones: PhoneChoice::All,
+            max_people: None,
+            repeat: 0,
+            skip_dialled: true,
+            skip_busy: true,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Everybody and everything that can be on call: what the file says and the database keeps.
+
+use std::collections::BTreeMap;
+
+use crate::oncall::language::Language;
+use crate::oncall::name::{PersonId, ScheduleId, Target, TeamId};
+use crate::oncall::phone::Phone;
+use crate::oncall::schedule::Schedule;
+use crate::problem::nearest;
+
+/// People, teams and schedules.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Roster {
+    /// Who can be rung.
+    pub people: BTreeMap<PersonId, Person>,
+    /// Groups of targets in levels.
+    pub teams: BTreeMap<TeamId, Team>,
+    /// Who is on call when.
+    pub schedules: BTreeMap<ScheduleId, Schedule>,
+}
+
+/// Somebody who can be rung.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// How others refer to this person.
+    pub id: PersonId,
+    /// The name as people say it.
+    pub name: String,
+    /// Confirmed phones, in the order in which they are rung.
+    pub phones: Vec<Phone>,
+    /// Where messages go.
+    pub email: Option<String>,
+    /// The language this person is spoken to in; left out: the hotline's.
+    pub language: Option<Language>,
+    /// Whether this person wants to be rung at all now.
+    pub available: bool,
+}
+
+/// Targets in levels: the next level is for when nobody of the one before can take the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Team {
+    /// How others refer to this team.
+    pub id: TeamId,
+    /// The levels, first to last.
+    pub levels: Vec<Vec<Target>>,
+}
+
+/// A target that names nobody we know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no {kind} `{name}`{}", meant(.nearest))]
+pub struct UnknownTarget {
+    /// `person`, `team` or `schedule`.
+    pub kind: &'static str,
+    /// The name that leads nowhere.
+    pub name: String,
+    /// The known name that may have been meant.
+    pub nearest: Option<String>,
+}
+
+fn meant(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+impl Roster {
+    /// Whether a target names somebody or something of this roster.
+    pub fn check_target(&self, target: &Target) -> Result<(), UnknownTarget> {
+        match target {
+            Target::Person(id) => known("person", id.as_str(), self.people.keys().map(PersonId::as_str)),
+            Target::Team(id) => known("team", id.as_str(), self.teams.keys().map(TeamId::as_str)),
+            Target::Schedule(id) | Target::Everyone(id) => {
+                known("schedule", id.as_str(), self.schedules.keys().map(ScheduleId::as_str))
+            }
+        }
+    }
+}
+
+fn known<'a>(
+    kind: &'static str,
+    name: &str,
+    mut all: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), UnknownTarget> {
+    if all.clone().any(|known| known == name) {
+        return Ok(());
+    }
+    let nearest = nearest(name, &mut all).map(str::to_owned);
+    Err(UnknownTarget { kind, name: name.to_owned(), nearest })
+}

@@ -1,0 +1,170 @@
+//! The turns of one rotation: which is running at an instant, and when it began and ends.
+
+use jiff::civil::DateTime;
+use jiff::{SignedDuration, Span, Timestamp};
+
+use crate::oncall::schedule::{Every, Member, Rotation, Unit};
+use crate::oncall::zone::Zone;
+
+/// The last instant at which a turn can begin.
+const LAST_INSTANT: Timestamp = Timestamp::constant(253_402_000_000, 0);
+
+/// One turn of a rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn<'a> {
+    /// Counts from 1.
+    pub number: i64,
+    /// When it began, whatever the hours of the rotation say.
+    pub since: Timestamp,
+    /// Who has it.
+    pub member: &'a Member,
+}
+
+/// The changes next to an instant: the last at or before it, and the first after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Edges {
+    at: Timestamp,
+    /// The last change at the instant or before it.
+    pub last: Option<Timestamp>,
+    /// The first change after the instant.
+    pub next: Option<Timestamp>,
+}
+
+impl Edges {
+    pub fn around(at: Timestamp) -> Self {
+        Self { at, last: None, next: None }
+    }
+
+    /// Takes a change into account.
+    pub fn note(&mut self, change: Timestamp) {
+        if change <= self.at {
+            self.last = self.last.max(Some(change));
+        } else {
+            self.next = Some(self.next.map_or(change, |next| next.min(change)));
+        }
+    }
+}
+
+impl Rotation {
+    /// The turn in force at an instant: none before the start, after the end, outside the hours.
+    pub(crate) fn turn(&self, zone: &Zone, at: Timestamp) -> Option<Turn<'_>> {
+        if !self.has_begun_and_not_ended(zone, at) || !self.is_within_hours(zone, at) {
+            return None;
+        }
+        let index = self.index(zone, at);
+        let people = i64::try_from(self.people.len()).ok()?;
+        let place = usize::try_from(index.checked_rem_euclid(people)?).ok()?;
+        let member = self.people.get(place)?;
+        Some(Turn { number: index + 1, since: self.beginning(zone, index), member })
+    }
+
+    fn has_begun_and_not_ended(&self, zone: &Zone, at: Timestamp) -> bool {
+        zone.instant(self.start) <= at && self.until.is_none_or(|until| at < zone.instant(until))
+    }
+
+    fn is_within_hours(&self, zone: &Zone, at: Timestamp) -> bool {
+        let today = zone.local(at).date();
+        let open = |(from, until): (Timestamp, Timestamp)| from <= at && at < until;
+        self.hours.is_empty() || self.hours.iter().any(|hours| hours.near(today, zone).any(open))
+    }
+
+    /// Notes the instants around `at` at which somebody else may have, or come to, the turn.
+    pub(crate) fn note_edges(&self, zone: &Zone, edges: &mut Edges, at: Timestamp) {
+        edges.note(zone.instant(self.start));
+        if let Some(until) = self.until {
+            edges.note(zone.instant(until));
+        }
+        if !self.has_begun_and_not_ended(zone, at) {
+            return;
+        }
+        let index = self.index(zone, at);
+        edges.note(self.beginning(zone, index));
+        edges.note(self.beginning(zone, index.saturating_add(1)));
+        let today = zone.local(at).date();
+        for (from, until) in self.hours.iter().flat_map(|hours| hours.near(today, zone)) {
+            edges.note(from);
+            edges.note(until);
+        }
+    }
+
+    /// The last turn that has begun at an instant, counted from 0.
+    fn index(&self, zone: &Zone, at: Timestamp) -> i64 {
+        let mut index = self.every.turns_between(zone, self.start, at).max(0);
+        // No turn begins at the end of time: it stands for all that cannot be reckoned.
+        let at = at.min(LAST_INSTANT);
+        while index > 0 && self.beginning(zone, index) > at {
+            index -= 1;
+        }
+        // Where clocks jump over whole turns, several begin at once: the last of them counts.
+        while self.beginning(zone, index + 1) <= at {
+            index += 1;
+        }
+        index
+    }
+
+    /// When a turn, counted from 0, begins. A later turn never begins before an earlier one.
+    fn beginning(&self, zone: &Zone, index: i64) -> Timestamp {
+        let turns = index.saturating_mul(i64::from(self.every.count.max(1)));
+        match self.every.step() {
+            Step::Elapsed => SignedDuration::try_from_hours(turns)
+                .and_then(|hours| zone.instant(self.start).checked_add(hours).ok())
+                .unwrap_or(Timestamp::MAX),
+            Step::Wall => self
+                .every
+                .unit
+                .span(turns)
+                .and_then(|span| self.start.checked_add(span).ok())
+                .map_or(Timestamp::MAX, |wall| zone.instant(wall)),
+        }
+    }
+}
+
+/// What a turn's length is measured on.
+enum Step {
+    /// The wall clock and the calendar.
+    Wall,
+    /// Time as it passes, whatever the clocks show.
+    Elapsed,
+}
+
+impl Every {
+    /// Hours that divide a day keep to the wall clock, as days do; others cannot.
+    fn step(self) -> Step {
+        match self.unit {
+            Unit::Hours if 24 % self.count.max(1) != 0 => Step::Elapsed,
+            _ => Step::Wall,
+        }
+    }
+
+    /// About how many turns lie between; off by one or two at most.
+    fn turns_between(self, zone: &Zone, start: DateTime, at: Timestamp) -> i64 {
+        let count = i64::from(self.count.max(1));
+        let now = zone.local(at);
+        let wall_hours = start.duration_until(now).as_hours();
+        let units = match (self.unit, self.step()) {
+            (Unit::Hours, Step::Elapsed) => at.duration_since(zone.instant(start)).as_hours(),
+            (Unit::Hours, Step::Wall) => wall_hours,
+            (Unit::Days, _) => wall_hours / 24,
+            (Unit::Weeks, _) => wall_hours / (24 * 7),
+            (Unit::Months, _) => months(now) - months(start),
+        };
+        units / count
+    }
+}
+
+fn months(date: DateTime) -> i64 {
+    i64::from(date.year()) * 12 + i64::from(date.month())
+}
+
+impl Unit {
+    fn span(self, count: i64) -> Option<Span> {
+        let span = Span::new();
+        match self {
+            Self::Hours => span.try_hours(count),
+            Self::Days => span.try_days(count),
+            Self::Weeks => span.try_weeks(count),
+            Self::Months => span.try_months(count),
+        }
+        .ok()
+    }
+}

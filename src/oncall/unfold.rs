@@ -1,0 +1,199 @@
+//! From targets to people: teams and schedules unfold into those they stand for, in ranks.
+//!
+//! A target stands for a list of ranks. A person is one rank. A team's levels follow one another.
+//! What stands side by side in a level is merged rank by rank: first everybody's first, then
+//! everybody's second.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::oncall::name::{PersonId, ScheduleId, Target, TeamId};
+use crate::oncall::roster::Roster;
+use crate::oncall::schedule::{Member, Schedule};
+use crate::oncall::turn::Edges;
+
+/// How deep teams and schedules may stand inside each other.
+pub(crate) const DEEPEST: usize = 8;
+
+/// How many targets are looked at before we stop: far more than any real team has, and few enough
+/// that no nesting, however twisted, keeps a caller waiting.
+const MOST_TARGETS: u32 = 20_000;
+
+/// A person, and the way that led there; empty when the person was named outright.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub person: PersonId,
+    pub because: String,
+}
+
+/// People of equal rank, each once.
+pub(crate) type Rank = Vec<Found>;
+
+/// A target that leads to nobody, and the way that led there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeadEnd {
+    pub path: String,
+    pub kind: DeadEndKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DeadEndKind {
+    /// Nobody is on call in a schedule; on purpose, where a rule says so.
+    NobodyOnCall { schedule: ScheduleId, on_purpose: Option<String> },
+    /// A name that leads nowhere.
+    Unknown(String),
+    /// Nested too deep, or in a circle.
+    TooDeep(Target),
+    /// More targets than we look at.
+    TooMany,
+}
+
+/// One unfolding at one instant.
+#[derive(Debug)]
+pub(crate) struct Unfolding<'a> {
+    roster: &'a Roster,
+    at: Timestamp,
+    targets_left: u32,
+    depth: usize,
+    /// The instants around at which the result may be another.
+    pub edges: Edges,
+    /// What led to nobody.
+    pub dead_ends: Vec<DeadEnd>,
+}
+
+impl<'a> Unfolding<'a> {
+    pub fn new(roster: &'a Roster, at: Timestamp) -> Self {
+        let edges = Edges::around(at);
+        Self { roster, at, targets_left: MOST_TARGETS, depth: 0, edges, dead_ends: Vec::new() }
+    }
+
+    /// Unfolds targets that stand side by side.
+    pub fn level(&mut self, targets: &[Target], path: &str) -> Vec<Rank> {
+        let mut ranks = Vec::new();
+        for target in targets {
+            merge(&mut ranks, self.target(target, path));
+        }
+        ranks
+    }
+
+    /// Unfolds one target.
+    pub fn target(&mut self, target: &Target, path: &str) -> Vec<Rank> {
+        if self.targets_left == 0 {
+            return Vec::new();
+        }
+        self.targets_left -= 1;
+        if self.targets_left == 0 {
+            return self.dead_end(path, DeadEndKind::TooMany);
+        }
+        if self.depth > DEEPEST {
+            return self.dead_end(path, DeadEndKind::TooDeep(target.clone()));
+        }
+        if let Err(unknown) = self.roster.check_target(target) {
+            return self.dead_end(path, DeadEndKind::Unknown(unknown.to_string()));
+        }
+        self.depth += 1;
+        let ranks = match target {
+            Target::Person(person) => found(person, path),
+            Target::Team(team) => self.team(team, path),
+            Target::Schedule(schedule) => self.schedule(schedule, path),
+            Target::Everyone(schedule) => self.everyone(schedule, path),
+        };
+        self.depth -= 1;
+        ranks
+    }
+
+    fn dead_end(&mut self, path: &str, kind: DeadEndKind) -> Vec<Rank> {
+        self.dead_ends.push(DeadEnd { path: path.to_owned(), kind });
+        Vec::new()
+    }
+
+    fn team(&mut self, id: &TeamId, path: &str) -> Vec<Rank> {
+        let Some(team) = self.roster.teams.get(id) else { return Vec::new() };
+        let mut ranks = Vec::new();
+        for (level, targets) in (1_usize..).zip(&team.levels) {
+            let path = step(path, &format!("team {id}, level {level}"));
+            ranks.extend(self.level(targets, &path));
+        }
+        ranks
+    }
+
+    fn schedule(&mut self, id: &ScheduleId, path: &str) -> Vec<Rank> {
+        let Some(schedule) = self.roster.schedules.get(id) else { return Vec::new() };
+        schedule.note_edges(&mut self.edges, self.at);
+        let duties = schedule.duties(self.at);
+        if duties.iter().all(|duty| duty.target.is_none()) {
+            let on_purpose = duties.into_iter().next().map(|duty| duty.rule);
+            let kind = DeadEndKind::NobodyOnCall { schedule: id.clone(), on_purpose };
+            return self.dead_end(path, kind);
+        }
+        let mut ranks = Vec::new();
+        for duty in &duties {
+            let path = step(path, &format!("on call in schedule {id} ({})", duty.rule));
+            if let Some(target) = &duty.target {
+                merge(&mut ranks, self.target(target, &path));
+            }
+        }
+        ranks
+    }
+
+    /// All who take turns in a schedule, of equal rank: also those of schedules and teams that
+    /// take turns in it.
+    fn everyone(&mut self, id: &ScheduleId, path: &str) -> Vec<Rank> {
+        let Some(schedule) = self.roster.schedules.get(id) else { return Vec::new() };
+        let path = step(path, &format!("takes turns in schedule {id}"));
+        let mut all = Vec::new();
+        for target in participants(schedule) {
+            let ranks = match target {
+                Target::Schedule(nested) => self.target(&Target::Everyone(nested.clone()), &path),
+                other => self.target(other, &path),
+            };
+            for rank in ranks {
+                merge(&mut all, vec![rank]);
+            }
+        }
+        all
+    }
+}
+
+/// Everything that takes turns in a schedule, each once, in the order of the rotations.
+fn participants(schedule: &Schedule) -> Vec<&Target> {
+    let mut seen = BTreeSet::new();
+    let members = schedule.rotations.iter().flat_map(|rotation| &rotation.people);
+    members
+        .filter_map(|member| match member {
+            Member::Target(target) => Some(target),
+            Member::Nobody => None,
+        })
+        .filter(|target| seen.insert(*target))
+        .collect()
+}
+
+fn found(person: &PersonId, path: &str) -> Vec<Rank> {
+    vec![vec![Found { person: person.clone(), because: path.to_owned() }]]
+}
+
+/// Adds a step to the way that led to a target.
+fn step(path: &str, step: &str) -> String {
+    if path.is_empty() { step.to_owned() } else { format!("{path}: {step}") }
+}
+
+/// Merges ranks into others, equal with equal. Who is there already stays, with the first reason.
+fn merge(into: &mut Vec<Rank>, more: Vec<Rank>) {
+    for (index, rank) in more.into_iter().enumerate() {
+        let Some(there) = into.get_mut(index) else {
+            into.push(unique(rank));
+            continue;
+        };
+        for found in rank {
+            if !there.iter().any(|known| known.person == found.person) {
+                there.push(found);
+            }
+        }
+    }
+}
+
+fn unique(rank: Rank) -> Rank {
+    let mut seen = BTreeSet::new();
+    rank.into_iter().filter(|found| seen.insert(found.person.clone())).collect()
+}

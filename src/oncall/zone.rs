@@ -1,0 +1,133 @@
+//! The wall clock of a place, and the instants at which it shows a time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use jiff::{Timestamp, ToSpan as _};
+
+use crate::problem;
+
+/// A time zone of the IANA database, found there when its name was read: nothing can be missing
+/// when a call comes in.
+#[derive(Clone)]
+pub struct Zone {
+    name: String,
+    rules: TimeZone,
+}
+
+/// No such time zone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is not a time zone of this machine")]
+pub struct ZoneError {
+    /// What was asked for.
+    pub name: String,
+    /// The known name that may have been meant.
+    pub nearest: Option<String>,
+}
+
+impl Zone {
+    /// Coordinated universal time.
+    pub fn utc() -> Self {
+        Self { name: "UTC".to_owned(), rules: TimeZone::UTC }
+    }
+
+    /// The name in the IANA database.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the wall clock shows at an instant.
+    pub fn local(&self, at: Timestamp) -> DateTime {
+        self.rules.to_datetime(at)
+    }
+
+    /// The instant at which the wall clock shows a time: the first of two where the clocks are set
+    /// back, and the first instant after the gap where they are set forward. Never runs backwards:
+    /// a later wall-clock time never gives an earlier instant. Beyond the years that can be told
+    /// (-9999 to 9999), the end of time.
+    pub fn instant(&self, wall: DateTime) -> Timestamp {
+        let found = match self.rules.to_ambiguous_timestamp(wall).offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(wall),
+            AmbiguousOffset::Fold { before, .. } => before.to_timestamp(wall),
+            AmbiguousOffset::Gap { before, after } => Ok(self.end_of_gap(wall, before, after)),
+        };
+        found.unwrap_or(if wall.year() < 0 { Timestamp::MIN } else { Timestamp::MAX })
+    }
+
+    /// Seen with the offset after the gap, a time inside it lies before the change of the clocks;
+    /// seen with the offset before, at the change or after it.
+    fn end_of_gap(&self, wall: DateTime, before: Offset, after: Offset) -> Timestamp {
+        let earliest = after.to_timestamp(wall).unwrap_or(Timestamp::MIN);
+        let latest = before.to_timestamp(wall).unwrap_or(Timestamp::MAX);
+        self.rules
+            .following(earliest)
+            .map(|change| change.timestamp())
+            .take_while(|change| *change <= latest)
+            .find(|change| self.rules.to_offset(*change) == after)
+            .unwrap_or(latest)
+    }
+
+    /// `Mon 09:00` for a time within six days of `now`, else with the date: `Mon 2026-01-05 09:00`.
+    pub(crate) fn say(&self, at: Timestamp, now: Timestamp) -> String {
+        let near = at.duration_since(now).abs() < jiff::SignedDuration::from_hours(6 * 24);
+        let form = if near { "%a %H:%M" } else { "%a %Y-%m-%d %H:%M" };
+        self.local(at).strftime(form).to_string()
+    }
+}
+
+impl FromStr for Zone {
+    type Err = ZoneError;
+
+    fn from_str(name: &str) -> Result<Self, ZoneError> {
+        match TimeZone::get(name) {
+            Ok(rules) if !rules.is_unknown() => {
+                let name = rules.iana_name().unwrap_or(name).to_owned();
+                Ok(Self { name, rules })
+            }
+            _ => Err(ZoneError { name: name.to_owned(), nearest: nearest_zone(name) }),
+        }
+    }
+}
+
+fn nearest_zone(wrong: &str) -> Option<String> {
+    let known: Vec<String> = jiff::tz::db().available().map(|zone| zone.to_string()).collect();
+    problem::nearest(wrong, known.iter().map(String::as_str)).map(str::to_owned)
+}
+
+impl PartialEq for Zone {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Zone {}
+
+impl fmt::Debug for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Zone({})", self.name)
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// Reads a wall-clock time: `2026-01-05 09:00`, also with seconds, with `T` between, or a date
+/// alone for its midnight. No offset: the zone of the schedule decides.
+pub fn parse_wall(text: &str) -> Option<DateTime> {
+    let forms = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
+    let wall = forms
+        .iter()
+        .find_map(|form| DateTime::strptime(form, text).ok())
+        .or_else(|| jiff::civil::Date::strptime("%Y-%m-%d", text).ok().map(DateTime::from))?;
+    (1970..2200).contains(&wall.year()).then_some(wall)
+}
+
+/// The date some days later, or earlier where `days` is negative.
+pub(crate) fn days_after(date: jiff::civil::Date, days: i64) -> Option<jiff::civil::Date> {
+    date.checked_add(days.days()).ok()
+}
