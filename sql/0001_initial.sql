@@ -229,10 +229,8 @@ CREATE TABLE rotations (
     position    INTEGER NOT NULL,
     -- Its name ('weekly').
     name        TEXT NOT NULL,
-    -- The length of a turn: this many ...
-    every_count INTEGER NOT NULL,
-    -- ... of these units.
-    every_unit  TEXT NOT NULL CHECK (every_unit IN ('hours', 'days', 'weeks', 'months')),
+    -- The length of a turn as it is written in settings ('1 week').
+    every       TEXT NOT NULL,
     -- Local time at which the first turn begins.
     starts_at   TEXT NOT NULL,
     -- Local time after which nobody of it is on call; NULL: never.

@@ -4,6 +4,8 @@
 //! [`Chain`] of it for one call; a [`Walk`] goes along the chain, phone by phone.
 
 mod chain;
+mod circles;
+mod compile;
 mod duty;
 mod language;
 mod name;
@@ -11,6 +13,7 @@ mod phone;
 mod policy;
 mod roster;
 mod schedule;
+mod settings;
 mod shift;
 mod turn;
 mod unfold;
@@ -25,6 +28,9 @@ pub use phone::{E164, NumberError, Phone, PhoneError, SipAddress};
 pub use policy::{DialPolicy, Order, PhoneChoice};
 pub use roster::{Person, Roster, Team, UnknownTarget};
 pub use schedule::{Every, EveryError, Member, MemberError, Override, Rotation, Schedule, Stacking, Unit};
+pub use settings::{
+    OncallFile, OverrideEntry, PersonEntry, PhoneEntry, RotationEntry, ScheduleEntry, TeamEntry,
+};
 pub use shift::Shift;
 pub use walk::{Attempt, Rung, Walk};
 pub use week::{WeekError, WeekInterval};

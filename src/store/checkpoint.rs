@@ -2,7 +2,7 @@
 //! writer never waits for it, and it sleeps until the writer has written enough.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
@@ -43,7 +43,7 @@ impl Checkpointer {
     }
 }
 
-fn run(database: &PathBuf, asked: &Receiver<()>) {
+fn run(database: &Path, asked: &Receiver<()>) {
     let mut open = None;
     while asked.recv().is_ok() {
         if let Err(why) = checkpoint(&mut open, database) {

@@ -22,23 +22,41 @@ const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../../sql/0001_initial.s
 
 /// Opens a database whose schema is known to be current.
 pub(super) fn open(database: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(database, flags)?;
+    let connection = connect(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    configure(&connection)?;
+    Ok(connection)
+}
+
+fn connect(database: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(database, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     // Anything less loses acknowledged rows in a power cut: a WAL is then synced at checkpoints only.
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // Deleted numbers and names are overwritten, not left in free pages.
     connection.pragma_update(None, "secure_delete", true)?;
-    connection.pragma_update(None, "journal_size_limit", WAL_SIZE_KEPT)?;
-    Ok(connection)
+    connection.pragma_update(None, "journal_size_limit", WAL_SIZE_KEPT)
 }
 
-/// Opens a database and brings its schema up to date.
+/// Opens a database, made where it is missing, and brings its schema up to date. What is not ours is
+/// not touched.
 pub(super) fn open_and_migrate(database: &Path) -> Result<Connection, StoreError> {
-    let mut connection = open(database).map_err(|source| StoreError::from_sqlite(database, source))?;
-    migrate(&mut connection, database, MIGRATIONS)?;
+    open_with(database, MIGRATIONS)
+}
+
+fn open_with(database: &Path, migrations: &[M<'_>]) -> Result<Connection, StoreError> {
+    let at_fault = |source| StoreError::from_sqlite(database, source);
+    folder::create_private(database)?;
+    let mut connection = connect(database, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(at_fault)?;
+    let schema = check(&connection, database, count(migrations))?;
+    folder::make_private(database)?;
+    configure(&connection).map_err(at_fault)?;
+    migrate(&mut connection, database, &schema, migrations)?;
     Ok(connection)
 }
 
@@ -47,13 +65,8 @@ pub(super) fn open_read_only(database: &Path) -> Result<Connection, StoreError> 
     if !database.exists() {
         return Err(StoreError::Missing { path: database.to_owned() });
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connect = || {
-        let connection = Connection::open_with_flags(database, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(connection)
-    };
-    let connection = connect().map_err(|source| StoreError::from_sqlite(database, source))?;
+    let connection = connect(database, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|source| StoreError::from_sqlite(database, source))?;
     match check(&connection, database, count(MIGRATIONS))? {
         Schema::Current => Ok(connection),
         Schema::Empty => Err(StoreError::Missing { path: database.to_owned() }),
@@ -94,11 +107,16 @@ fn check(connection: &Connection, database: &Path, known: u32) -> Result<Schema,
 
 /// Applies what is missing, each migration in a transaction of its own. A database with content is
 /// copied first, to `nightbell.db.schema-N`.
-fn migrate(connection: &mut Connection, database: &Path, migrations: &[M<'_>]) -> Result<(), StoreError> {
-    match check(connection, database, count(migrations))? {
+fn migrate(
+    connection: &mut Connection,
+    database: &Path,
+    schema: &Schema,
+    migrations: &[M<'_>],
+) -> Result<(), StoreError> {
+    match schema {
         Schema::Current => return Ok(()),
         Schema::Empty => {}
-        Schema::Older(found) => back_up(connection, database, found)?,
+        Schema::Older(found) => back_up(connection, database, *found)?,
     }
     Migrations::from_slice(migrations)
         .to_latest(connection)
@@ -111,7 +129,7 @@ fn back_up(connection: &Connection, database: &Path, schema: u32) -> Result<(), 
     let at_fault = |source| StoreError::folder(&copy, source);
     // What an interrupted earlier attempt has left is no backup.
     folder::remove_if_there(&copy).map_err(at_fault)?;
-    folder::make_private(&copy)?;
+    folder::create_private(&copy)?;
     connection
         .execute("VACUUM INTO ?1", [copy.to_string_lossy()])
         .map_err(|source| StoreError::from_sqlite(&copy, source))?;
@@ -120,4 +138,89 @@ fn back_up(connection: &Connection, database: &Path, schema: u32) -> Result<(), 
 
 fn backup_path(database: &Path, schema: u32) -> PathBuf {
     database.with_extension(format!("db.schema-{schema}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::store::scratch::Scratch;
+
+    const NEXT: &str = "ALTER TABLE calls ADD COLUMN note TEXT";
+    const BROKEN: &str = "ALTER TABLE calls ADD COLUMN note TEXT; INSERT INTO nowhere VALUES (1)";
+    const A_CALL: &str = "INSERT INTO calls (id, hotline, number, caller, trunk, sip_call_id, started_at)
+         VALUES ('00000000002a', 'h', '+49301', '+49302', 't', 'id', '2026-01-05T08:00:00.000Z')";
+
+    fn after_upgrade(next: &'static str) -> [M<'static>; 2] {
+        [MIGRATIONS[0].clone(), M::up(next)]
+    }
+
+    /// A database of the first schema with one call in it.
+    fn with_a_call(scratch: &Scratch) -> PathBuf {
+        folder::create(scratch.path()).unwrap();
+        let database = folder::database(scratch.path());
+        open_with(&database, &MIGRATIONS[..1]).unwrap().execute(A_CALL, []).unwrap();
+        database
+    }
+
+    fn count_calls(connection: &Connection) -> u32 {
+        connection.query_row("SELECT count(*) FROM calls", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn every_migration_is_sound() {
+        Migrations::from_slice(MIGRATIONS).validate().unwrap();
+    }
+
+    #[test]
+    fn commits_reach_the_disk_and_deleted_rows_are_overwritten() {
+        let scratch = Scratch::new();
+        let connection = open(&with_a_call(&scratch)).unwrap();
+        let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(number("synchronous"), 2, "2 is FULL");
+        assert_eq!(number("secure_delete"), 1);
+        assert_eq!(number("foreign_keys"), 1);
+        let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+    }
+
+    #[test]
+    fn an_older_database_is_copied_before_it_is_brought_up_to_date() {
+        let scratch = Scratch::new();
+        let database = with_a_call(&scratch);
+        let connection = open_with(&database, &after_upgrade(NEXT)).unwrap();
+        assert_eq!(count_calls(&connection), 1);
+        connection.prepare("SELECT note FROM calls").unwrap();
+
+        let copy = backup_path(&database, 1);
+        assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+        let copy = open_with(&copy, &MIGRATIONS[..1]).unwrap();
+        assert_eq!(count_calls(&copy), 1);
+        copy.prepare("SELECT note FROM calls").unwrap_err();
+    }
+
+    #[test]
+    fn an_upgrade_that_fails_leaves_the_database_as_it_was() {
+        let scratch = Scratch::new();
+        let database = with_a_call(&scratch);
+        let why = open_with(&database, &after_upgrade(BROKEN)).unwrap_err();
+        assert!(matches!(why, StoreError::Migration { .. }), "{why}");
+        let connection = open_with(&database, &MIGRATIONS[..1]).unwrap();
+        assert_eq!(count_calls(&connection), 1);
+        connection.prepare("SELECT note FROM calls").unwrap_err();
+        // The second attempt replaces the copy that the first one left.
+        open_with(&database, &after_upgrade(NEXT)).unwrap();
+    }
+
+    #[test]
+    fn a_database_of_a_newer_nightbell_is_refused() {
+        let scratch = Scratch::new();
+        let database = with_a_call(&scratch);
+        drop(open_with(&database, &after_upgrade(NEXT)).unwrap());
+        let refusal = |result: Result<Connection, StoreError>| result.unwrap_err().to_string();
+        assert!(refusal(open_with(&database, &MIGRATIONS[..1])).contains("written by a newer nightbell"));
+        assert!(refusal(open_read_only(&database)).contains("schema 2, this one knows 1"));
+    }
 }

@@ -26,14 +26,16 @@ pub(super) fn create(data_dir: &Path) -> Result<(), StoreError> {
         .map_err(|source| StoreError::folder(data_dir, source))
 }
 
-/// Makes a file private, creating it empty where it is missing. SQLite gives its side files (WAL and
-/// shared memory) the permissions of the database.
+/// Makes an empty private file where there is none. SQLite gives its side files (WAL and shared
+/// memory) the permissions of the database.
+pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
+    private_file().open(path).map(drop).map_err(|source| StoreError::folder(path, source))
+}
+
+/// Takes a file away from the eyes of others.
 pub(super) fn make_private(path: &Path) -> Result<(), StoreError> {
-    let open = || {
-        let file = private_file().open(path)?;
-        file.set_permissions(Permissions::from_mode(PRIVATE_FILE))
-    };
-    open().map_err(|source| StoreError::folder(path, source))
+    fs::set_permissions(path, Permissions::from_mode(PRIVATE_FILE))
+        .map_err(|source| StoreError::folder(path, source))
 }
 
 fn private_file() -> OpenOptions {

@@ -18,6 +18,7 @@ mod entries;
 mod error;
 mod folder;
 mod reconcile;
+mod roster;
 #[cfg(test)]
 mod scratch;
 mod text;
@@ -33,6 +34,7 @@ use tokio::sync::{broadcast, mpsc};
 pub use calls::{CallFilter, CallRow, VoicemailRow};
 pub use error::StoreError;
 pub use reconcile::{Reconciled, StoredLeg};
+pub use roster::{Change, ChangeKind};
 pub use writer::WriterHandle;
 
 use crate::call::journal::Record;
@@ -54,7 +56,6 @@ impl Store {
         folder::create(data_dir)?;
         let lock = folder::lock(data_dir)?;
         let database = folder::database(data_dir);
-        folder::make_private(&database)?;
         let connection = connection::open_and_migrate(&database)?;
         Ok(Self { reader: Reader { database, connection: Mutex::new(connection) }, _lock: lock })
     }

@@ -216,3 +216,191 @@ fn move_everything_out_of_the_wal(connection: &Connection) -> rusqlite::Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use tokio::sync::oneshot;
+    use tokio::sync::oneshot::error::TryRecvError::Empty;
+
+    use super::*;
+    use crate::call::CallId;
+    use crate::call::journal::{Action, Event, Started, Step, StepResult};
+    use crate::store::scratch::Scratch;
+    use crate::store::{CallFilter, Store};
+
+    struct Bench {
+        writer: Writer,
+        store: Store,
+        _scratch: Scratch,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let scratch = Scratch::new();
+            let store = Store::open(scratch.path()).unwrap();
+            let writer = Writer::new(&store.reader.database, None).unwrap();
+            Self { writer, store, _scratch: scratch }
+        }
+
+        /// Another program's connection.
+        fn stranger(&self) -> Connection {
+            connection::open(&self.store.reader.database).unwrap()
+        }
+
+        fn flush(&mut self) -> oneshot::Receiver<()> {
+            let (done, waiting) = oneshot::channel();
+            self.writer.take(Record::Flush(done));
+            waiting
+        }
+
+        fn calls(&self) -> usize {
+            self.store.reader().calls(&CallFilter::default()).unwrap().len()
+        }
+
+        /// Makes the writer's connection fail at once on a lock, not after seconds.
+        fn hurry(&self) {
+            self.writer.connection.as_ref().unwrap().busy_timeout(Duration::ZERO).unwrap();
+        }
+    }
+
+    fn started(call: u64) -> Record {
+        Record::Started(Started {
+            call: CallId(call),
+            hotline: "Emergency".to_owned(),
+            number: "+4930123456".to_owned(),
+            caller: "+4915112345678".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            trunk: "carrier".to_owned(),
+            sip_call_id: format!("{call}@carrier"),
+        })
+    }
+
+    fn step(call: u64, seq: u32) -> Record {
+        Record::Step(Event {
+            call: CallId(call),
+            seq,
+            at: Timestamp::UNIX_EPOCH,
+            step: Step::Welcome,
+            action: Action::Sent,
+            result: StepResult::Processed,
+            target: None,
+            detail: "greeted".to_owned(),
+        })
+    }
+
+    #[test]
+    fn whoever_waits_is_told_after_the_commit_and_not_before() {
+        let mut bench = Bench::new();
+        bench.writer.take(started(1));
+        let mut waiting = bench.flush();
+        assert_eq!(waiting.try_recv(), Err(Empty));
+        assert_eq!(bench.calls(), 0);
+        assert!(bench.writer.commit());
+        assert_eq!(waiting.try_recv(), Ok(()));
+        assert_eq!(bench.calls(), 1);
+    }
+
+    #[test]
+    fn a_locked_database_delays_entries_and_loses_none() {
+        let mut bench = Bench::new();
+        let stranger = bench.stranger();
+        stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
+        bench.hurry();
+        bench.writer.take(started(1));
+        let mut waiting = bench.flush();
+        assert!(!bench.writer.commit());
+        assert_eq!(waiting.try_recv(), Err(Empty), "it is not durable");
+
+        bench.writer.take(started(2));
+        stranger.execute_batch("ROLLBACK").unwrap();
+        assert!(bench.writer.commit());
+        assert_eq!(waiting.try_recv(), Ok(()));
+        assert_eq!(bench.calls(), 2);
+        assert!(bench.writer.backlog.is_empty());
+    }
+
+    #[test]
+    fn a_full_disk_delays_entries_and_loses_none() {
+        let mut bench = Bench::new();
+        let connection = bench.writer.connection.as_ref().unwrap();
+        connection.pragma_update(None, "max_page_count", 1).unwrap();
+        for call in 1..=500 {
+            bench.writer.take(started(call));
+        }
+        let mut waiting = bench.flush();
+        assert!(!bench.writer.commit());
+        assert_eq!(waiting.try_recv(), Err(Empty));
+        assert_eq!(bench.calls(), 0, "half a batch is none");
+
+        // The next attempt is on a new connection, without the limit.
+        assert!(bench.writer.commit());
+        assert_eq!(waiting.try_recv(), Ok(()));
+        assert_eq!(bench.calls(), 500);
+    }
+
+    #[test]
+    fn after_an_io_error_nothing_is_called_durable_before_the_wal_has_been_written_again() {
+        let mut bench = Bench::new();
+        bench.writer.take(started(1));
+        assert!(bench.writer.commit());
+        let stranger = bench.stranger();
+        stranger.execute_batch("BEGIN; SELECT * FROM calls").unwrap();
+
+        let io_error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
+        bench.writer.note_failure(&rusqlite::Error::SqliteFailure(io_error, None));
+        bench.writer.connection = Some(open(&bench.store.reader.database).unwrap());
+        bench.hurry();
+        let mut waiting = bench.flush();
+        assert!(!bench.writer.commit(), "a reader still needs the old WAL");
+        assert_eq!(waiting.try_recv(), Err(Empty));
+
+        stranger.execute_batch("ROLLBACK").unwrap();
+        assert!(bench.writer.commit());
+        assert_eq!(waiting.try_recv(), Ok(()));
+        let wal = bench.store.reader.database.with_extension("db-wal");
+        assert_eq!(std::fs::metadata(wal).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn an_entry_that_the_database_refuses_holds_up_no_other() {
+        let mut bench = Bench::new();
+        bench.writer.take(step(7, 1));
+        bench.writer.take(started(1));
+        bench.writer.take(step(1, 1));
+        assert!(bench.writer.commit());
+        assert!(bench.writer.backlog.is_empty());
+        let (_, timeline) = bench.store.reader().call("000000000001").unwrap().unwrap();
+        assert_eq!(timeline.len(), 1);
+        assert_eq!(bench.store.reader().call("000000000007").unwrap(), None);
+    }
+
+    #[test]
+    fn a_batch_that_is_written_twice_is_there_once() {
+        let mut bench = Bench::new();
+        for _ in 0..2 {
+            bench.writer.take(started(1));
+            bench.writer.take(step(1, 1));
+            bench.writer.take(step(1, 2));
+            assert!(bench.writer.commit());
+        }
+        let (_, timeline) = bench.store.reader().call("000000000001").unwrap().unwrap();
+        assert_eq!(timeline.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(bench.calls(), 1);
+    }
+
+    #[test]
+    fn the_wal_is_moved_into_the_database_when_it_has_grown() {
+        let mut bench = Bench::new();
+        let size = |bench: &Store| std::fs::metadata(&bench.reader.database).unwrap().len();
+        let before = size(&bench.store);
+        bench.writer.take(started(1));
+        for seq in 0..=u32::try_from(CHECKPOINT_AFTER).unwrap() {
+            bench.writer.take(step(1, seq));
+        }
+        assert!(bench.writer.commit());
+        bench.writer.checkpointer.finish();
+        let grown = size(&bench.store).saturating_sub(before);
+        assert!(grown > 100_000, "the entries are still in the WAL alone: {grown} bytes moved");
+    }
+}

@@ -1,0 +1,158 @@
+//! The file `oncall.toml` as it is written. What it means is worked out in `compile`.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use toml::Spanned;
+
+use crate::oncall::language::Language;
+
+/// The whole file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OncallFile {
+    /// Who can be rung.
+    #[serde(default)]
+    pub people: Vec<PersonEntry>,
+    /// Groups of targets in levels.
+    #[serde(default)]
+    pub teams: Vec<TeamEntry>,
+    /// Who is on call when.
+    #[serde(default)]
+    pub schedules: Vec<ScheduleEntry>,
+}
+
+impl OncallFile {
+    /// Reads the file's text. An unknown key or a value of the wrong kind is an error with its
+    /// place; everything else is found by [`OncallFile::compile`], all at once.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+}
+
+/// One of `[[people]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonEntry {
+    /// How others refer to this person.
+    pub id: Spanned<String>,
+    /// The name as people say it. Default: the id.
+    pub name: Option<Spanned<String>>,
+    /// Numbers in E.164 and SIP addresses, rung in this order.
+    #[serde(default)]
+    pub phones: Vec<Spanned<PhoneEntry>>,
+    /// Where messages go.
+    pub email: Option<Spanned<String>>,
+    /// The language this person is spoken to in. Default: the hotline's.
+    pub language: Option<Language>,
+    /// Whether this person is rung at all. Default: yes.
+    #[serde(default = "yes")]
+    pub available: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A phone: `"+49..."`, or `{ phone = "+49...", unconfirmed = true }` for one that must not be
+/// rung until its owner has confirmed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhoneEntry {
+    /// The number or the SIP address.
+    pub phone: String,
+    /// Not to be rung yet.
+    pub unconfirmed: bool,
+}
+
+impl<'de> Deserialize<'de> for PhoneEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PhoneVisitor)
+    }
+}
+
+struct PhoneVisitor;
+
+impl<'de> Visitor<'de> for PhoneVisitor {
+    type Value = PhoneEntry;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a phone in quotes, or { phone = \"...\", unconfirmed = true }")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<PhoneEntry, E> {
+        Ok(PhoneEntry { phone: text.to_owned(), unconfirmed: false })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PhoneEntry, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            phone: String,
+            #[serde(default)]
+            unconfirmed: bool,
+        }
+        let Table { phone, unconfirmed } = Table::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(PhoneEntry { phone, unconfirmed })
+    }
+}
+
+/// One of `[[teams]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TeamEntry {
+    /// How others refer to this team.
+    pub id: Spanned<String>,
+    /// Targets level by level.
+    pub levels: Vec<Spanned<Vec<Spanned<String>>>>,
+}
+
+/// One of `[[schedules]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleEntry {
+    /// How others refer to this schedule.
+    pub id: Spanned<String>,
+    /// A zone of the IANA database: all times of the schedule are its wall clock's.
+    pub timezone: Spanned<String>,
+    /// `layers` (default) or `parallel`.
+    pub stacking: Option<Spanned<String>>,
+    /// People taking turns.
+    #[serde(default)]
+    pub rotations: Vec<RotationEntry>,
+    /// People standing in.
+    #[serde(default)]
+    pub overrides: Vec<OverrideEntry>,
+}
+
+/// One of `[[schedules.rotations]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationEntry {
+    /// Its name, unique in the schedule.
+    pub name: Spanned<String>,
+    /// Who takes turns: people, `team:`, `schedule:`, `everyone:`, and `nobody` for a gap on purpose.
+    pub people: Spanned<Vec<Spanned<String>>>,
+    /// The length of a turn: `1 week`, `12 hours`.
+    pub every: Spanned<String>,
+    /// When the first turn begins: `2026-01-05 09:00`.
+    pub start: Spanned<String>,
+    /// When all is over. Default: never.
+    pub until: Option<Spanned<String>>,
+    /// Times of the week at which it is in force. Default: always.
+    #[serde(default)]
+    pub hours: Vec<Spanned<String>>,
+}
+
+/// One of `[[schedules.overrides]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OverrideEntry {
+    /// Who stands in.
+    pub person: Spanned<String>,
+    /// From when: `2026-12-24 18:00`.
+    pub from: Spanned<String>,
+    /// Until when.
+    pub until: Spanned<String>,
+}

@@ -1,0 +1,47 @@
+//! Who is on call, as it is kept: the on-call file's content, and what commands have said since.
+
+mod change;
+mod load;
+mod save;
+
+use crate::oncall::Roster;
+
+pub use change::{Change, ChangeKind};
+
+use super::{Reader, Store, StoreError};
+use load::View;
+
+impl Reader {
+    /// Everybody and everything that can be on call, with what commands have changed.
+    pub fn load_roster(&self) -> Result<Roster, StoreError> {
+        self.read(|connection| load::roster(connection, View::Effective))
+    }
+}
+
+impl Store {
+    /// Makes `new`, the content of an on-call file, the current one, in one transaction; answers what
+    /// changes by it. With `dry_run` nothing is done.
+    ///
+    /// What came by command is kept: availability, and overrides whose person and schedule are still
+    /// there. Overrides in `new` that do not come from a file are therefore passed over.
+    pub fn apply_roster(&self, new: &Roster, dry_run: bool) -> Result<Vec<Change>, StoreError> {
+        self.write(|connection| {
+            let old = load::roster(connection, View::File)?;
+            let new = without_overrides_by_command(new);
+            let mut changes = change::between(&old, &new);
+            changes.extend(change::overrides_that_go(&load::roster(connection, View::Effective)?, &new));
+            if !dry_run && old != new {
+                save::roster(connection, &old, &new)?;
+            }
+            Ok(changes)
+        })
+    }
+}
+
+fn without_overrides_by_command(roster: &Roster) -> Roster {
+    let mut roster = roster.clone();
+    for schedule in roster.schedules.values_mut() {
+        schedule.overrides.retain(|stand_in| stand_in.from_file);
+    }
+    roster
+}
