@@ -6,6 +6,9 @@
 pub mod dtmf;
 pub mod g711;
 pub mod level;
+pub mod prompt;
+pub mod resample;
+pub mod tone;
 pub mod wav;
 
 /// Samples per second on the line (ITU-T G.711 clause 2).

@@ -1,1 +1,5 @@
 //! Hands and ears: SIP and RTP on real sockets.
+
+pub mod clip;
+pub mod prompts;
+pub mod recorder;

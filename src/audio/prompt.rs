@@ -1,0 +1,152 @@
+//! Sound files of any kind become mono samples at the line's rate.
+//!
+//! WAV (PCM, A-law, u-law, float), AIFF, FLAC, MP3 and Ogg Vorbis, of any rate and any number of
+//! channels; which of them it is, the content tells, not the name.
+
+use std::io::{Cursor, ErrorKind};
+
+use symphonia::core::audio::GenericAudioBufferRef;
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::errors::Error;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatReader, TrackType};
+use symphonia::core::io::MediaSourceStream;
+use symphonia::core::packet::Packet;
+
+use super::LINE_RATE;
+use super::resample::Resampler;
+
+/// The longest sound that is taken, in seconds. It is held in memory for as long as the daemon runs.
+pub const MAX_SECONDS: u32 = 15 * 60;
+
+/// The rates that are taken, in samples per second.
+const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
+
+/// Why a file cannot be played.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unplayable {
+    /// None of the kinds we know.
+    #[error("not a sound file of a known kind (WAV, AIFF, FLAC, MP3 or Ogg Vorbis)")]
+    UnknownKind,
+    /// A known container with something else in it.
+    #[error("the file holds no sound that can be decoded: {0}")]
+    UnknownCodec(String),
+    /// The sound cannot be decoded.
+    #[error("the file is damaged: {0}")]
+    Damaged(String),
+    /// Neither too little nor too much.
+    #[error("the sampling rate {0} Hz is outside 4000 to 384000 Hz")]
+    Rate(u32),
+    /// Nothing to play.
+    #[error("the file holds no sound: its length is zero")]
+    Empty,
+    /// More than is taken.
+    #[error("the sound is longer than {} minutes", MAX_SECONDS / 60)]
+    TooLong,
+}
+
+/// Decodes a whole file. Channels are mixed to one, levels stay as they are. A file whose end is
+/// missing is played as far as it goes.
+pub fn decode(file: &[u8]) -> Result<Vec<i16>, Unplayable> {
+    let stream = MediaSourceStream::new(Box::new(Cursor::new(file)), Default::default());
+    let mut format = symphonia::default::get_probe()
+        .probe(&Hint::new(), stream, Default::default(), Default::default())
+        .map_err(unrecognised)?;
+    let (track, mut decoder) = open(format.as_ref())?;
+    let mut sound = Sound::default();
+    while let Some(packet) = next(format.as_mut())? {
+        if packet.track_id != track {
+            continue;
+        }
+        match decoder.decode(&packet) {
+            Ok(decoded) => sound.add(&decoded)?,
+            // A single bad packet is a crackle, not the end of the song.
+            Err(Error::DecodeError(what)) => sound.damage = Some(what),
+            Err(error) => return Err(Unplayable::Damaged(error.to_string())),
+        }
+    }
+    sound.finish()
+}
+
+fn unrecognised(error: Error) -> Unplayable {
+    match error {
+        Error::DecodeError(_) | Error::LimitError(_) => Unplayable::Damaged(error.to_string()),
+        _ => Unplayable::UnknownKind,
+    }
+}
+
+/// The sound in the container, and what decodes it.
+fn open(format: &dyn FormatReader) -> Result<(u32, Box<dyn AudioDecoder>), Unplayable> {
+    let none = || Unplayable::UnknownCodec("it has no audio track".to_owned());
+    let track = format.default_track(TrackType::Audio).ok_or_else(none)?;
+    let parameters =
+        track.codec_params.as_ref().and_then(|parameters| parameters.audio()).ok_or_else(none)?;
+    let decoder = symphonia::default::get_codecs()
+        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
+        .map_err(|error| Unplayable::UnknownCodec(error.to_string()))?;
+    Ok((track.id, decoder))
+}
+
+fn next(format: &mut dyn FormatReader) -> Result<Option<Packet>, Unplayable> {
+    match format.next_packet() {
+        Ok(packet) => Ok(packet),
+        Err(Error::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+        // A second stream behind the first (chained Ogg): the first is the prompt.
+        Err(Error::ResetRequired) => Ok(None),
+        Err(error) => Err(Unplayable::Damaged(error.to_string())),
+    }
+}
+
+/// What was decoded so far.
+#[derive(Default)]
+struct Sound {
+    resampler: Option<Resampler>,
+    rate: u32,
+    interleaved: Vec<f32>,
+    mono: Vec<f32>,
+    at_line_rate: Vec<f32>,
+    damage: Option<&'static str>,
+}
+
+impl Sound {
+    fn add(&mut self, decoded: &GenericAudioBufferRef<'_>) -> Result<(), Unplayable> {
+        let (rate, channels) = (decoded.spec().rate(), decoded.spec().channels().count().max(1));
+        if !RATES.contains(&rate) || (self.resampler.is_some() && rate != self.rate) {
+            return Err(Unplayable::Rate(rate));
+        }
+        self.rate = rate;
+        decoded.copy_to_vec_interleaved(&mut self.interleaved);
+        self.mono.clear();
+        self.mono.extend(self.interleaved.chunks_exact(channels).map(mix));
+        let resampler = self.resampler.get_or_insert_with(|| Resampler::new(rate, LINE_RATE));
+        resampler.push(&self.mono, &mut self.at_line_rate);
+        match self.at_line_rate.len() > (MAX_SECONDS * LINE_RATE) as usize {
+            true => Err(Unplayable::TooLong),
+            false => Ok(()),
+        }
+    }
+
+    fn finish(mut self) -> Result<Vec<i16>, Unplayable> {
+        if let Some(resampler) = self.resampler {
+            resampler.finish(&mut self.at_line_rate);
+        }
+        match self.damage {
+            _ if !self.at_line_rate.is_empty() => Ok(to_i16(&self.at_line_rate)),
+            Some(damage) => Err(Unplayable::Damaged(damage.to_owned())),
+            None => Err(Unplayable::Empty),
+        }
+    }
+}
+
+/// The mean of the channels, so that no sum clips. A broken float sample is silence.
+fn mix(channels: &[f32]) -> f32 {
+    let mean = channels.iter().sum::<f32>() / channels.len() as f32;
+    if mean.is_finite() { mean } else { 0.0 }
+}
+
+/// Full scale 1.0 to 16 bits. Where a lossy codec or the filter overshoots, the whole sound is made
+/// quieter by just so much that its peak fits.
+fn to_i16(sound: &[f32]) -> Vec<i16> {
+    let peak = sound.iter().fold(1.0_f32, |peak, sample| peak.max(sample.abs()));
+    sound.iter().map(|sample| (sample / peak * 32_767.0).round() as i16).collect()
+}

@@ -1,0 +1,240 @@
+//! The voice command: an outside program that speaks a text into a WAV file.
+//!
+//! Each text is spoken once and kept under a name made of its content, so that a restart speaks
+//! nothing, and a text whose rendering is there needs no voice command at all.
+
+use std::fs;
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process_group, pidfd_open, prlimit};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Sources, Unmade};
+use crate::audio;
+use crate::oncall::Language;
+use crate::problem::Problem;
+
+/// How long a command may take for one text.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// The largest file a command may write, in octets.
+const MAX_OUTPUT: u64 = 20_000_000;
+
+/// `[voice]`: what renders `say` texts, once, at check or start, never during a call.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoiceSettings {
+    /// The program and its arguments; no shell is involved. The text comes on standard input;
+    /// `{language}` becomes `en` or `de`, `{output}` the WAV file to be written.
+    pub command: Spanned<Vec<String>>,
+}
+
+impl VoiceSettings {
+    /// What is wrong with the settings.
+    pub fn problems(&self) -> Vec<Problem> {
+        let (span, command) = (self.command.span(), self.command.get_ref());
+        if command.first().is_none_or(String::is_empty) {
+            let problem = Problem::error(span, "the voice command names no program");
+            return vec![problem.help("name a program, or leave out [voice]")];
+        }
+        if !command.iter().any(|argument| argument.contains("{output}")) {
+            let problem = Problem::error(span, "the voice command has no \u{201c}{output}\u{201d}");
+            return vec![
+                problem.help("put {output} where the program takes the name of the WAV file to write"),
+            ];
+        }
+        Vec::new()
+    }
+
+    /// The command.
+    pub fn command(&self) -> VoiceCommand {
+        VoiceCommand { command: self.command.get_ref().clone() }
+    }
+}
+
+/// A program that speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VoiceCommand {
+    /// The program and its arguments, with placeholders as in [`VoiceSettings`].
+    pub command: Vec<String>,
+}
+
+/// The samples of a spoken text: from its rendering, or from the command.
+pub(super) fn say(language: Language, text: &str, sources: &Sources) -> Result<Vec<i16>, Unmade> {
+    let spoken = Spoken { language, text, dir: &sources.prompts_dir };
+    let Some(voice) = &sources.voice else {
+        return spoken.any_rendering().ok_or_else(|| {
+            let help = "set [voice] command, or replace the text by { file = \"...\" }, or leave it out for the shipped wording";
+            Unmade::new(format!("nothing can speak {spoken}: no voice command is set"), help)
+        });
+    };
+    let path = spoken.path(voice);
+    if let Some(samples) = rendering(&path) {
+        return Ok(samples);
+    }
+    spoken.render(voice, &path).map_err(|error| {
+        let program = voice.command.first().map_or("", String::as_str);
+        let help = format!("try the command of [voice] by hand: {}", voice.command.join(" "));
+        Unmade::new(format!("the voice command {program} cannot speak {spoken}: {error}"), help)
+    })
+}
+
+/// A text in a language, and where its renderings are kept: `<text>.<command>.wav`, both hashed.
+struct Spoken<'a> {
+    language: Language,
+    text: &'a str,
+    dir: &'a Path,
+}
+
+impl std::fmt::Display for Spoken<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "\u{201c}{}\u{201d}", self.text)
+    }
+}
+
+impl Spoken<'_> {
+    fn stem(&self) -> String {
+        format!("{:032x}", hash([self.language.code(), self.text]))
+    }
+
+    fn path(&self, voice: &VoiceCommand) -> PathBuf {
+        let command = hash(voice.command.iter().map(String::as_str));
+        self.dir.join(format!("{}.{command:032x}.wav", self.stem()))
+    }
+
+    /// A rendering of whatever command there was.
+    fn any_rendering(&self) -> Option<Vec<i16>> {
+        let prefix = format!("{}.", self.stem());
+        let mut names: Vec<_> =
+            fs::read_dir(self.dir).ok()?.flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        let ours = |name: &str| name.starts_with(&prefix) && name.ends_with(".wav") && !name.ends_with(PART);
+        names
+            .iter()
+            .filter(|name| name.to_str().is_some_and(ours))
+            .find_map(|name| rendering(&self.dir.join(name)))
+    }
+
+    /// Lets the command speak, and keeps what it wrote if it can be played.
+    fn render(&self, voice: &VoiceCommand, path: &Path) -> Result<Vec<i16>, String> {
+        fs::create_dir_all(self.dir).map_err(|error| format!("{}: {error}", self.dir.display()))?;
+        let part = Part(path.with_extension(format!("{}{PART}", std::process::id())));
+        speak(voice, self.language, self.text, &part.0)?;
+        let file = super::read(&part.0).map_err(|error| format!("it wrote no file: {error}"))?;
+        let samples = audio::prompt::decode(&file)
+            .map_err(|error| format!("what it wrote cannot be played: {error}"))?;
+        keep(&part.0, path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(samples)
+    }
+}
+
+/// How the name of a rendering ends while it is written.
+const PART: &str = "part.wav";
+
+/// A file being written, gone with this value unless it was renamed.
+struct Part(PathBuf);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn rendering(path: &Path) -> Option<Vec<i16>> {
+    audio::prompt::decode(&super::read(path).ok()?).ok()
+}
+
+/// Gives a finished file its name, for good.
+fn keep(part: &Path, path: &Path) -> io::Result<()> {
+    fs::File::open(part)?.sync_all()?;
+    fs::rename(part, path)?;
+    path.parent().map_or(Ok(()), |dir| fs::File::open(dir)?.sync_all())
+}
+
+fn speak(voice: &VoiceCommand, language: Language, text: &str, output: &Path) -> Result<(), String> {
+    let errors = memory("errors", "").map_err(|error| error.to_string())?;
+    let mut command = command(voice, language, output)?;
+    command
+        .stdin(memory("text", text).map_err(|error| error.to_string())?)
+        .stdout(Stdio::null())
+        .stderr(errors.try_clone().map_err(|error| error.to_string())?)
+        .process_group(0);
+    let child = command.spawn().map_err(|error| error.to_string())?;
+    match finish(child) {
+        Ok(Some(status)) if status.success() => Ok(()),
+        Ok(Some(status)) => Err(format!("it ended with {status}{}", last_line(errors))),
+        Ok(None) => Err(format!("it was not done after {} s{}", DEADLINE.as_secs(), last_line(errors))),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn command(voice: &VoiceCommand, language: Language, output: &Path) -> Result<Command, String> {
+    let output = output.to_str().ok_or("the path of data_dir is not UTF-8")?;
+    let fill =
+        |argument: &String| argument.replace("{language}", language.code()).replace("{output}", output);
+    let mut words = voice.command.iter().map(fill);
+    let mut command = Command::new(words.next().ok_or("it names no program")?);
+    command.args(words);
+    Ok(command)
+}
+
+/// Waits for a child that leads its process group. Whatever of the group is left at the child's
+/// end or at the deadline is killed. Nothing is returned when the deadline came first.
+fn finish(mut child: Child) -> io::Result<Option<ExitStatus>> {
+    let pid = Pid::from_child(&child);
+    let limit = Rlimit { current: Some(MAX_OUTPUT), maximum: Some(MAX_OUTPUT) };
+    // A program that is over by now needs no limit.
+    let _ = prlimit(Some(pid), Resource::Fsize, limit);
+    let in_time = wait(pid, Instant::now() + DEADLINE);
+    // Before the child is reaped, so that its number cannot be another's.
+    let _ = kill_process_group(pid, Signal::KILL);
+    let status = child.wait()?;
+    Ok(in_time?.then_some(status))
+}
+
+/// Whether a process ended before the deadline.
+fn wait(pid: Pid, deadline: Instant) -> io::Result<bool> {
+    let process = pidfd_open(pid, PidfdFlags::empty())?;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&timeout)) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// A file in memory: unlike a pipe it blocks neither side.
+fn memory(name: &str, content: &str) -> io::Result<fs::File> {
+    let mut file = fs::File::from(memfd_create(name, MemfdFlags::CLOEXEC)?);
+    file.write_all(content.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// The last thing the command said, to be put behind an error.
+fn last_line(mut errors: fs::File) -> String {
+    let mut said = Vec::new();
+    let read = errors.rewind().and_then(|()| errors.take(64 << 10).read_to_end(&mut said));
+    let said = String::from_utf8_lossy(&said);
+    match said.lines().rfind(|line| !line.trim().is_empty()) {
+        Some(line) if read.is_ok() => format!(": {}", line.trim().chars().take(200).collect::<String>()),
+        _ => String::new(),
+    }
+}
+
+/// FNV-1a over words and their ends, 128 bits: the same on every machine and in every version.
+fn hash<'a>(words: impl IntoIterator<Item = &'a str>) -> u128 {
+    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    let octets = words.into_iter().flat_map(|word| word.bytes().chain([0]));
+    octets.fold(OFFSET, |hash, octet| (hash ^ u128::from(octet)).wrapping_mul(PRIME))
+}
