@@ -230,3 +230,41 @@ impl Hotline {
         all
     }
 }
+
+/// What a call to a hotline meets, as `check` prints it.
+impl std::fmt::Display for Hotline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let numbers: Vec<_> = self.numbers.iter().map(ToString::to_string).collect();
+        writeln!(f, "hotline {} ({})", self.name, numbers.join(", "))?;
+        if !self.enabled {
+            return writeln!(f, "  closed: {}", self.prompts.closed);
+        }
+        writeln!(f, "  welcome: {}", self.prompts.welcome)?;
+        if let Some(menu) = &self.menu {
+            writeln!(f, "  menu, up to {} times: {}", menu.attempts, menu.prompt)?;
+        }
+        for route in self.routes.iter().filter(|route| route.enabled) {
+            write!(f, "  {route}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let key = self.key.map(|key| format!("{key}: ")).unwrap_or_default();
+        let levels: Vec<String> = self
+            .policy
+            .levels
+            .iter()
+            .map(|level| level.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "))
+            .collect();
+        let rings = if self.direct_voicemail { "nobody".to_owned() } else { levels.join(", then ") };
+        writeln!(f, "route {key}{} rings {rings}", self.name)?;
+        let last = match self.fallback.then {
+            FallbackKind::Closing if !self.direct_voicemail => format!("closing: {}", self.fallback.closing),
+            _ => format!("voicemail: {}", self.fallback.greeting),
+        };
+        writeln!(f, "    if nobody accepts, {last}")
+    }
+}

@@ -1,1 +1,157 @@
-//! One file per subcommand.
+//! The commands, one file each.
+//!
+//! Status 0: done. 1: failed. 2: wrong usage or settings.
+
+mod apply;
+mod calls;
+mod check;
+mod demo;
+mod oncall;
+mod output;
+mod run;
+mod simulate;
+mod voicemail;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::daemon::config::{self, Config};
+use crate::daemon::control;
+use crate::daemon::findings::Findings;
+use crate::oncall::Roster;
+use crate::problem::Problem;
+use crate::store::Store;
+
+/// Self-hosted live call routing: your SIP trunk as an on-call hotline.
+#[derive(Debug, Parser)]
+#[command(name = "nightbell", version, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+struct Common {
+    /// The settings file [default: /etc/nightbell/nightbell.toml, then config/nightbell.toml]
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take calls
+    Run(run::Options),
+    /// The whole product on loopback: a hotline, a caller, two responders, a voicemail
+    Demo(demo::Options),
+    /// Check settings, on-call data, audio files and coverage
+    Check(check::Options),
+    /// Take an on-call file into the database
+    Apply(apply::Options),
+    /// Who is on call, since when, until when, and by which rule
+    Oncall(oncall::Options),
+    /// The call that would happen, with the reason for everyone rung and not rung
+    Simulate(simulate::Options),
+    /// The call log; with an id the whole timeline of one call
+    Calls(calls::Options),
+    /// The messages callers left
+    #[command(subcommand)]
+    Voicemail(voicemail::Command),
+}
+
+/// Why a command did not do what it should.
+#[derive(Debug)]
+enum Failure {
+    /// Status 1.
+    Failed(String),
+    /// Status 2.
+    Usage(String),
+    /// Status 2: what is wrong with the settings.
+    Settings(Findings),
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl Arguments {
+    /// Runs the command; the result is the process's status.
+    pub fn run(self) -> ExitCode {
+        let done = match self.command {
+            Command::Run(options) => run::run(&options),
+            Command::Demo(options) => demo::run(&options),
+            Command::Check(options) => check::run(&options),
+            Command::Apply(options) => apply::run(&options),
+            Command::Oncall(options) => oncall::run(&options),
+            Command::Simulate(options) => simulate::run(&options),
+            Command::Calls(options) => calls::run(&options),
+            Command::Voicemail(command) => voicemail::run(&command),
+        };
+        match done {
+            Ok(status) => status,
+            Err(failure) => failure.tell(),
+        }
+    }
+}
+
+impl Failure {
+    fn tell(&self) -> ExitCode {
+        match self {
+            Self::Failed(why) => {
+                output::complain(&format!("error: {why}\n"));
+                ExitCode::from(1)
+            }
+            Self::Usage(why) => {
+                output::complain(&format!("error: {why}\n"));
+                ExitCode::from(2)
+            }
+            Self::Settings(findings) => {
+                output::complain(&findings.render(output::colour_on_stderr()));
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+impl Common {
+    /// The settings file to use.
+    fn path(&self) -> Result<PathBuf, Failure> {
+        let missing = || {
+            let mut findings = Findings::default();
+            let message = format!("there is no settings file at {}", config::PLACES.join(" or "));
+            findings.add_elsewhere(Problem::error(0..0, message).help("name one with -c FILE"));
+            Failure::Settings(findings)
+        };
+        config::find(self.config.as_deref()).ok_or_else(missing)
+    }
+
+    /// The settings, read and without errors of their own.
+    fn load(&self) -> Result<(Config, Findings), Failure> {
+        match Config::load(&self.path()?) {
+            (Some(config), findings) if !findings.has_errors() => Ok((config, findings)),
+            (_, findings) => Err(Failure::Settings(findings)),
+        }
+    }
+}
+
+/// The people, teams and schedules that a call would meet now: of the database while the daemon
+/// runs on it, else of the on-call file that the next start applies.
+fn roster(common: &Common) -> Result<Roster, Failure> {
+    let (config, _) = common.load()?;
+    match &config.oncall {
+        Some((_, roster)) if !control::is_running(&config.data_dir) => Ok(roster.clone()),
+        _ => stored_roster(&config),
+    }
+}
+
+/// What the database says; nobody, where there is none yet.
+fn stored_roster(config: &Config) -> Result<Roster, Failure> {
+    if !config.data_dir.join("nightbell.db").exists() {
+        return Ok(Roster::default());
+    }
+    Ok(Store::open_read_only(&config.data_dir)?.load_roster()?)
+}

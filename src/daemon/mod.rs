@@ -1,1 +1,7 @@
 //! The door: settings composed, start, reload, stop.
+
+pub mod config;
+pub mod control;
+pub mod findings;
+pub mod logging;
+pub mod start;

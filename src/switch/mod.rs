@@ -1,5 +1,202 @@
 //! Hands and ears: SIP and RTP on real sockets.
+//!
+//! One signalling task owns the SIP endpoint and every leg's signalling; media threads own the
+//! audio; a recorder thread owns the files. Calls speak to them through `call::leg` alone.
 
 pub mod clip;
+pub mod media;
 pub mod prompts;
 pub mod recorder;
+pub mod settings;
+pub mod signalling;
+pub mod table;
+pub mod trunks;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::{StdRng, SysRng};
+use rand::{Rng, SeedableRng};
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::call::leg::Request;
+use crate::call::plan::Snapshot;
+use crate::call::run::House;
+use crate::sip::{self, Endpoint, StoredDialog, Timers};
+use crate::switch::media::Media;
+use crate::switch::prompts::Library;
+use crate::switch::recorder::Recorder;
+use crate::switch::signalling::{Signalling, Standing};
+use crate::switch::table::{Slots, Table};
+use crate::switch::trunks::{Addresses, Trunk};
+
+/// Dialogs at a time, over all trunks: far above what one media port range can carry.
+const MAX_DIALOGS: usize = 20_000;
+/// Room for a burst of SIP while the signalling task is busy.
+const RECEIVE_BUFFER: usize = 2 << 20;
+/// A leg from which no RTP and no RTCP has come for so long is ended.
+const MEDIA_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What the switch is started with.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where to listen, and the media ports.
+    pub addresses: Addresses,
+    /// The trunks.
+    pub trunks: Vec<Trunk>,
+    /// Hotlines and people.
+    pub snapshot: Arc<Snapshot>,
+    /// The prompts.
+    pub library: Arc<Library>,
+    /// Where messages are kept.
+    pub recordings: PathBuf,
+    /// What calls share.
+    pub house: House,
+    /// The other end of the house's requests.
+    pub requests: mpsc::UnboundedReceiver<Request>,
+    /// Legs that an earlier run left up: they are sent a BYE.
+    pub stored: Vec<StoredDialog>,
+}
+
+/// Why the switch could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A SIP socket could not be bound.
+    #[error("cannot listen for SIP on udp:{0}: {1}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// The media threads or the recorder could not be started.
+    #[error("cannot start the media: {0}")]
+    Media(#[source] io::Error),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    Random,
+}
+
+/// The running switch.
+#[derive(Debug)]
+pub struct Switch {
+    standing: watch::Sender<Standing>,
+    task: JoinHandle<()>,
+    listening: Vec<SocketAddr>,
+    addresses: Addresses,
+}
+
+impl Switch {
+    /// Binds the sockets and starts the signalling task and the media threads.
+    pub async fn start(parts: Parts) -> Result<Self, StartError> {
+        let mut sockets = Vec::new();
+        for address in &parts.addresses.listen {
+            sockets.push(Arc::new(bind(*address).map_err(|error| StartError::Listen(*address, error))?));
+        }
+        let listening = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect::<Vec<_>>();
+        let table = resolve(parts.trunks, parts.addresses.clone(), listening.clone(), Table::default()).await;
+        let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(|_| StartError::Random)?;
+        let endpoint = Endpoint::new(
+            sip::Config {
+                trunks: table.profiles(),
+                timers: Timers::default(),
+                software: concat!("Nightbell/", env!("CARGO_PKG_VERSION")).to_owned(),
+                max_dialogs: MAX_DIALOGS,
+            },
+            rng.random(),
+        );
+        let recorder = Recorder::start().map_err(StartError::Media)?;
+        let media = Media::start(media_config(&parts.addresses), recorder.clone()).map_err(StartError::Media)?;
+        let (standing, standing_reader) = watch::channel(Standing {
+            table: Arc::new(table),
+            snapshot: parts.snapshot,
+            library: parts.library,
+            draining: false,
+        });
+        let (media_events_from, media_events) = mpsc::unbounded_channel();
+        let signalling = Signalling {
+            endpoint,
+            sockets,
+            standing: standing_reader,
+            house: parts.house,
+            media,
+            recorder,
+            recordings: parts.recordings,
+            media_events,
+            media_events_from,
+            requests: parts.requests,
+            legs: Default::default(),
+            slots: Slots::default(),
+            rng,
+            stored: parts.stored,
+        };
+        let task = tokio::spawn(signalling.run());
+        Ok(Self { standing, task, listening, addresses: parts.addresses })
+    }
+
+    /// Where SIP is listened for.
+    pub fn listening(&self) -> &[SocketAddr] {
+        &self.listening
+    }
+
+    /// Takes new trunks, hotlines, people and prompts into use. Running calls keep what they have.
+    pub async fn reload(&self, trunks: Vec<Trunk>, snapshot: Arc<Snapshot>, library: Arc<Library>) {
+        let last = Table::clone(&self.standing.borrow().table);
+        let table = resolve(trunks, self.addresses.clone(), self.listening.clone(), last).await;
+        self.standing.send_modify(|standing| {
+            standing.table = Arc::new(table);
+            standing.snapshot = snapshot;
+            standing.library = library;
+        });
+    }
+
+    /// Takes new people, teams and schedules into use.
+    pub fn reload_snapshot(&self, snapshot: Arc<Snapshot>) {
+        self.standing.send_modify(|standing| standing.snapshot = snapshot);
+    }
+
+    /// Refuses new calls from now on.
+    pub fn drain(&self) {
+        self.standing.send_modify(|standing| standing.draining = true);
+    }
+
+    /// Ends the signalling once the last BYEs are answered.
+    pub async fn stop(self) {
+        drop(self.standing);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the signalling task broke");
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = std::net::UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    // The system may grant less; then a burst is short of room, and SIP sends again.
+    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER);
+    UdpSocket::from_std(socket)
+}
+
+/// Looks the trunks' servers up, off the async threads.
+async fn resolve(trunks: Vec<Trunk>, addresses: Addresses, bound: Vec<SocketAddr>, last: Table) -> Table {
+    let looked_up =
+        tokio::task::spawn_blocking(move || Table::resolve(&trunks, &addresses, &bound, &last)).await;
+    match looked_up {
+        Ok((table, failures)) => {
+            for failure in failures {
+                tracing::error!("{failure}");
+            }
+            table
+        }
+        Err(error) => {
+            tracing::error!(%error, "looking the trunks up broke");
+            Table::default()
+        }
+    }
+}
+
+fn media_config(addresses: &Addresses) -> media::Config {
+    let bind = addresses.listen.first().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), SocketAddr::ip);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    media::Config { ports: addresses.media_ports.clone(), threads, media_timeout: MEDIA_TIMEOUT, bind }
+}

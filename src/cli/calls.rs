@@ -1,0 +1,128 @@
+//! `nightbell calls`: the call log, and the timeline of one call.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Common, Failure, output};
+use crate::call::journal::{Event, Outcome};
+use crate::store::{CallFilter, CallRow, Store};
+
+/// Options of `calls`.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    common: Common,
+    /// The id of a call, or its beginning: prints the whole timeline
+    id: Option<String>,
+    /// Only calls that went like this
+    #[arg(long, value_parser = outcome)]
+    outcome: Option<Outcome>,
+    /// Only callers whose number begins like this
+    #[arg(long, value_name = "PREFIX")]
+    caller: Option<String>,
+    /// Only calls since then: a time, or a length of time back (2h, 7d)
+    #[arg(long, value_name = "TIME", value_parser = super::output::since)]
+    since: Option<Timestamp>,
+    /// At most so many, the newest
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn outcome(word: &str) -> Result<Outcome, String> {
+    let known = Outcome::ALL.map(Outcome::as_str).join(", ");
+    Outcome::from_word(word).ok_or_else(|| format!("the outcomes are {known}"))
+}
+
+/// A call with its timeline.
+#[derive(Debug, Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    row: &'a CallRow,
+    timeline: &'a [Event],
+}
+
+/// Prints the log, or one call.
+pub fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let (config, _) = options.common.load()?;
+    let reader = Store::open_read_only(&config.data_dir)?;
+    if let Some(id) = &options.id {
+        let Some((row, timeline)) = reader.call(id)? else {
+            return Err(Failure::Failed(format!("there is no call {id}, or several begin like this")));
+        };
+        if options.json {
+            output::json(&Whole { row: &row, timeline: &timeline })?;
+        } else {
+            output::say(&one(&row, &timeline));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows = reader.calls(&CallFilter {
+        outcome: options.outcome,
+        caller_prefix: options.caller.clone(),
+        since: options.since,
+        limit: Some(options.limit),
+    })?;
+    if options.json {
+        output::json(&rows)?;
+    } else {
+        output::say(&log(&rows));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The log as a table.
+pub fn log(rows: &[CallRow]) -> String {
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                row.id.to_string(),
+                output::local(row.started_at),
+                row.duration_s.map_or("-".to_owned(), |seconds| format!("{seconds} s")),
+                output::printable(&row.caller),
+                output::printable(&row.hotline),
+                row.route.clone().unwrap_or("-".to_owned()),
+                row.outcome.as_str().to_owned(),
+                row.responder.clone().unwrap_or("-".to_owned()),
+                row.end_reason.clone().unwrap_or("-".to_owned()),
+            ]
+        })
+        .collect();
+    output::table(
+        &["ID", "STARTED", "LENGTH", "CALLER", "HOTLINE", "ROUTE", "OUTCOME", "RESPONDER", "ENDED BY"],
+        &cells,
+    )
+}
+
+/// One call as a person reads it.
+pub fn one(row: &CallRow, timeline: &[Event]) -> String {
+    let mut text = format!(
+        "call {}\n  {} called {} ({}) at {}\n  outcome: {}",
+        row.id,
+        output::printable(&row.caller),
+        output::printable(&row.number),
+        output::printable(&row.hotline),
+        output::local(row.started_at),
+        row.outcome.as_str(),
+    );
+    if let Some(responder) = &row.responder {
+        text.push_str(&format!(", accepted by {responder}"));
+    }
+    if let (Some(reason), Some(seconds)) = (&row.end_reason, row.duration_s) {
+        text.push_str(&format!("\n  ended after {seconds} s: {}", output::printable(reason)));
+    }
+    if let Some(file) = &row.voicemail {
+        text.push_str(&format!("\n  message: {file}"));
+    }
+    text.push_str(&format!("\n  SIP Call-ID: {}\n\n", output::printable(&row.sip_call_id)));
+    for event in timeline {
+        text.push_str(&super::run::timeline_line(event, row.started_at));
+    }
+    text
+}

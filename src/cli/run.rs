@@ -1,0 +1,156 @@
+//! `nightbell run`: the daemon.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast;
+use tracing::level_filters::LevelFilter;
+
+use super::{Common, Failure, output};
+use crate::call::journal::{Event, Record, StepResult};
+use crate::daemon::logging::{self, LogFormat};
+use crate::daemon::start::{Daemon, StartError};
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    common: Common,
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+    /// How long running calls may go on after SIGTERM, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    drain: u64,
+}
+
+/// Takes calls until SIGTERM or SIGINT.
+pub fn run(options: &Options) -> Result<ExitCode, Failure> {
+    // In the foreground the live timeline tells what happens; the log is for what goes wrong.
+    let foreground = std::io::stdout().is_terminal();
+    logging::start(options.log_format, if foreground { LevelFilter::WARN } else { LevelFilter::INFO });
+    let path = options.common.path()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let mut daemon = Daemon::start(&path).await.map_err(failure)?;
+        if !daemon.warnings().0.is_empty() {
+            output::complain(&daemon.warnings().render(output::colour_on_stderr()));
+        }
+        let listening: Vec<_> = daemon.listening().iter().map(|address| format!("udp:{address}")).collect();
+        tracing::info!(listening = listening.join(" "), "ready for calls");
+        if foreground {
+            output::say(&format!("nightbell takes calls on {}\n", listening.join(" ")));
+            tokio::spawn(print_live(daemon.watch()));
+        }
+        serve(&mut daemon).await?;
+        stop(daemon, Duration::from_secs(options.drain)).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn failure(error: StartError) -> Failure {
+    match error {
+        StartError::Settings(findings) => Failure::Settings(findings),
+        // Another daemon on the same data, or a database of a newer version: for the operator.
+        StartError::Store(error) => Failure::Usage(error.to_string()),
+        other => Failure::Failed(other.to_string()),
+    }
+}
+
+/// Tells systemd; without systemd this does nothing.
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "systemd could not be told");
+    }
+}
+
+/// Reloads, obeys commands, and returns when it is time to stop.
+async fn serve(daemon: &mut Daemon) -> Result<(), Failure> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    notify(&[NotifyState::Ready]);
+    loop {
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => {
+                if let Ok(reloading) = NotifyState::monotonic_usec_now() {
+                    notify(&[NotifyState::Reloading, reloading]);
+                }
+                daemon.reload().await;
+                notify(&[NotifyState::Ready]);
+            }
+            asked = daemon.command() => daemon.obey(asked).await,
+        }
+    }
+}
+
+/// Lets running calls end, for as long as they may; a second signal ends them now.
+async fn stop(daemon: Daemon, patience: Duration) -> Result<(), Failure> {
+    notify(&[NotifyState::Stopping]);
+    let running = daemon.running();
+    if running > 0 {
+        output::complain(&format!("{running} calls are running; new ones are refused. Once more to end them now.\n"));
+    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        biased;
+        () = daemon.drain() => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = tokio::time::sleep(patience) => tracing::warn!("calls were still running after the time to drain"),
+    }
+    daemon.stop().await;
+    Ok(())
+}
+
+/// Prints each step of each call as it happens.
+pub async fn print_live(mut records: broadcast::Receiver<Arc<Record>>) {
+    let colour = output::colour_on_stdout();
+    loop {
+        match records.recv().await {
+            Ok(record) => {
+                if let Record::Step(event) = record.as_ref() {
+                    output::say(&live_line(event, colour));
+                }
+            }
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                output::say(&format!("... {missed} entries were too quick to be shown\n"));
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// One step as one line: the time of day, the call, and what happened.
+pub fn live_line(event: &Event, colour: bool) -> String {
+    let zoned = event.at.to_zoned(jiff::tz::TimeZone::system());
+    let (dim, reset) = if colour { ("\u{1b}[2m", "\u{1b}[0m") } else { ("", "") };
+    let time = zoned.strftime("%H:%M:%S%.3f");
+    format!("{dim}{time} {}{reset} {}\n", event.call, what(event))
+}
+
+/// One step of a call that is over: seconds since its start, and what happened.
+pub fn timeline_line(event: &Event, started: jiff::Timestamp) -> String {
+    let since = event.at.duration_since(started);
+    format!("  {:>8.3} s  {}\n", since.as_secs_f64(), what(event))
+}
+
+fn what(event: &Event) -> String {
+    let mark = match event.result {
+        StepResult::Processed => ' ',
+        StepResult::Failed => '!',
+        StepResult::Ignored => '-',
+    };
+    let target = event.target.as_deref().map(|target| format!("{target}: ")).unwrap_or_default();
+    let sentence = output::printable(&format!("{target}{}", event.detail));
+    format!("{mark} {:<19} {sentence}", event.step.as_str())
+}

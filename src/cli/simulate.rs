@@ -1,0 +1,206 @@
+//! `nightbell simulate`: the call that would happen. It asks the very rules live calls run on: the
+//! caller filter, the menu, the resolver and the walk along the chain.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde::Serialize;
+
+use super::{Common, Failure, output};
+use crate::call::filter::Admission;
+use crate::call::plan::{Hotline, Route};
+use crate::call::settings::FallbackKind;
+use crate::daemon::findings::Findings;
+use crate::oncall::{E164, NotRung, PersonId, Roster, Rung, Walk, resolve};
+
+/// Options of `simulate`.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    common: Common,
+    /// The number that is called
+    #[arg(long, value_name = "NUMBER")]
+    to: String,
+    /// The caller's number; left out: withheld
+    #[arg(long, value_name = "NUMBER")]
+    from: Option<String>,
+    /// The keys the caller presses
+    #[arg(long, default_value = "")]
+    keys: String,
+    /// At this time instead of now: 2026-12-24T18:00 (local), with zone, or RFC 3339
+    #[arg(long, value_name = "TIME", value_parser = super::output::moment)]
+    at: Option<Timestamp>,
+    /// Somebody who is on the phone for another call; may be given several times
+    #[arg(long, value_name = "PERSON")]
+    busy: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The call that would happen.
+#[derive(Debug, Serialize)]
+struct Simulated {
+    hotline: String,
+    route: Option<String>,
+    caller_allowed: bool,
+    chain: Vec<Rings>,
+    not_rung: Vec<NotRung>,
+    fallback: Option<String>,
+    incident: Option<String>,
+    #[serde(skip)]
+    story: Vec<String>,
+}
+
+/// A phone that would be rung if everybody before it did not accept.
+#[derive(Debug, Serialize)]
+struct Rings {
+    order: u32,
+    level: String,
+    person: PersonId,
+    phone: String,
+    because: String,
+}
+
+/// Prints the call.
+pub fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let (config, _) = options.common.load()?;
+    let roster = super::roster(&options.common)?;
+    let unknown = options.busy.iter().find(|name| !roster.people.contains_key(&PersonId::from(name.as_str())));
+    if let Some(name) = unknown {
+        return Err(Failure::Usage(format!("there is no person {name}")));
+    }
+    let mut findings = Findings::default();
+    let plan = config.plan(&roster, &mut findings);
+    if findings.has_errors() {
+        return Err(Failure::Settings(findings));
+    }
+    let country = config.trunks.iter().find_map(|trunk| trunk.country.as_deref());
+    let hotline = plan
+        .hotlines
+        .iter()
+        .find(|hotline| hotline.numbers.iter().any(|number| number.matches(&options.to, country)))
+        .ok_or_else(|| Failure::Failed(format!("no hotline has the number {}", options.to)))?;
+    let from = options.from.as_deref().and_then(|from| E164::from_dialled(from, country));
+    if options.from.is_some() && from.is_none() {
+        return Err(Failure::Usage("--from is not a number; write +49... or leave it out".to_owned()));
+    }
+    let simulated = simulate(hotline, &roster, options, from.as_ref());
+    if options.json {
+        output::json(&simulated)?;
+    } else {
+        output::say(&simulated.to_string());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn simulate(hotline: &Hotline, roster: &Roster, options: &Options, from: Option<&E164>) -> Simulated {
+    let mut simulated = Simulated {
+        hotline: hotline.name.clone(),
+        route: None,
+        caller_allowed: true,
+        chain: Vec::new(),
+        not_rung: Vec::new(),
+        fallback: None,
+        incident: None,
+        story: Vec::new(),
+    };
+    if let Admission::Blocked(why) = hotline.filter.admit(from) {
+        simulated.caller_allowed = false;
+        simulated.story.push(format!("{why}: refused without an answer"));
+        return simulated;
+    }
+    if !hotline.enabled {
+        simulated.story.push(format!("the line is closed: the caller hears {}", hotline.prompts.closed));
+        return simulated;
+    }
+    simulated.story.push(format!("the caller hears {}", hotline.prompts.welcome));
+    if let Some(route) = menu(hotline, &options.keys, &mut simulated.story) {
+        simulated.route = Some(route.name.clone());
+        chain(&route, roster, options, &mut simulated);
+    }
+    simulated
+}
+
+/// The route the keys lead to, by the rule of a live menu.
+fn menu(hotline: &Hotline, keys: &str, story: &mut Vec<String>) -> Option<Arc<Route>> {
+    let Some(menu) = &hotline.menu else {
+        return hotline.routes.first().cloned();
+    };
+    let mut keys = keys.chars();
+    for _ in 0..menu.attempts {
+        story.push(format!("the menu: {}", menu.prompt));
+        let (route, what) = hotline.answer(menu, keys.next());
+        story.push(format!("the caller {what}"));
+        if route.is_some() {
+            return route;
+        }
+    }
+    story.push(format!("the caller hears {}, and we hang up", hotline.prompts.goodbye));
+    None
+}
+
+fn chain(route: &Route, roster: &Roster, options: &Options, simulated: &mut Simulated) {
+    let fallback = &route.fallback;
+    let closing = fallback.then == FallbackKind::Closing && !route.direct_voicemail;
+    simulated.fallback = Some(if closing { "closing" } else { "voicemail" }.to_owned());
+    if route.direct_voicemail {
+        simulated.story.push("nobody is rung: the route takes messages only".to_owned());
+    } else {
+        let at = options.at.unwrap_or_else(Timestamp::now);
+        let busy: BTreeSet<PersonId> = options.busy.iter().map(|name| PersonId::from(name.as_str())).collect();
+        // One order out of those a live call may draw, the same each time this is asked.
+        let mut rng = StdRng::seed_from_u64(0);
+        let mut walk = Walk::new(resolve(roster, &route.policy, at, &mut rng), &route.policy);
+        while let Some(attempt) = walk.next(&mut |person, _| busy.contains(&person.id)) {
+            simulated.chain.push(Rings {
+                order: attempt.order,
+                level: attempt.level,
+                person: attempt.person.id.clone(),
+                phone: attempt.phone.to_string(),
+                because: attempt.because,
+            });
+            walk.report(Rung::NoAnswer);
+        }
+        simulated.not_rung = walk.not_rung();
+    }
+    let last = if closing { &fallback.closing } else { &fallback.greeting };
+    simulated.story.push(format!("whoever answers hears {}", route.accept.prompt));
+    simulated.story.push(format!("if nobody accepts, the caller hears {last}"));
+}
+
+impl std::fmt::Display for Simulated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{}", self.hotline)?;
+        for line in &self.story {
+            writeln!(f, "  {line}")?;
+        }
+        let Some(route) = &self.route else { return Ok(()) };
+        writeln!(f, "\nroute {route}: rung one after another until somebody accepts")?;
+        for rings in &self.chain {
+            writeln!(
+                f,
+                "  {}. {} at {} (level {}: {})",
+                rings.order, rings.person, rings.phone, rings.level, rings.because
+            )?;
+        }
+        if self.chain.is_empty() {
+            writeln!(f, "  nobody")?;
+        }
+        if !self.not_rung.is_empty() {
+            writeln!(f, "\nnot rung")?;
+        }
+        for left_out in &self.not_rung {
+            writeln!(f, "  {left_out}")?;
+        }
+        match &self.fallback {
+            Some(fallback) => writeln!(f, "\nthen: {fallback}"),
+            None => Ok(()),
+        }
+    }
+}

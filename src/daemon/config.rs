@@ -1,0 +1,232 @@
+//! `nightbell.toml` and `oncall.toml`: reads them, lets every room check its own part, and
+//! collects what they find.
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::call::compile::{Compiled, Surroundings, compile};
+use crate::call::plan::Hotline;
+use crate::call::prompt::{Piece, Prompt};
+use crate::call::settings::HotlineSettings;
+use crate::daemon::findings::{Findings, Source};
+use crate::oncall::{OncallFile, Phone, Roster};
+use crate::problem::{Problem, nearest};
+use crate::switch::prompts::{Library, PromptError, Sources, VoiceCommand, VoiceSettings};
+use crate::switch::settings::{MediaSettings, SipSettings, TrunkSettings};
+use crate::switch::trunks::{Addresses, Trunk, compile_addresses, compile_trunks};
+
+/// Where the settings are looked for when none are named.
+pub const PLACES: [&str; 2] = ["/etc/nightbell/nightbell.toml", "config/nightbell.toml"];
+
+/// `nightbell.toml`, as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// Database, recordings, rendered prompts.
+    #[serde(default = "default_data_dir")]
+    data_dir: PathBuf,
+    /// The on-call file, applied at start and on reload.
+    oncall: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    sip: SipSettings,
+    #[serde(default)]
+    media: MediaSettings,
+    /// Renders `say` texts.
+    voice: Option<VoiceSettings>,
+    #[serde(default)]
+    trunks: Vec<TrunkSettings>,
+    #[serde(default)]
+    hotlines: Vec<HotlineSettings>,
+}
+
+fn default_data_dir() -> PathBuf {
+    PathBuf::from("/var/lib/nightbell")
+}
+
+/// Settings that were read. What is wrong with them is in the findings beside them.
+#[derive(Debug)]
+pub struct Config {
+    /// The settings file.
+    pub source: Arc<Source>,
+    /// Database, recordings, rendered prompts.
+    pub data_dir: PathBuf,
+    /// The on-call file and what it says, where one is named and could be read.
+    pub oncall: Option<(Arc<Source>, Roster)>,
+    /// Where to listen.
+    pub addresses: Addresses,
+    /// The trunks.
+    pub trunks: Vec<Trunk>,
+    voice: Option<VoiceCommand>,
+    hotlines: Vec<HotlineSettings>,
+}
+
+/// Hotlines and their prompts, ready for calls.
+#[derive(Debug)]
+pub struct Plan {
+    /// The hotlines.
+    pub hotlines: Vec<Arc<Hotline>>,
+    /// Their prompts.
+    pub library: Library,
+}
+
+/// The settings file to use: the one named, or the first of the usual places that exists.
+pub fn find(named: Option<&Path>) -> Option<PathBuf> {
+    match named {
+        Some(path) => Some(path.to_owned()),
+        None => PLACES.iter().map(PathBuf::from).find(|path| path.exists()),
+    }
+}
+
+impl Config {
+    /// Reads the settings file and the on-call file. Without a `Config`, nothing can go on.
+    pub fn load(path: &Path) -> (Option<Self>, Findings) {
+        let mut findings = Findings::default();
+        let Some(source) = read(path, &mut findings, None) else { return (None, findings) };
+        let file = match toml::from_str::<File>(&source.text) {
+            Ok(file) => file,
+            Err(error) => {
+                findings.add(&source, [unreadable(&error)]);
+                return (None, findings);
+            }
+        };
+        (Some(Self::of_file(file, source, &mut findings)), findings)
+    }
+
+    fn of_file(file: File, source: Arc<Source>, findings: &mut Findings) -> Self {
+        let folder = source.path.parent().unwrap_or(Path::new(""));
+        let mut problems = Vec::new();
+        let addresses = compile_addresses(&file.sip, &file.media, &mut problems);
+        let trunks = compile_trunks(&file.trunks, &mut problems);
+        problems.extend(file.voice.iter().flat_map(VoiceSettings::problems));
+        if file.hotlines.is_empty() {
+            problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));
+        }
+        findings.add(&source, problems);
+        let oncall = file.oncall.as_ref().and_then(|written| {
+            let path = folder.join(written.get_ref());
+            let oncall = read(&path, findings, Some((&source, written.span())))?;
+            let roster = read_roster(&oncall, findings)?;
+            Some((oncall, roster))
+        });
+        Self {
+            data_dir: folder.join(&file.data_dir),
+            oncall,
+            addresses,
+            trunks,
+            voice: file.voice.as_ref().map(VoiceSettings::command),
+            hotlines: file.hotlines,
+            source,
+        }
+    }
+
+    /// Compiles the hotlines against the people there are, and renders their prompts. Blocks while the
+    /// voice command speaks.
+    pub fn plan(&self, roster: &Roster, findings: &mut Findings) -> Plan {
+        let trunks: Vec<_> = self.trunks.iter().map(|trunk| trunk.name.as_str()).collect();
+        let around = Surroundings {
+            roster,
+            trunks: &trunks,
+            voice: self.voice.is_some(),
+            folder: self.source.path.parent().unwrap_or(Path::new("")),
+        };
+        let compiled = compile(&self.hotlines, around);
+        findings.add(&self.source, compiled.problems.clone());
+        self.check_reach(roster, findings);
+        let prompts: Vec<Prompt> =
+            compiled.hotlines.iter().flat_map(|hotline| hotline.all_prompts()).collect();
+        let sources = Sources { prompts_dir: self.data_dir.join("prompts"), voice: self.voice.clone() };
+        let (library, errors) = Library::load(prompts, &sources);
+        findings.add(&self.source, errors.iter().map(|error| misses(error, &compiled)));
+        Plan { hotlines: compiled.hotlines, library }
+    }
+
+    /// Warns of phones that no trunk may dial.
+    fn check_reach(&self, roster: &Roster, findings: &mut Findings) {
+        let reached = |phone: &Phone| self.trunks.iter().any(|trunk| trunk.may_dial(phone));
+        for person in roster.people.values() {
+            for phone in person.phones.iter().filter(|phone| !reached(phone)) {
+                let message = format!("no trunk may dial {phone} of {}", person.id);
+                let help = "add the beginning of the number to the `destinations` of a trunk";
+                findings.add(&self.source, [Problem::warning(0..0, message).help(help)]);
+            }
+        }
+    }
+}
+
+/// A piece that could not be loaded, at the place where it is written.
+fn misses(error: &PromptError, compiled: &Compiled) -> Problem {
+    let piece: &Piece = &error.piece;
+    let written = compiled.pieces.iter().find(|(known, _)| known == piece).map(|(_, span)| span.clone());
+    Problem::error(written.unwrap_or(0..0), error.message.clone()).help(error.help.clone())
+}
+
+fn read(path: &Path, findings: &mut Findings, named_at: Option<(&Arc<Source>, Range<usize>)>) -> Option<Arc<Source>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Some(Arc::new(Source { path: path.to_owned(), text })),
+        Err(error) => {
+            let (at, span) = match named_at {
+                Some((source, span)) => (Some(source), span),
+                None => (None, 0..0),
+            };
+            let message = format!("cannot read {}: {}", path.display(), plain(&error));
+            let problem = Problem::error(span, message).help("name another file, or let the daemon's user read it");
+            match at {
+                Some(source) => findings.add(source, [problem]),
+                None => findings.add_elsewhere(problem),
+            }
+            None
+        }
+    }
+}
+
+fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Reads an on-call file that is already in memory.
+pub fn read_roster(source: &Arc<Source>, findings: &mut Findings) -> Option<Roster> {
+    match OncallFile::parse(&source.text) {
+        Ok(file) => {
+            let (roster, problems) = file.compile();
+            findings.add(source, problems);
+            Some(roster)
+        }
+        Err(error) => {
+            findings.add(source, [unreadable(&error)]);
+            None
+        }
+    }
+}
+
+/// Reads an on-call file.
+pub fn read_oncall(path: &Path, findings: &mut Findings) -> Option<(Arc<Source>, Roster)> {
+    let source = read(path, findings, None)?;
+    let roster = read_roster(&source, findings)?;
+    Some((source, roster))
+}
+
+/// What toml says of a file it cannot read, with the nearest known key where one is misspelt.
+fn unreadable(error: &toml::de::Error) -> Problem {
+    let problem = Problem::error(error.span().unwrap_or(0..0), error.message());
+    let names: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
+    let Some((wrong, known)) = names.split_first() else { return problem };
+    if !error.message().starts_with("unknown ") {
+        return problem;
+    }
+    let message = format!("there is no key `{wrong}` here");
+    let near = nearest(wrong, known.iter().copied());
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known are {}", known.join(", ")),
+    };
+    Problem { message, ..problem }.help(help)
+}

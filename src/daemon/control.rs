@@ -1,0 +1,126 @@
+//! The control socket: how a command reaches the running daemon. One JSON line there, one back.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, oneshot};
+
+/// The longest command line.
+const LIMIT: u64 = 4 << 20;
+/// How long a command waits for the daemon.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a command asks of the daemon.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Take an on-call file into the database.
+    Apply {
+        /// Its path, for messages.
+        path: PathBuf,
+        /// What it says.
+        text: String,
+        /// Only tell what would change.
+        dry_run: bool,
+    },
+}
+
+/// What the daemon answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// Done; lines for a person.
+    Done(Vec<String>),
+    /// Not done, and why.
+    Failed(String),
+}
+
+/// A command that waits for its reply.
+#[derive(Debug)]
+pub struct Asked {
+    /// The command.
+    pub command: Command,
+    /// Where the reply goes.
+    pub reply: oneshot::Sender<Reply>,
+}
+
+fn socket(data_dir: &Path) -> PathBuf {
+    data_dir.join("control.sock")
+}
+
+/// Listens for commands. Whoever may write into the data directory may command.
+pub fn listen(data_dir: &Path) -> io::Result<mpsc::Receiver<Asked>> {
+    let path = socket(data_dir);
+    // The lock of the data directory is ours: a socket that is there was left by a dead daemon.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let (commands, asked) = mpsc::channel(8);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                biased;
+                () = commands.closed() => return,
+                Ok((stream, _)) = listener.accept() => {
+                    let commands = commands.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = serve(stream, commands).await {
+                            tracing::warn!(%error, "a command on the control socket was not answered");
+                        }
+                    });
+                }
+            }
+        }
+    });
+    Ok(asked)
+}
+
+async fn serve(stream: tokio::net::UnixStream, commands: mpsc::Sender<Asked>) -> io::Result<()> {
+    let (reading, mut writing) = stream.into_split();
+    let mut line = String::new();
+    let mut reader = tokio::io::BufReader::new(reading.take(LIMIT));
+    tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await??;
+    let (reply, answered) = oneshot::channel();
+    let answer = match serde_json::from_str(&line) {
+        Ok(command) => match commands.send(Asked { command, reply }).await {
+            Ok(()) => answered.await.unwrap_or_else(|_| Reply::Failed("the daemon is stopping".to_owned())),
+            Err(_) => Reply::Failed("the daemon is stopping".to_owned()),
+        },
+        Err(error) => Reply::Failed(format!("the command was not understood: {error}")),
+    };
+    let mut line = serde_json::to_vec(&answer)?;
+    line.push(b'\n');
+    writing.write_all(&line).await
+}
+
+/// Whether a daemon is running on this data directory.
+pub fn is_running(data_dir: &Path) -> bool {
+    UnixStream::connect(socket(data_dir)).is_ok()
+}
+
+/// Asks the running daemon. `Ok(None)`: no daemon is running on this data directory.
+pub fn ask(data_dir: &Path, command: &Command) -> io::Result<Option<Reply>> {
+    let mut stream = match UnixStream::connect(socket(data_dir)) {
+        Ok(stream) => stream,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut line = serde_json::to_vec(command)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer)?;
+    serde_json::from_str(&answer).map(Some).map_err(io::Error::other)
+}

@@ -1,0 +1,324 @@
+//! The daemon's life: start, reload, drain, stop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{broadcast, mpsc, watch};
+
+use crate::call::clock::Clock;
+use crate::call::journal::{Journal, Record};
+use crate::call::occupancy::Occupancy;
+use crate::call::plan::Snapshot;
+use crate::call::run::House;
+use crate::daemon::config::{Config, Plan};
+use crate::daemon::control::{self, Asked};
+use crate::daemon::findings::Findings;
+use crate::oncall::Roster;
+use crate::sip::StoredDialog;
+use crate::store::{Store, StoreError, WriterHandle};
+use crate::switch::recorder::repair_all;
+use crate::switch::{Parts, StartError as SwitchError, Switch};
+
+/// How many entries of the journal a live view may lag behind.
+const LIVE_BACKLOG: usize = 4096;
+/// How long calls that are still running at the end get to close their records.
+const LAST_RECORDS: Duration = Duration::from_secs(15);
+
+/// Why the daemon could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings have errors: status 2.
+    #[error("the settings have errors")]
+    Settings(Findings),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The switch cannot start.
+    #[error(transparent)]
+    Switch(#[from] SwitchError),
+    /// A folder or the control socket cannot be made.
+    #[error("{0}: {1}", path.display(), source)]
+    Io {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The running daemon.
+#[derive(Debug)]
+pub struct Daemon {
+    config_path: PathBuf,
+    config: Config,
+    store: Arc<Store>,
+    switch: Switch,
+    writer: WriterHandle,
+    occupancy: Occupancy,
+    shutdown: watch::Sender<bool>,
+    commands: mpsc::Receiver<Asked>,
+    live: broadcast::Sender<Arc<Record>>,
+    warnings: Findings,
+}
+
+/// Settings that were read and are good enough to run on.
+struct Ready {
+    config: Config,
+    plan: Plan,
+    roster: Roster,
+    warnings: Findings,
+}
+
+impl Daemon {
+    /// Reads the settings, opens the database, puts right what an earlier run left behind, and
+    /// starts to take calls.
+    pub async fn start(config_path: &Path) -> Result<Self, StartError> {
+        let (config, findings) = Config::load(config_path);
+        let config = match config {
+            Some(config) if !findings.has_errors() => config,
+            _ => return Err(StartError::Settings(findings)),
+        };
+        let store = Arc::new(Store::open(&config.data_dir)?);
+        let Ready { config, plan, roster, warnings } = ready(config, findings, &store).await?;
+        let recordings = config.data_dir.join("recordings");
+        let stored = put_right(&store, &recordings)?;
+
+        let (journal, records) = Journal::new();
+        let (live, _) = broadcast::channel(LIVE_BACKLOG);
+        let writer = store.start_writer(records, Some(live.clone()))?;
+        let (shutdown, shutdown_reader) = watch::channel(false);
+        let (requests_to, requests) = mpsc::unbounded_channel();
+        let occupancy = Occupancy::default();
+        let house = House {
+            journal,
+            occupancy: occupancy.clone(),
+            requests: requests_to,
+            clock: Clock::starting_at(Timestamp::now()),
+            shutdown: shutdown_reader,
+        };
+        let switch = Switch::start(Parts {
+            addresses: config.addresses.clone(),
+            trunks: config.trunks.clone(),
+            snapshot: Arc::new(Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) }),
+            library: Arc::new(plan.library),
+            recordings,
+            house,
+            requests,
+            stored,
+        })
+        .await?;
+        store.legs_released()?;
+        let commands = control::listen(&config.data_dir)
+            .map_err(|source| StartError::Io { path: config.data_dir.join("control.sock"), source })?;
+        Ok(Self {
+            config_path: config_path.to_owned(),
+            config,
+            store,
+            switch,
+            writer,
+            occupancy,
+            shutdown,
+            commands,
+            live,
+            warnings,
+        })
+    }
+
+    /// Where SIP is listened for.
+    pub fn listening(&self) -> &[std::net::SocketAddr] {
+        self.switch.listening()
+    }
+
+    /// Everything that is written down from now on, as it happens.
+    pub fn watch(&self) -> broadcast::Receiver<Arc<Record>> {
+        self.live.subscribe()
+    }
+
+    /// What was found in the settings that does not keep calls from working.
+    pub fn warnings(&self) -> &Findings {
+        &self.warnings
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// How many calls are running.
+    pub fn running(&self) -> usize {
+        self.occupancy.running()
+    }
+
+    /// The next command on the control socket.
+    pub async fn command(&mut self) -> Asked {
+        match self.commands.recv().await {
+            Some(asked) => asked,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Carries a command out.
+    pub async fn obey(&mut self, asked: Asked) {
+        let control::Command::Apply { path, text, dry_run } = asked.command;
+        let reply = match self.apply(path, text, dry_run).await {
+            Ok(lines) => control::Reply::Done(lines),
+            Err(why) => control::Reply::Failed(why),
+        };
+        // The command may have gone away meanwhile.
+        let _ = asked.reply.send(reply);
+    }
+
+    async fn apply(&mut self, path: PathBuf, text: String, dry_run: bool) -> Result<Vec<String>, String> {
+        let mut findings = Findings::default();
+        let source = Arc::new(crate::daemon::findings::Source { path, text });
+        let roster = crate::daemon::config::read_roster(&source, &mut findings);
+        let Some(roster) = roster.filter(|_| !findings.has_errors()) else {
+            return Err(findings.render(false));
+        };
+        let store = self.store.clone();
+        let changes = blocking(move || store.apply_roster(&roster, dry_run)).await.map_err(|error| error.to_string())?;
+        if !dry_run {
+            self.reload_roster().await.map_err(|error| error.to_string())?;
+        }
+        Ok(changes.iter().map(ToString::to_string).collect())
+    }
+
+    /// Takes what the database says of people, teams and schedules into use.
+    async fn reload_roster(&mut self) -> Result<(), StoreError> {
+        let store = self.store.clone();
+        let roster = blocking(move || store.load_roster()).await?;
+        let mut findings = Findings::default();
+        let plan = self.config.plan(&roster, &mut findings);
+        let snapshot = Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) };
+        self.switch.reload_snapshot(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// Reads the settings again. A file with errors changes nothing.
+    pub async fn reload(&mut self) {
+        let (config, findings) = Config::load(&self.config_path);
+        let config = match config {
+            Some(config) if !findings.has_errors() => config,
+            _ => return keep_old(&findings),
+        };
+        let ready = match ready(config, findings, &self.store).await {
+            Ok(ready) => ready,
+            Err(StartError::Settings(findings)) => return keep_old(&findings),
+            Err(error) => return tracing::error!(%error, "reload failed: the old settings stay in use"),
+        };
+        let old = (&self.config.addresses, &self.config.data_dir);
+        if old != (&ready.config.addresses, &ready.config.data_dir) {
+            tracing::warn!("[sip] listen, [media] ports and data_dir take effect at the next start");
+        }
+        let snapshot = Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) };
+        self.switch
+            .reload(ready.config.trunks.clone(), Arc::new(snapshot), Arc::new(ready.plan.library))
+            .await;
+        self.config = ready.config;
+        self.warnings = ready.warnings;
+        tracing::info!("the settings were read again");
+    }
+
+    /// Refuses new calls from now on; resolves when none is running.
+    pub async fn drain(&self) {
+        self.switch.drain();
+        self.occupancy.quiet().await;
+    }
+
+    /// Ends the calls that still run, writes everything down, and stops.
+    pub async fn stop(self) {
+        self.switch.drain();
+        self.shutdown.send_replace(true);
+        if tokio::time::timeout(LAST_RECORDS, self.occupancy.quiet()).await.is_err() {
+            tracing::error!("calls did not end in time");
+        }
+        self.switch.stop().await;
+        drop(self.commands);
+        let written = tokio::task::spawn_blocking(move || self.writer.join()).await;
+        if written.is_err() {
+            tracing::error!("the writer of the database broke");
+        }
+    }
+}
+
+fn keep_old(findings: &Findings) {
+    tracing::error!("the settings have errors and were not taken into use:\n{}", findings.render(false));
+}
+
+/// Runs what waits for the disk away from the calls.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(broken) => std::panic::resume_unwind(broken.into_panic()),
+    }
+}
+
+/// Applies the on-call file, reads back what the database says, and compiles the hotlines.
+async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Result<Ready, StartError> {
+    let store = store.clone();
+    let ready = tokio::task::spawn_blocking(move || {
+        // The hotlines are checked against the file first: a bad one must not reach the database.
+        if let Some((_, roster)) = &config.oncall {
+            let mut first = Findings::default();
+            config.plan(roster, &mut first);
+            if first.has_errors() {
+                findings.0.extend(first.0);
+                return Err(StartError::Settings(findings));
+            }
+            for change in store.apply_roster(roster, false)? {
+                tracing::info!("on call: {change}");
+            }
+        }
+        let roster = store.load_roster()?;
+        let plan = config.plan(&roster, &mut findings);
+        if findings.has_errors() {
+            return Err(StartError::Settings(findings));
+        }
+        Ok(Ready { config, plan, roster, warnings: findings })
+    });
+    match ready.await {
+        Ok(ready) => ready,
+        Err(broken) => std::panic::resume_unwind(broken.into_panic()),
+    }
+}
+
+/// After a crash: closes open calls, repairs messages, and finds the legs that were left up.
+fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredDialog>, StartError> {
+    let failed = |source| StartError::Io { path: recordings.to_owned(), source };
+    std::fs::create_dir_all(recordings).map_err(failed)?;
+    let repaired = repair_all(recordings).map_err(failed)?;
+    let left = store.reconcile(Timestamp::now())?;
+    for call in left.calls_closed {
+        tracing::warn!(%call, "the daemon had stopped during this call: its record is closed");
+    }
+    for (call, file) in left.recordings {
+        let found = repaired.iter().find(|repaired| repaired.name == file);
+        let (duration_ms, kept) = match found {
+            Some(repaired) => (repaired.duration_ms, repaired.kept),
+            // Whole already: the crash came between its last byte and its row.
+            None => whole_message(&recordings.join(&file)),
+        };
+        store.recording_recovered(call, &file, duration_ms, kept)?;
+        tracing::warn!(%call, file, kept, "a message was put right");
+    }
+    let dialogs = left.legs_up.into_iter().filter_map(|leg| match serde_json::from_str(&leg.dialog) {
+        Ok(dialog) => Some(dialog),
+        Err(error) => {
+            tracing::error!(%error, "a stored leg could not be read");
+            None
+        }
+    });
+    Ok(dialogs.collect())
+}
+
+/// The length of a finished recording in ms, and whether it is there at all.
+fn whole_message(path: &Path) -> (u64, bool) {
+    match hound::WavReader::open(path) {
+        Ok(wav) => (u64::from(wav.duration()) * 1000 / u64::from(wav.spec().sample_rate.max(1)), true),
+        Err(_) => (0, false),
+    }
+}

@@ -1,0 +1,167 @@
+//! Callers: from an INVITE to a running call, and its answer.
+
+use std::time::{Duration, Instant};
+
+use rand::Rng;
+use tokio::sync::oneshot;
+
+use super::Signalling;
+use super::legs::LiveLeg;
+use crate::call::CallId;
+use crate::call::leg::{Gone, Leg, LegId};
+use crate::call::run::{Incoming, run};
+use crate::oncall::E164;
+use crate::sip::{self, AnswerError, IncomingCall, LocalMedia, Peer, StoredDialog};
+use crate::switch::table::HeldSlots;
+use std::sync::Arc;
+
+use crate::call::plan::Hotline;
+
+/// When a caller who finds no room may try again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Why a caller is refused before there is a call.
+struct NoRoom(u16, &'static str);
+
+impl Signalling {
+    /// An INVITE that SIP itself has no objection to.
+    pub(super) fn invited(&mut self, dialog: sip::LegId, peer: Peer, call: &IncomingCall) {
+        if let Err(NoRoom(status, why)) = self.admit(dialog, peer, call) {
+            let retry_after = (status == 503).then_some(RETRY_AFTER);
+            tracing::warn!(from = %peer.addr, to = call.request_user, status, "a call was refused: {why}");
+            self.endpoint.refuse(Instant::now(), dialog, status, retry_after);
+        }
+    }
+
+    fn admit(&mut self, dialog: sip::LegId, peer: Peer, call: &IncomingCall) -> Result<(), NoRoom> {
+        let standing = self.standing.borrow().clone();
+        let Some(known) = standing.table.trunks.get(peer.trunk) else {
+            return Err(NoRoom(503, "the trunk has just been removed"));
+        };
+        let country = known.trunk.country.as_deref();
+        let Some(hotline) = standing.snapshot.hotline(&call.request_user, &known.trunk.name, country) else {
+            return Err(NoRoom(404, "no hotline has this number on this trunk"));
+        };
+        if standing.draining {
+            return Err(NoRoom(503, "the daemon is being stopped"));
+        }
+        let Some(slots) = self.slots(hotline, &known.trunk.name) else {
+            return Err(NoRoom(503, "max_calls of the trunk is reached"));
+        };
+        let id = CallId::new(self.house.clock.now(), self.rng.next_u32());
+        let (caller, events) = Leg::new(self.requests_to());
+        let stream = self
+            .media
+            .open(id.0, caller.id(), self.media_events_from.clone(), events.clone())
+            .map_err(|error| {
+                tracing::error!(call = %id, %error, "no media port");
+                NoRoom(503, "no media port is free")
+            })?;
+        tracing::info!(call = %id, leg = %caller.id(), from = %peer.addr, sip_call_id = call.call_id, "INVITE");
+        let incoming = Incoming {
+            call: id,
+            hotline: hotline.clone(),
+            number: dialled(call, country),
+            from: caller_number(call, country),
+            trunk: known.trunk.name.clone(),
+            sip_call_id: call.call_id.clone(),
+            roster: standing.snapshot.roster.clone(),
+            seed: self.rng.random(),
+            caller,
+        };
+        let leg = LiveLeg {
+            name: incoming.caller.id(),
+            call: id,
+            trunk: peer.trunk,
+            events,
+            stream,
+            caller: true,
+            up: false,
+            answered: None,
+            released: false,
+            _slots: Some(slots),
+        };
+        self.legs.insert(dialog, leg);
+        tokio::spawn(run(incoming, self.house.clone()));
+        Ok(())
+    }
+
+    /// A slot for the caller, and one on the trunk that responders are rung over.
+    fn slots(&self, hotline: &Arc<Hotline>, inbound: &str) -> Option<HeldSlots> {
+        let outbound = hotline.trunks.first().map_or(inbound, String::as_str);
+        let standing = self.standing.borrow();
+        let limit = |name: &str| {
+            let known = standing.table.trunks.iter().find(|known| known.trunk.name == name);
+            known.map_or(0, |known| known.trunk.max_calls)
+        };
+        self.slots.take(&[(inbound, limit(inbound)), (outbound, limit(outbound))])
+    }
+
+    /// The script answers its caller.
+    pub(super) fn answer(&mut self, leg: LegId, done: oneshot::Sender<()>) {
+        let Some(dialog) = self.legs.dialog(leg) else { return };
+        let Some(live) = self.legs.get(dialog) else { return };
+        live.answered = Some(done);
+        let (trunk, port) = (live.trunk, live.stream.rtp_port());
+        let Some(media) = self.local_media(trunk, port) else { return };
+        match self.endpoint.answer(Instant::now(), dialog, media) {
+            Ok(Some(agreed)) => self.configure(dialog, &agreed),
+            // A late offer: the caller's answer comes with the ACK.
+            Ok(None) => {}
+            Err(AnswerError::Gone) => {}
+            Err(AnswerError::NotAcceptable) => {
+                let why = "no codec in common".to_owned();
+                self.legs.with(dialog, |leg| leg.events.gone(Gone::Broken(why)));
+            }
+        }
+    }
+
+    /// The caller has acknowledged our answer.
+    pub(super) fn established(
+        &mut self,
+        dialog: sip::LegId,
+        media: Option<sip::Agreed>,
+        stored: &StoredDialog,
+    ) {
+        if let Some(agreed) = media {
+            self.configure(dialog, &agreed);
+        }
+        self.leg_is_up(dialog, stored);
+        self.legs.with(dialog, |leg| {
+            leg.events.answered();
+            if let Some(done) = leg.answered.take() {
+                let _ = done.send(());
+            }
+        });
+    }
+
+    /// Our side of an offer or answer on a trunk.
+    pub(super) fn local_media(&mut self, trunk: usize, rtp_port: u16) -> Option<LocalMedia> {
+        let standing = self.standing.borrow();
+        let known = standing.table.trunks.get(trunk)?;
+        let address = known.contact.ip();
+        let codecs = known.trunk.codecs.clone();
+        drop(standing);
+        // RFC 8866 5.2: a number unique to the session.
+        Some(LocalMedia { address, rtp_port, codecs, session_id: u64::from(self.rng.next_u32()) })
+    }
+}
+
+/// The number that was dialled, in E.164 where it is one.
+fn dialled(call: &IncomingCall, country: Option<&str>) -> String {
+    match E164::from_dialled(&call.request_user, country) {
+        Some(number) => number.to_string(),
+        None => call.request_user.clone(),
+    }
+}
+
+/// Who calls: P-Asserted-Identity of the trunk before From (RFC 3325), and nobody when withheld.
+fn caller_number(call: &IncomingCall, country: Option<&str>) -> Option<E164> {
+    if call.private {
+        return None;
+    }
+    let asserted = call.asserted_identity.as_deref();
+    asserted
+        .and_then(|user| E164::from_dialled(user, country))
+        .or_else(|| E164::from_dialled(&call.from_user, country))
+}

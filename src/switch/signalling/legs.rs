@@ -1,0 +1,75 @@
+//! The legs that are alive, by the endpoint's name and by the script's.
+
+use std::collections::HashMap;
+
+use tokio::sync::oneshot;
+
+use crate::call::CallId;
+use crate::call::leg::{LegEvents, LegId};
+use crate::sip;
+use crate::switch::media::Stream;
+use crate::switch::table::HeldSlots;
+
+/// One leg: where its news go, and its media.
+#[derive(Debug)]
+pub(super) struct LiveLeg {
+    pub(super) name: LegId,
+    pub(super) call: CallId,
+    pub(super) trunk: usize,
+    pub(super) events: LegEvents,
+    pub(super) stream: Stream,
+    /// The caller's leg: its keys may be heard in its audio (RFC 4733 never seen).
+    pub(super) caller: bool,
+    /// Answered: a restart would have to send it a BYE.
+    pub(super) up: bool,
+    /// Waits for the caller's ACK.
+    pub(super) answered: Option<oneshot::Sender<()>>,
+    /// The script has let go of it; it hears its last words.
+    pub(super) released: bool,
+    /// The trunk's slots that the call holds, on its caller's leg.
+    pub(super) _slots: Option<HeldSlots>,
+}
+
+/// All legs.
+#[derive(Debug, Default)]
+pub(super) struct Legs {
+    by_dialog: HashMap<sip::LegId, LiveLeg>,
+    by_name: HashMap<LegId, sip::LegId>,
+}
+
+impl Legs {
+    pub(super) fn insert(&mut self, dialog: sip::LegId, leg: LiveLeg) {
+        self.by_name.insert(leg.name, dialog);
+        self.by_dialog.insert(dialog, leg);
+    }
+
+    pub(super) fn remove(&mut self, dialog: sip::LegId) -> Option<LiveLeg> {
+        let leg = self.by_dialog.remove(&dialog)?;
+        self.by_name.remove(&leg.name);
+        Some(leg)
+    }
+
+    pub(super) fn get(&mut self, dialog: sip::LegId) -> Option<&mut LiveLeg> {
+        self.by_dialog.get_mut(&dialog)
+    }
+
+    pub(super) fn dialog(&self, name: LegId) -> Option<sip::LegId> {
+        self.by_name.get(&name).copied()
+    }
+
+    pub(super) fn stream(&self, name: LegId) -> Option<&Stream> {
+        Some(&self.by_dialog.get(&self.dialog(name)?)?.stream)
+    }
+
+    pub(super) fn with(&mut self, dialog: sip::LegId, news: impl FnOnce(&mut LiveLeg)) {
+        if let Some(leg) = self.by_dialog.get_mut(&dialog) {
+            news(leg);
+        }
+    }
+
+    pub(super) fn with_name(&mut self, name: LegId, news: impl FnOnce(&mut LiveLeg)) {
+        if let Some(dialog) = self.dialog(name) {
+            self.with(dialog, news);
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The signalling task: the one owner of the SIP endpoint, and of every leg's signalling.
+//!
+//! It is the shell around `sip::Endpoint`: datagrams and timeouts go in, datagrams and events come
+//! out. Towards the calls it is the other end of `call::leg`: requests come in over one channel,
+//! news go out through each leg's `LegEvents`. It never waits for a call, a disk or a name server.
+
+mod incoming;
+mod legs;
+mod outgoing;
+mod release;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, watch};
+
+use crate::call::journal::Record;
+use crate::call::leg::{Gone, LegId, Request};
+use crate::call::plan::Snapshot;
+use crate::call::run::House;
+use crate::sip::{EndCause, Endpoint, Event, Peer, StoredDialog};
+use crate::switch::media::{Media, MediaEvent};
+use crate::switch::prompts::Library;
+use crate::switch::recorder::Recorder;
+use crate::switch::table::{Slots, Table};
+use legs::Legs;
+
+/// Datagrams that wait for the signalling task; more are dropped, and SIP sends again.
+const QUEUE: usize = 2048;
+/// The largest datagram UDP can carry.
+const DATAGRAM: usize = 65_535;
+
+/// What the signalling works with, and what a reload replaces.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The trunks.
+    pub table: Arc<Table>,
+    /// Hotlines and people.
+    pub snapshot: Arc<Snapshot>,
+    /// The prompts, rendered and encoded.
+    pub library: Arc<Library>,
+    /// New calls are refused: the daemon is being stopped.
+    pub draining: bool,
+}
+
+/// The signalling task's parts, made by `Switch::start`.
+pub(super) struct Signalling {
+    pub(super) endpoint: Endpoint,
+    pub(super) sockets: Vec<Arc<UdpSocket>>,
+    pub(super) standing: watch::Receiver<Standing>,
+    pub(super) house: House,
+    pub(super) media: Media,
+    pub(super) recorder: Recorder,
+    pub(super) recordings: PathBuf,
+    pub(super) media_events: mpsc::UnboundedReceiver<MediaEvent>,
+    pub(super) media_events_from: mpsc::UnboundedSender<MediaEvent>,
+    pub(super) requests: mpsc::UnboundedReceiver<Request>,
+    pub(super) legs: Legs,
+    pub(super) slots: Slots,
+    pub(super) rng: StdRng,
+    pub(super) stored: Vec<StoredDialog>,
+}
+
+/// A datagram from one of a trunk's sources.
+struct Datagram {
+    peer: Peer,
+    bytes: Vec<u8>,
+}
+
+impl Signalling {
+    /// Runs until the requests' senders are gone and every transaction has ended.
+    pub(super) async fn run(mut self) {
+        let mut datagrams = self.listen();
+        for dialog in std::mem::take(&mut self.stored) {
+            self.endpoint.bye_stored(Instant::now(), &dialog);
+        }
+        self.flush().await;
+        loop {
+            let timeout = self.endpoint.poll_timeout();
+            tokio::select! {
+                biased;
+                Some(datagram) = datagrams.recv() => {
+                    self.endpoint.receive(Instant::now(), datagram.peer, &datagram.bytes);
+                }
+                request = self.requests.recv() => match request {
+                    Some(request) => self.request(request),
+                    None => break,
+                },
+                Some(event) = self.media_events.recv() => self.media_event(event),
+                () = sleep_until(timeout), if timeout.is_some() => self.endpoint.handle_timeout(Instant::now()),
+                changed = self.standing.changed() => match changed {
+                    Ok(()) => self.reloaded(),
+                    Err(_) => break,
+                },
+            }
+            self.flush().await;
+        }
+        self.wind_up().await;
+    }
+
+    /// One task a socket: checks whose datagram it is before anything else looks at it.
+    fn listen(&self) -> mpsc::Receiver<Datagram> {
+        let (forward, datagrams) = mpsc::channel(QUEUE);
+        for socket in &self.sockets {
+            tokio::spawn(receive(socket.clone(), self.standing.clone(), forward.clone()));
+        }
+        datagrams
+    }
+
+    /// Carries out what the endpoint wants, until it wants nothing more.
+    async fn flush(&mut self) {
+        loop {
+            while let Some(event) = self.endpoint.poll_event() {
+                self.event(event);
+            }
+            let Some(transmit) = self.endpoint.poll_transmit() else { return };
+            let socket = self.socket_of(transmit.trunk);
+            let Some(socket) = self.sockets.get(socket) else { continue };
+            if let Err(error) = socket.send_to(&transmit.payload, transmit.to).await {
+                tracing::warn!(to = %transmit.to, %error, "SIP could not be sent");
+                self.endpoint.transport_failed(Instant::now(), transmit.to);
+            }
+        }
+    }
+
+    fn socket_of(&self, trunk: usize) -> usize {
+        self.standing.borrow().table.trunks.get(trunk).map_or(0, |known| known.socket)
+    }
+
+    fn reloaded(&mut self) {
+        let profiles = self.standing.borrow_and_update().table.profiles();
+        self.endpoint.set_trunks(profiles);
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Invite { leg, peer, call } => self.invited(leg, peer, &call),
+            Event::Established { leg, media, dialog } => self.established(leg, media, &dialog),
+            Event::Ringing { leg, .. } => self.legs.with(leg, |leg| leg.events.ringing()),
+            Event::Answered { leg, media, dialog } => self.answered(leg, &media, &dialog),
+            Event::MediaChanged { leg, media } => self.configure(leg, &media),
+            Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.key(key)),
+            Event::Failed { leg, status, reason, cause } => self.failed(leg, status, &reason, cause),
+            Event::Ended { leg, cause } => self.ended(leg, ended_because(cause)),
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        match request {
+            Request::Answer { leg, done } => self.answer(leg, done),
+            Request::Dial(dial) => self.dial(dial),
+            Request::Play { leg, prompt, looped, done } => {
+                let clip = self.standing.borrow().library.clip(&prompt);
+                match (clip, self.legs.stream(leg)) {
+                    (Some(clip), Some(stream)) => stream.play(clip, looped, done),
+                    (None, _) => tracing::error!(%leg, %prompt, "a prompt was never loaded"),
+                    (_, None) => {}
+                }
+            }
+            Request::Silence { leg } => {
+                if let Some(stream) = self.legs.stream(leg) {
+                    stream.silence();
+                }
+            }
+            Request::Bridge(one, other) => {
+                if let (Some(one), Some(other)) = (self.legs.stream(one), self.legs.stream(other)) {
+                    one.bridge(other);
+                }
+            }
+            Request::Record { leg, name, done } => {
+                if let Some(stream) = self.legs.stream(leg) {
+                    stream.record(self.recorder.open(self.recordings.join(name), done));
+                }
+            }
+            Request::StopRecording { leg, cut_ms } => {
+                if let Some(stream) = self.legs.stream(leg) {
+                    stream.stop_recording(cut_ms);
+                }
+            }
+            Request::Release { leg, clip, reason } => self.release(leg, clip, reason),
+        }
+    }
+
+    fn media_event(&mut self, event: MediaEvent) {
+        match event {
+            MediaEvent::Timeout { leg } => {
+                tracing::warn!(%leg, "no media for too long: the leg is ended");
+                self.legs.with_name(leg, |leg| leg.events.gone(Gone::MediaTimeout));
+            }
+            MediaEvent::NeverAnyMedia { leg } => {
+                tracing::warn!(%leg, "no media has come from this leg for 10 s: one-way audio?");
+            }
+        }
+    }
+
+    /// The last BYEs go out and are answered, within the time that SIP gives them.
+    async fn wind_up(&mut self) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
+        let mut datagrams = self.listen();
+        while self.endpoint.active() > 0 {
+            let timeout = self.endpoint.poll_timeout();
+            tokio::select! {
+                biased;
+                Some(datagram) = datagrams.recv() => {
+                    self.endpoint.receive(Instant::now(), datagram.peer, &datagram.bytes);
+                }
+                () = sleep_until(timeout), if timeout.is_some() => self.endpoint.handle_timeout(Instant::now()),
+                () = tokio::time::sleep_until(deadline) => return,
+            }
+            self.flush().await;
+        }
+    }
+
+    fn journal(&self, record: Record) {
+        self.house.journal.write(record);
+    }
+
+    fn name(&self, leg: crate::sip::LegId) -> Option<LegId> {
+        self.legs.name(leg)
+    }
+}
+
+async fn receive(socket: Arc<UdpSocket>, standing: watch::Receiver<Standing>, forward: mpsc::Sender<Datagram>) {
+    let mut buffer = vec![0; DATAGRAM];
+    loop {
+        let (length, addr) = tokio::select! {
+            biased;
+            () = forward.closed() => return,
+            received = socket.recv_from(&mut buffer) => match received {
+                Ok(received) => received,
+                // An ICMP error of an earlier send: the transaction's own timer deals with it.
+                Err(_) => continue,
+            },
+        };
+        let Some(trunk) = standing.borrow().table.of_source(addr.ip()) else { continue };
+        let bytes = buffer.get(..length).unwrap_or_default().to_vec();
+        // A full queue is a flood; SIP over UDP sends again.
+        let _ = forward.try_send(Datagram { peer: Peer { trunk, addr }, bytes });
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn ended_because(cause: EndCause) -> Gone {
+    match cause {
+        EndCause::NoAck => Gone::NoAck,
+        _ => Gone::HungUp,
+    }
+}
+
+/// The address a peer's datagrams come from, for the log.
+fn shown(peer: SocketAddr) -> String {
+    peer.to_string()
+}

@@ -1,0 +1,94 @@
+//! Ends of legs: theirs and ours.
+
+use std::time::{Duration, Instant};
+
+use super::Signalling;
+use crate::call::journal::Record;
+use crate::call::leg::{Farewell, Gone, LegId, Request};
+use crate::call::prompt::Prompt;
+use crate::sip::{self, Cause};
+
+/// The longest last words.
+const CLIP_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Signalling {
+    /// A leg was ended by its phone, or by SIP itself.
+    pub(super) fn ended(&mut self, dialog: sip::LegId, why: Gone) {
+        let Some(leg) = self.legs.remove(dialog) else { return };
+        tracing::info!(call = %leg.call, leg = %leg.name, ?why, "ended");
+        if leg.up {
+            self.journal(Record::LegDown { leg: leg.name });
+        }
+        leg.events.gone(why);
+    }
+
+    /// Nobody holds a leg any more.
+    pub(super) fn release(&mut self, name: LegId, clip: Option<Prompt>, reason: Farewell) {
+        // A leg that has already ended is no longer known.
+        let Some(dialog) = self.legs.dialog(name) else { return };
+        if let Some(clip) = clip.filter(|_| self.hears(dialog)) {
+            return self.last_words(dialog, &clip, reason);
+        }
+        self.end(dialog, reason);
+    }
+
+    fn hears(&mut self, dialog: sip::LegId) -> bool {
+        self.legs.get(dialog).is_some_and(|leg| leg.up && !leg.released)
+    }
+
+    /// Plays a clip, and comes back to the release when it is over.
+    fn last_words(&mut self, dialog: sip::LegId, prompt: &Prompt, reason: Farewell) {
+        let Some(clip) = self.standing.borrow().library.clip(prompt) else {
+            return self.end(dialog, reason);
+        };
+        let requests = self.requests_to();
+        let Some(leg) = self.legs.get(dialog) else { return };
+        leg.released = true;
+        let (done, ended) = tokio::sync::oneshot::channel();
+        leg.stream.play(clip, false, done);
+        let again = Request::Release { leg: leg.name, clip: None, reason };
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(CLIP_PATIENCE, ended).await;
+            let _ = requests.send(again);
+        });
+    }
+
+    /// CANCEL, BYE, or a final response: the endpoint knows which.
+    fn end(&mut self, dialog: sip::LegId, reason: Farewell) {
+        let Some(leg) = self.legs.remove(dialog) else { return };
+        let now = Instant::now();
+        if leg.up {
+            self.journal(Record::LegDown { leg: leg.name });
+        }
+        if leg.caller && !leg.up && leg.answered.is_none() {
+            let (status, retry_after) = refusal(reason);
+            self.endpoint.refuse(now, dialog, status, retry_after);
+        } else {
+            self.endpoint.hang_up(now, dialog, cause(reason));
+        }
+    }
+
+    /// A way to this task for whoever outlives a request.
+    pub(super) fn requests_to(&self) -> tokio::sync::mpsc::UnboundedSender<Request> {
+        self.house.requests.clone()
+    }
+}
+
+/// The final response to a caller who was never answered.
+fn refusal(reason: Farewell) -> (u16, Option<Duration>) {
+    match reason {
+        Farewell::Refused => (603, None),
+        Farewell::Overload => (503, Some(Duration::from_secs(5))),
+        Farewell::Done | Farewell::RangOut | Farewell::AnsweredElsewhere => (480, None),
+        Farewell::Broken => (500, None),
+    }
+}
+
+fn cause(reason: Farewell) -> Cause {
+    match reason {
+        Farewell::AnsweredElsewhere => Cause::AnsweredElsewhere,
+        Farewell::RangOut => Cause::NoAnswer,
+        Farewell::Refused => Cause::Declined,
+        Farewell::Done | Farewell::Overload | Farewell::Broken => Cause::Normal,
+    }
+}

@@ -1,0 +1,276 @@
+//! The trunks as the network sees them: whose datagram this is, and which slots are free.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::oncall::Phone;
+use crate::sip::TrunkProfile;
+use crate::switch::trunks::{Addresses, Server, Trunk, host_address};
+
+/// A trunk whose server's name has been looked up.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The trunk.
+    pub trunk: Trunk,
+    /// The addresses of its server, at which our calls arrive. The first is used.
+    pub servers: Vec<SocketAddr>,
+    /// Our own address as this trunk sees it.
+    pub contact: SocketAddr,
+    /// The number of the socket that reaches it.
+    pub socket: usize,
+}
+
+/// All trunks.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    /// In the order of the settings.
+    pub trunks: Vec<Resolved>,
+}
+
+/// A trunk whose server cannot be found at the moment.
+#[derive(Debug, thiserror::Error)]
+#[error("trunk `{trunk}`: the server `{host}` was not found: {source}")]
+pub struct NotFound {
+    trunk: String,
+    host: String,
+    source: std::io::Error,
+}
+
+impl Table {
+    /// Looks the trunks' servers up. Where that fails, the last known addresses stay in use. Blocks on DNS.
+    pub fn resolve(
+        trunks: &[Trunk],
+        addresses: &Addresses,
+        bound: &[SocketAddr],
+        last: &Table,
+    ) -> (Self, Vec<NotFound>) {
+        let mut failures = Vec::new();
+        let trunks = trunks
+            .iter()
+            .map(|trunk| {
+                let servers = match trunk.server.as_ref().map(look_up).transpose() {
+                    Ok(servers) => servers.unwrap_or_default(),
+                    Err((host, source)) => {
+                        failures.push(NotFound { trunk: trunk.name.clone(), host, source });
+                        last.servers_of(&trunk.name)
+                    }
+                };
+                let (contact, socket) = contact(trunk, &servers, addresses, bound);
+                Resolved { trunk: trunk.clone(), servers, contact, socket }
+            })
+            .collect();
+        (Self { trunks }, failures)
+    }
+
+    fn servers_of(&self, name: &str) -> Vec<SocketAddr> {
+        let same = self.trunks.iter().find(|known| known.trunk.name == name);
+        same.map(|known| known.servers.clone()).unwrap_or_default()
+    }
+
+    /// The trunk a datagram belongs to: the one with the narrowest source that holds its address.
+    /// Nobody's datagrams get no answer at all.
+    pub fn of_source(&self, source: IpAddr) -> Option<usize> {
+        let source = source.to_canonical();
+        let widths = self.trunks.iter().enumerate().filter_map(|(index, known)| {
+            let is_server = known.servers.iter().any(|server| server.ip() == source);
+            let networks = known.trunk.sources.iter().filter(|network| network.contains(&source));
+            let narrowest = networks.map(|network| network.prefix_len()).max();
+            if is_server { Some((u8::MAX, index)) } else { narrowest.map(|length| (length, index)) }
+        });
+        widths.max_by_key(|(length, index)| (*length, std::cmp::Reverse(*index))).map(|(_, index)| index)
+    }
+
+    /// The first of the named trunks that may dial a phone, and the address it goes to.
+    pub fn route(&self, names: &[String], phone: &Phone) -> Result<(usize, SocketAddr), String> {
+        let mut why = "no trunk of the hotline may dial it: see `destinations`".to_owned();
+        for name in names {
+            let Some((index, known)) = self.by_name(name) else { continue };
+            if !known.trunk.may_dial(phone) {
+                continue;
+            }
+            match next_hop(known, phone) {
+                Some(address) => return Ok((index, address)),
+                None => why = format!("the server of the trunk `{name}` is not known"),
+            }
+        }
+        Err(why)
+    }
+
+    fn by_name(&self, name: &str) -> Option<(usize, &Resolved)> {
+        self.trunks.iter().enumerate().find(|(_, known)| known.trunk.name == name)
+    }
+
+    /// What the SIP endpoint needs to know of each trunk.
+    pub fn profiles(&self) -> Vec<TrunkProfile> {
+        let profile = |known: &Resolved| TrunkProfile {
+            contact: known.contact,
+            domain: domain(known),
+            codecs: known.trunk.codecs.clone(),
+        };
+        self.trunks.iter().map(profile).collect()
+    }
+}
+
+fn domain(known: &Resolved) -> String {
+    match &known.trunk.server {
+        Some(server) if server.host.contains(':') => format!("[{}]", server.host),
+        Some(server) => server.host.clone(),
+        None => match known.contact.ip() {
+            IpAddr::V6(address) => format!("[{address}]"),
+            IpAddr::V4(address) => address.to_string(),
+        },
+    }
+}
+
+fn look_up(server: &Server) -> Result<Vec<SocketAddr>, (String, std::io::Error)> {
+    match host_address(&server.host) {
+        Some(address) => Ok(vec![SocketAddr::new(address, server.port)]),
+        None => (server.host.as_str(), server.port)
+            .to_socket_addrs()
+            .map(Iterator::collect)
+            .map_err(|error| (server.host.clone(), error)),
+    }
+}
+
+/// A number goes to the trunk's server; a SIP address too, or straight to its host where the trunk
+/// has none.
+fn next_hop(known: &Resolved, phone: &Phone) -> Option<SocketAddr> {
+    match (known.servers.first(), phone) {
+        (Some(server), _) => Some(*server),
+        (None, Phone::Sip(address)) if known.trunk.server.is_none() => {
+            Some(SocketAddr::new(host_address(address.host())?, address.port().unwrap_or(5060)))
+        }
+        (None, _) => None,
+    }
+}
+
+/// Our own address towards a trunk: the public one if it is set, else the local address from which
+/// the system would reach it.
+fn contact(
+    trunk: &Trunk,
+    servers: &[SocketAddr],
+    addresses: &Addresses,
+    bound: &[SocketAddr],
+) -> (SocketAddr, usize) {
+    let towards = servers
+        .first()
+        .copied()
+        .or_else(|| trunk.sources.first().map(|network| SocketAddr::new(network.addr(), 5060)));
+    let same_family = |address: &SocketAddr| towards.is_none_or(|towards| towards.is_ipv4() == address.is_ipv4());
+    let socket = bound.iter().position(same_family).unwrap_or(0);
+    let Some(own) = bound.get(socket) else {
+        return (SocketAddr::from(([0, 0, 0, 0], 5060)), 0);
+    };
+    let address = match addresses.public_address {
+        Some(public) => public,
+        None if own.ip().is_unspecified() => towards.and_then(local_towards).unwrap_or(own.ip()),
+        None => own.ip(),
+    };
+    (SocketAddr::new(address, own.port()), socket)
+}
+
+/// The local address the system uses towards another. Sends nothing.
+fn local_towards(to: SocketAddr) -> Option<IpAddr> {
+    let any: SocketAddr = if to.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { (IpAddr::from([0_u16; 8]), 0).into() };
+    let probe = UdpSocket::bind(any).ok()?;
+    probe.connect(to).ok()?;
+    Some(probe.local_addr().ok()?.ip())
+}
+
+/// Dialogs in use on each trunk, by name, so that they survive a reload.
+#[derive(Debug, Clone, Default)]
+pub struct Slots(Arc<Mutex<HashMap<String, usize>>>);
+
+/// Slots held by a call.
+#[derive(Debug)]
+pub struct HeldSlots {
+    slots: Slots,
+    trunks: Vec<String>,
+}
+
+impl Slots {
+    /// Takes a slot for the caller and one for a responder, or neither.
+    pub fn take(&self, wanted: &[(&str, usize)]) -> Option<HeldSlots> {
+        let mut counts = self.counts();
+        let needed = |name: &str| wanted.iter().filter(|(other, _)| *other == name).count();
+        let fits = wanted
+            .iter()
+            .all(|(name, limit)| counts.get(*name).copied().unwrap_or(0) + needed(name) <= *limit);
+        if !fits {
+            return None;
+        }
+        for (name, _) in wanted {
+            *counts.entry((*name).to_owned()).or_default() += 1;
+        }
+        let trunks = wanted.iter().map(|(name, _)| (*name).to_owned()).collect();
+        Some(HeldSlots { slots: self.clone(), trunks })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for HeldSlots {
+    fn drop(&mut self) {
+        let mut counts = self.slots.counts();
+        for name in &self.trunks {
+            if let Some(count) = counts.get_mut(name) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(trunks: Vec<(&str, Vec<&str>, Vec<&str>)>) -> Table {
+        let trunks = trunks
+            .into_iter()
+            .map(|(name, sources, servers)| Resolved {
+                trunk: Trunk {
+                    name: name.to_owned(),
+                    server: None,
+                    sources: sources.into_iter().map(|source| source.parse().unwrap()).collect(),
+                    media_sources: Vec::new(),
+                    codecs: Vec::new(),
+                    max_calls: 2,
+                    country: None,
+                    destinations: Vec::new(),
+                },
+                servers: servers.into_iter().map(|server| server.parse().unwrap()).collect(),
+                contact: "127.0.0.1:5060".parse().unwrap(),
+                socket: 0,
+            })
+            .collect();
+        Table { trunks }
+    }
+
+    #[test]
+    fn a_datagram_belongs_to_the_narrowest_source_and_a_strangers_to_nobody() {
+        let table = table(vec![
+            ("wide", vec!["10.0.0.0/8"], vec![]),
+            ("narrow", vec!["10.1.0.0/16"], vec![]),
+            ("server", vec![], vec!["10.1.2.3:5060"]),
+        ]);
+        let of = |address: &str| table.of_source(address.parse().unwrap());
+        assert_eq!(of("10.9.9.9"), Some(0));
+        assert_eq!(of("10.1.9.9"), Some(1));
+        assert_eq!(of("10.1.2.3"), Some(2));
+        assert_eq!(of("::ffff:10.1.2.3"), Some(2), "an IPv4 source on a dual-stack socket");
+        assert_eq!(of("192.0.2.1"), None);
+    }
+
+    #[test]
+    fn a_caller_is_let_in_only_with_a_slot_for_a_responder() {
+        let slots = Slots::default();
+        let first = slots.take(&[("carrier", 3), ("carrier", 3)]);
+        assert!(first.is_some());
+        assert!(slots.take(&[("carrier", 3), ("carrier", 3)]).is_none());
+        drop(first);
+        assert!(slots.take(&[("carrier", 3), ("carrier", 3)]).is_some());
+    }
+}
