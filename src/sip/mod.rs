@@ -1,1 +1,12 @@
 //! SIP as a value machine: bytes or a timeout in, bytes or events out. No socket, no clock.
+
+pub mod header;
+pub mod message;
+pub mod offer_answer;
+mod scan;
+pub mod uri;
+
+pub use header::{CSeq, NameAddr, Params, Via};
+pub use message::{HeaderError, HeaderName, Headers, Malformed, Message, Method, Request, Response};
+pub use offer_answer::{Agreed, Codec, Direction, EventTypes, LocalMedia};
+pub use uri::{Host, SipUri, Uri};
