@@ -1,5 +1,7 @@
 //! The database as the daemon and the commands use it: through the journal, over restarts and
 //! crashes, with everything that callers may send.
+// The set-up of a test may fail as loudly as the test itself.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod crash;
 mod file;
