@@ -11,7 +11,7 @@ const LAST_INSTANT: Timestamp = Timestamp::constant(253_402_000_000, 0);
 
 /// One turn of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Turn<'a> {
+pub(super) struct Turn<'a> {
     /// Counts from 1.
     pub number: i64,
     /// When it began, whatever the hours of the rotation say.
@@ -22,7 +22,7 @@ pub(crate) struct Turn<'a> {
 
 /// The changes next to an instant: the last at or before it, and the first after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Edges {
+pub(super) struct Edges {
     at: Timestamp,
     /// The last change at the instant or before it.
     pub last: Option<Timestamp>,
@@ -47,7 +47,7 @@ impl Edges {
 
 impl Rotation {
     /// The turn in force at an instant: none before the start, after the end, outside the hours.
-    pub(crate) fn turn(&self, zone: &Zone, at: Timestamp) -> Option<Turn<'_>> {
+    pub(super) fn turn(&self, zone: &Zone, at: Timestamp) -> Option<Turn<'_>> {
         if !self.has_begun_and_not_ended(zone, at) || !self.is_within_hours(zone, at) {
             return None;
         }
@@ -63,13 +63,12 @@ impl Rotation {
     }
 
     fn is_within_hours(&self, zone: &Zone, at: Timestamp) -> bool {
-        let today = zone.local(at).date();
-        let open = |(from, until): (Timestamp, Timestamp)| from <= at && at < until;
-        self.hours.is_empty() || self.hours.iter().any(|hours| hours.near(today, zone).any(open))
+        let now = zone.local(at);
+        self.hours.is_empty() || self.hours.iter().any(|hours| hours.contains(at, now, zone))
     }
 
     /// Notes the instants around `at` at which somebody else may have, or come to, the turn.
-    pub(crate) fn note_edges(&self, zone: &Zone, edges: &mut Edges, at: Timestamp) {
+    pub(super) fn note_edges(&self, zone: &Zone, edges: &mut Edges, at: Timestamp) {
         edges.note(zone.instant(self.start));
         if let Some(until) = self.until {
             edges.note(zone.instant(until));

@@ -2,10 +2,11 @@
 //! `mon-fri 09:00-17:00`, `mon-sun 22:00-06:00`, `fri 18:00-mon 08:00`.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, DateTime, Weekday};
 
 use crate::oncall::zone::{Zone, days_after};
 
@@ -160,15 +161,27 @@ impl WeekInterval {
         }
     }
 
-    /// The instants at which those near a date begin and end: all that have begun and not ended on
-    /// that date, and on either side the ones next to it.
-    pub(crate) fn near<'a>(
-        &'a self,
+    /// Whether an instant that the wall clock shows as `now` is inside one of these.
+    pub(super) fn contains(&self, at: Timestamp, now: DateTime, zone: &Zone) -> bool {
+        // A day more on either side: clocks set back at midnight show the day before once again.
+        let days = -self.midnights() - 1..=1;
+        self.beginning(now.date(), days, zone).any(|(from, until)| from <= at && at < until)
+    }
+
+    /// The instants at which those near a date begin and end: the ones of that date, and on either
+    /// side the ones next to it, at most eight days away.
+    pub(super) fn near(&self, date: Date, zone: &Zone) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        self.beginning(date, -9..=9, zone)
+    }
+
+    /// Beginning and end of those that begin some days after (or before) a date.
+    fn beginning(
+        &self,
         date: Date,
-        zone: &'a Zone,
-    ) -> impl Iterator<Item = (Timestamp, Timestamp)> + 'a {
-        (-9..=9)
-            .filter_map(move |days| days_after(date, days))
+        days: RangeInclusive<i64>,
+        zone: &Zone,
+    ) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        days.filter_map(move |days| days_after(date, days))
             .filter(|begin| self.begins_on(begin.weekday()))
             .filter_map(move |begin| {
                 let end = days_after(begin, self.midnights())?;

@@ -70,7 +70,7 @@ impl Zone {
     }
 
     /// `Mon 09:00` for a time within six days of `now`, else with the date: `Mon 2026-01-05 09:00`.
-    pub(crate) fn say(&self, at: Timestamp, now: Timestamp) -> String {
+    pub(super) fn say(&self, at: Timestamp, now: Timestamp) -> String {
         let near = at.duration_since(now).abs() < jiff::SignedDuration::from_hours(6 * 24);
         let form = if near { "%a %H:%M" } else { "%a %Y-%m-%d %H:%M" };
         self.local(at).strftime(form).to_string()
@@ -118,7 +118,7 @@ impl fmt::Display for Zone {
 
 /// Reads a wall-clock time: `2026-01-05 09:00`, also with seconds, with `T` between, or a date
 /// alone for its midnight. No offset: the zone of the schedule decides.
-pub fn parse_wall(text: &str) -> Option<DateTime> {
+pub(super) fn parse_wall(text: &str) -> Option<DateTime> {
     let forms = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
     let wall = forms
         .iter()
@@ -128,6 +128,6 @@ pub fn parse_wall(text: &str) -> Option<DateTime> {
 }
 
 /// The date some days later, or earlier where `days` is negative.
-pub(crate) fn days_after(date: jiff::civil::Date, days: i64) -> Option<jiff::civil::Date> {
+pub(super) fn days_after(date: jiff::civil::Date, days: i64) -> Option<jiff::civil::Date> {
     date.checked_add(days.days()).ok()
 }
