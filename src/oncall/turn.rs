@@ -167,3 +167,65 @@ impl Unit {
         .ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oncall::name::{PersonId, Target};
+    use proptest::prelude::*;
+
+    fn rotation(people: usize, count: u32, unit: Unit, start: DateTime) -> Rotation {
+        let person = |number| Member::Target(Target::Person(PersonId::new(&format!("p{number}"))));
+        Rotation {
+            name: "r".to_owned(),
+            people: (0..people).map(person).collect(),
+            every: Every { count, unit },
+            start,
+            until: None,
+            hours: Vec::new(),
+        }
+    }
+
+    fn units() -> impl Strategy<Value = Unit> {
+        prop::sample::select(vec![Unit::Hours, Unit::Days, Unit::Weeks, Unit::Months])
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_database_holds_a_turn_is_found_or_not_but_never_a_panic(
+            people in 0..3_usize,
+            count in prop_oneof![Just(0), Just(1), Just(u32::MAX), any::<u32>()],
+            unit in units(),
+            (year, month, day) in (-9999..=9999_i16, 1..=12_i8, 1..=28_i8),
+            second in -377_705_023_201..=253_402_207_200_i64,
+        ) {
+            let zone: Zone = "Europe/Berlin".parse().unwrap();
+            let rotation = rotation(people, count, unit, jiff::civil::date(year, month, day).at(2, 30, 0, 0));
+            let at = Timestamp::from_second(second).unwrap();
+            let turn = rotation.turn(&zone, at);
+            prop_assert!(people > 0 || turn.is_none());
+            prop_assert!(turn.is_none_or(|turn| turn.number >= 1 && turn.since <= at));
+            rotation.note_edges(&zone, &mut Edges::around(at), at);
+        }
+
+        #[test]
+        fn turns_follow_each_other_one_by_one(
+            count in 1..40_u32,
+            unit in units(),
+            zone in prop::sample::select(vec!["Europe/Berlin", "Pacific/Apia", "Australia/Lord_Howe"]),
+            (month, day, hour) in (1..=12_i8, 1..=31_i8, 0..24_i8),
+            index in 0..60_i64,
+        ) {
+            let zone: Zone = zone.parse().unwrap();
+            let date = jiff::civil::date(2011, month, 1);
+            let start = date.with().day(day.min(date.days_in_month())).build().unwrap().at(hour, 30, 0, 0);
+            let rotation = rotation(7, count, unit, start);
+            let (begin, end) = (rotation.beginning(&zone, index), rotation.beginning(&zone, index + 1));
+            prop_assert!(begin <= end);
+            if begin < end {
+                prop_assert_eq!(rotation.index(&zone, begin), index);
+                prop_assert_eq!(rotation.index(&zone, end - SignedDuration::from_nanos(1)), index);
+            }
+        }
+    }
+}
