@@ -142,6 +142,16 @@ fn the_first_file_is_told_as_all_new() {
 }
 
 #[test]
+fn the_shipped_example_is_found_again_as_it_was_applied() {
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.path()).unwrap();
+    let example = file(include_str!("../../config/oncall.toml"));
+    apply(&store, &example);
+    assert!(!example.schedules.is_empty());
+    assert_eq!(store.reader().load_roster().unwrap(), example);
+}
+
+#[test]
 fn a_changed_file_is_told_as_a_person_would_write_it() {
     let scratch = Scratch::new();
     let store = Store::open(scratch.path()).unwrap();
