@@ -122,7 +122,7 @@ fn reachable<'a>(roster: &'a Roster, id: &PersonId) -> Result<&'a Person, &'stat
 
 impl DeadEnd {
     /// The reason, as a person understands it.
-    pub(crate) fn say(&self, roster: &Roster, at: Timestamp) -> String {
+    pub(super) fn say(&self, roster: &Roster, at: Timestamp) -> String {
         let reason = match &self.kind {
             DeadEndKind::NobodyOnCall { schedule, on_purpose } => {
                 let purpose =
@@ -134,7 +134,7 @@ impl DeadEnd {
                 };
                 format!("schedule {schedule}: nobody is on call{purpose} {until}")
             }
-            DeadEndKind::Unknown(what) => what.clone(),
+            DeadEndKind::Unknown(target) => format!("there is no `{target}`"),
             DeadEndKind::TooDeep(target) => format!("{target} is nested too deep and is not followed"),
             DeadEndKind::TooMany => "too many targets: the rest is not followed".to_owned(),
         };

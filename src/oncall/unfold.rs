@@ -14,7 +14,7 @@ use crate::oncall::schedule::{Member, Schedule};
 use crate::oncall::turn::Edges;
 
 /// How deep teams and schedules may stand inside each other.
-pub(crate) const DEEPEST: usize = 8;
+pub(super) const DEEPEST: usize = 8;
 
 /// How many targets are looked at before we stop: far more than any real team has, and few enough
 /// that no nesting, however twisted, keeps a caller waiting.
@@ -22,27 +22,27 @@ const MOST_TARGETS: u32 = 20_000;
 
 /// A person, and the way that led there; empty when the person was named outright.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(super) struct Found {
     pub person: PersonId,
     pub because: String,
 }
 
 /// People of equal rank, each once.
-pub(crate) type Rank = Vec<Found>;
+pub(super) type Rank = Vec<Found>;
 
 /// A target that leads to nobody, and the way that led there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DeadEnd {
+pub(super) struct DeadEnd {
     pub path: String,
     pub kind: DeadEndKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum DeadEndKind {
+pub(super) enum DeadEndKind {
     /// Nobody is on call in a schedule; on purpose, where a rule says so.
     NobodyOnCall { schedule: ScheduleId, on_purpose: Option<String> },
     /// A name that leads nowhere.
-    Unknown(String),
+    Unknown(Target),
     /// Nested too deep, or in a circle.
     TooDeep(Target),
     /// More targets than we look at.
@@ -51,7 +51,7 @@ pub(crate) enum DeadEndKind {
 
 /// One unfolding at one instant.
 #[derive(Debug)]
-pub(crate) struct Unfolding<'a> {
+pub(super) struct Unfolding<'a> {
     roster: &'a Roster,
     at: Timestamp,
     targets_left: u32,
@@ -89,8 +89,8 @@ impl<'a> Unfolding<'a> {
         if self.depth > DEEPEST {
             return self.dead_end(path, DeadEndKind::TooDeep(target.clone()));
         }
-        if let Err(unknown) = self.roster.check_target(target) {
-            return self.dead_end(path, DeadEndKind::Unknown(unknown.to_string()));
+        if !self.roster.knows(target) {
+            return self.dead_end(path, DeadEndKind::Unknown(target.clone()));
         }
         self.depth += 1;
         let ranks = match target {
