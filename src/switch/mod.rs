@@ -3,3 +3,5 @@
 pub mod clip;
 pub mod prompts;
 pub mod recorder;
+#[cfg(test)]
+mod scratch;
