@@ -12,7 +12,7 @@ use crate::call::clock::Clock;
 use crate::call::facts::Facts;
 use crate::call::hotline;
 use crate::call::journal::{Action, Ended, Journal, Record, Started, Step, StepResult};
-use crate::call::leg::{Farewell, Gone, Leg, Request};
+use crate::call::leg::{Farewell, Gone, GoneWatch, Leg, Request};
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Hotline;
 use crate::call::timeline::Timeline;
@@ -96,16 +96,26 @@ pub async fn run(incoming: Incoming, house: House) {
     let reason = tokio::select! {
         biased;
         ended = &mut script => script_ended(ended, &facts),
-        gone = caller_gone.ended() => describe_gone(&gone, &facts),
-        Ok(_) = shutdown.wait_for(|stop| *stop) => "the daemon was stopped".to_owned(),
+        reason = interruption(&mut caller_gone, &mut shutdown, &facts) => {
+            timeline.interrupted_by(&reason);
+            script.abort();
+            // Letting go of the script lets go of its legs; only then is the recording's end near.
+            let _ = script.await;
+            reason
+        }
     };
-    timeline.interrupted_by(&reason);
-    script.abort();
-    // Letting go of the script lets go of its legs; only then is the recording's end near.
-    let _ = (&mut script).await;
 
     facts.close_message(id, &timeline, &house.journal).await;
     epilogue(id, &reason, &facts, &timeline, &house);
+}
+
+/// What ends a call from outside its script, in words.
+async fn interruption(caller: &mut GoneWatch, shutdown: &mut watch::Receiver<bool>, facts: &Facts) -> String {
+    tokio::select! {
+        biased;
+        gone = caller.ended() => describe_gone(&gone, facts),
+        Ok(_) = shutdown.wait_for(|stop| *stop) => "the daemon was stopped".to_owned(),
+    }
 }
 
 fn epilogue(id: CallId, reason: &str, facts: &Facts, timeline: &Timeline, house: &House) {

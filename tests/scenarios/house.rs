@@ -1,0 +1,242 @@
+//! A house with one hotline, as its operator wrote it, and the phones of its people.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use nightbell::call::clock::Clock;
+use nightbell::call::compile::{Surroundings, compile};
+use nightbell::call::journal::{Journal, Record};
+use nightbell::call::leg::Leg;
+use nightbell::call::occupancy::Occupancy;
+use nightbell::call::plan::Hotline;
+use nightbell::call::run::{self, Incoming};
+use nightbell::call::settings::HotlineSettings;
+use nightbell::call::{CallId, run::House as Shared};
+use nightbell::oncall::{E164, OncallFile, Roster};
+use serde::Deserialize;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::story::{Caller, Story};
+use crate::switch::{Disk, Switch};
+use crate::told::Told;
+
+/// Friday evening.
+const NOW: &str = "2026-11-20T22:00:00Z";
+
+/// No call takes longer than this: a scenario that does is stuck.
+const LONGEST: Duration = Duration::from_secs(7200);
+
+/// Three people and a schedule that bob has this week.
+pub const PEOPLE: &str = r#"
+[[people]]
+id = "anna"
+phones = ["+4915100000001"]
+[[people]]
+id = "bob"
+phones = ["+4915100000002"]
+[[people]]
+id = "carla"
+phones = ["+4915100000003"]
+[[people]]
+id = "dora"
+phones = ["+4915100000004"]
+"#;
+
+/// A hotline with one route, which rings these people one after another; `more` is added to the
+/// route.
+pub fn one_route(levels: &str, more: &str) -> String {
+    format!(
+        r#"
+[[hotlines]]
+name = "Support"
+numbers = ["+4930123456"]
+trunks = ["carrier"]
+[[hotlines.routes]]
+name = "Production"
+order = "listed"
+levels = {levels}
+{more}
+"#
+    )
+}
+
+/// A hotline with a menu: 1 rings anna, 2 rings bob. `more` is added to the menu.
+pub fn two_routes(more: &str) -> String {
+    format!(
+        r#"
+[[hotlines]]
+name = "Support"
+numbers = ["+4930123456"]
+trunks = ["carrier"]
+[hotlines.menu]
+{more}
+[[hotlines.routes]]
+key = "1"
+name = "Production"
+levels = [["person:anna"]]
+[[hotlines.routes]]
+key = "2"
+name = "Billing"
+levels = [["person:bob"]]
+"#
+    )
+}
+
+pub struct House {
+    hotline: Arc<Hotline>,
+    roster: Arc<Roster>,
+    shared: Shared,
+    switch: Switch,
+}
+
+#[derive(Deserialize)]
+struct Settings {
+    hotlines: Vec<HotlineSettings>,
+}
+
+impl House {
+    /// The house of these settings: `[[hotlines]]` of the main file, and the on-call file.
+    pub fn with(settings: &str, oncall: &str) -> Self {
+        let (roster, problems) = OncallFile::parse(oncall).expect("the on-call file is read").compile();
+        assert!(problems.iter().all(|problem| !problem.is_error()), "{problems:?}");
+        let settings: Settings = toml::from_str(settings).expect("the settings are read");
+        let around =
+            Surroundings { roster: &roster, trunks: &["carrier"], voice: false, folder: Path::new("/etc") };
+        let compiled = compile(&settings.hotlines, around);
+        assert!(compiled.problems.iter().all(|problem| !problem.is_error()), "{:?}", compiled.problems);
+        let (journal, records) = Journal::new();
+        let (requests, asked) = mpsc::unbounded_channel();
+        let (stop, shutdown) = watch::channel(false);
+        let clock = Clock::starting_at(NOW.parse::<Timestamp>().unwrap());
+        let mut switch = Switch::new(asked, records, stop);
+        switch.phones = phones(&roster);
+        Self {
+            hotline: compiled.hotlines.into_iter().next().expect("there is a hotline"),
+            roster: Arc::new(roster),
+            shared: Shared { journal, occupancy: Occupancy::default(), requests, clock, shutdown },
+            switch,
+        }
+    }
+
+    /// How a person's first phone behaves each time it is rung.
+    pub fn phone(&mut self, name: &str, story: Story) {
+        self.phone_each_time(name, vec![story]);
+    }
+
+    /// How a phone behaves at the first ring, the second, and so on; the last for ever after.
+    /// A person's second phone is called `anna 2`.
+    pub fn phone_each_time(&mut self, name: &str, stories: Vec<Story>) {
+        let phone = self.switch.phones.values_mut().find(|(known, _)| known == name);
+        phone.expect("somebody has this phone").1 = stories;
+    }
+
+    pub fn disk(&mut self, disk: Disk) {
+        self.switch.disk = disk;
+    }
+
+    pub fn recorder_is_stuck(&mut self) {
+        self.switch.recorder_stuck = true;
+    }
+
+    /// One call, from the INVITE to its record.
+    pub async fn call(self, caller: Caller) -> Told {
+        self.calls(vec![caller]).await.remove(0)
+    }
+
+    /// Several calls, each at its time.
+    pub async fn calls(mut self, callers: Vec<Caller>) -> Vec<Told> {
+        let names: Vec<_> = callers.iter().map(|caller| caller.name).collect();
+        let mut waiting: Vec<_> = callers.into_iter().enumerate().collect();
+        waiting.sort_by_key(|(_, caller)| std::cmp::Reverse(caller.at));
+        let opened = Instant::now();
+        let mut running = JoinSet::new();
+        while !(waiting.is_empty() && running.is_empty()) {
+            let next = waiting.last().map_or(opened + LONGEST, |(_, caller)| opened + caller.at);
+            tokio::select! {
+                biased;
+                () = self.switch.step() => {}
+                Some(ended) = running.join_next() => ended.expect("a call ends in order"),
+                () = tokio::time::sleep_until(next) => {
+                    let (index, caller) = waiting.pop().expect("a call takes two hours at most");
+                    running.spawn(run::run(self.comes_in(index, caller), self.shared.clone()));
+                }
+            }
+        }
+        self.switch.drain();
+        self.is_quiet();
+        names.into_iter().enumerate().map(|(index, name)| self.told(index, name)).collect()
+    }
+
+    fn comes_in(&mut self, index: usize, caller: Caller) -> Incoming {
+        let (leg, events) = Leg::new(self.shared.requests.clone());
+        self.switch.calls_in(index, caller.name, caller.speaks, caller.story, &leg, events);
+        Incoming {
+            call: id(index),
+            caller: leg,
+            hotline: self.hotline.clone(),
+            number: "+4930123456".to_owned(),
+            from: caller.number.map(|number| E164::parse(number).unwrap()),
+            trunk: "carrier".to_owned(),
+            sip_call_id: format!("{index}@carrier.example"),
+            roster: self.roster.clone(),
+            seed: [7; 32],
+        }
+    }
+
+    /// Nothing is left over: no leg, no reservation, no line.
+    fn is_quiet(&self) {
+        assert_eq!(self.switch.left_over(), Vec::<&str>::new(), "legs nobody let go of");
+        let occupancy = &self.shared.occupancy;
+        assert_eq!(occupancy.running(), 0);
+        for person in self.roster.people.values() {
+            for phone in &person.phones {
+                assert!(occupancy.reserve(&person.id, phone).is_some(), "{} is still reserved", person.id);
+            }
+        }
+        let lines =
+            (0..self.hotline.max_calls).map(|_| occupancy.line(&self.hotline.name, self.hotline.max_calls));
+        assert!(lines.collect::<Vec<_>>().iter().all(Option::is_some), "a line is still in use");
+    }
+
+    fn told(&mut self, index: usize, name: &str) -> Told {
+        let of_this = |record: &mut Record| call_of(record) == Some(id(index));
+        let records = self.switch.journal.extract_if(.., of_this).collect();
+        let sights = self.switch.sights.iter().filter(|sight| sight.call == index).cloned().collect();
+        Told::new(name, records, sights, &self.hotline, self.switch.lost)
+    }
+}
+
+fn id(index: usize) -> CallId {
+    CallId(u64::try_from(index).unwrap() + 1)
+}
+
+fn call_of(record: &Record) -> Option<CallId> {
+    match record {
+        Record::Started(started) => Some(started.call),
+        Record::Step(event) => Some(event.call),
+        Record::DialIntent(intent) => Some(intent.call),
+        Record::LegUp { call, .. }
+        | Record::RecordingStarted { call, .. }
+        | Record::RecordingEnded { call, .. } => Some(*call),
+        Record::Ended(ended) => Some(ended.call),
+        Record::LegDown { .. } | Record::Flush(_) => None,
+    }
+}
+
+/// All phones by what is dialled, with a name of their own each, and no story yet.
+fn phones(roster: &Roster) -> HashMap<String, (String, Vec<Story>)> {
+    let mut phones = HashMap::new();
+    for person in roster.people.values() {
+        for (index, phone) in person.phones.iter().enumerate() {
+            let name =
+                if index == 0 { person.id.to_string() } else { format!("{} {}", person.id, index + 1) };
+            phones.entry(phone.to_string()).or_insert((name, Vec::new()));
+        }
+    }
+    phones
+}

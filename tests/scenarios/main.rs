@@ -1,0 +1,18 @@
+//! Calls in plain words: a hotline as an operator writes it, phones that behave as people do, and a
+//! clock that jumps from one event to the next. What a call writes down is compared line by line.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a scenario that breaks says so")]
+
+mod admission;
+mod busy;
+mod chain;
+mod chance;
+mod hangup;
+mod house;
+mod menu;
+mod screening;
+mod sound;
+mod story;
+mod switch;
+mod told;
+mod trouble;
+mod voicemail;

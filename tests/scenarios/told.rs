@@ -1,0 +1,215 @@
+//! What came of a call: what it wrote down and what the switch saw of it, held against the rules
+//! that hold for every call.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use nightbell::call::journal::{Action, Ended, Event, Outcome, Record, Started, Step, StepResult};
+use nightbell::call::leg::{Farewell, LegId};
+use nightbell::call::plan::{Accept, AcceptKey, Hotline};
+
+use crate::switch::{Seen, Sight};
+
+pub struct Told {
+    pub outcome: Outcome,
+    /// Why it ended, in words.
+    pub reason: String,
+    pub ended: Ended,
+    /// Kept, and its length in ms; nothing where no message was begun or its end is not known.
+    pub message: Option<(bool, u64)>,
+    name: String,
+    started: Started,
+    steps: Vec<Event>,
+    /// Each dialled leg's person and time, in ms since the start of the call.
+    intents: Vec<(LegId, String, i64)>,
+    sights: Vec<Sight>,
+}
+
+impl Told {
+    /// Sorts what was written down, and checks what holds for every call.
+    pub fn new(name: &str, records: Vec<Record>, sights: Vec<Sight>, hotline: &Hotline, lost: bool) -> Self {
+        assert!(matches!(records.first(), Some(Record::Started(_))), "a call begins with its row");
+        assert!(matches!(records.last(), Some(Record::Ended(_))), "a call ends with its record");
+        let (mut started, mut ended, mut steps, mut intents, mut message) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), None);
+        for record in records {
+            match record {
+                Record::Started(row) => started.push(row),
+                Record::Ended(row) => ended.push(row),
+                Record::Step(event) => steps.push(event),
+                Record::DialIntent(intent) => intents.push(intent),
+                Record::RecordingEnded { kept, duration_ms, .. } => message = Some((kept, duration_ms)),
+                _ => {}
+            }
+        }
+        assert_eq!((started.len(), ended.len()), (1, 1), "one row and one record");
+        let (started, ended) = (started.remove(0), ended.remove(0));
+        let since = |at: Timestamp| i64::try_from(at.duration_since(started.at).as_millis()).unwrap();
+        let intents =
+            intents.into_iter().map(|intent| (intent.leg, intent.person, since(intent.at))).collect();
+        let (outcome, reason) = (ended.outcome, ended.reason.clone());
+        let name = name.to_owned();
+        let told = Self { outcome, reason, ended, message, name, started, steps, intents, sights };
+        told.steps_are_in_order();
+        told.every_ring_has_its_result();
+        told.outcome_is_what_was_seen();
+        if !lost {
+            told.every_leg_is_released_once();
+            told.nobody_is_bridged_unasked(hotline);
+        }
+        told
+    }
+
+    fn steps_are_in_order(&self) {
+        for (index, step) in (1..).zip(&self.steps) {
+            assert_eq!(step.seq, index, "steps are numbered without a gap");
+        }
+        assert!(self.steps.is_sorted_by_key(|step| step.at), "time runs forward");
+        assert_eq!(self.steps.first().map(|step| step.step), Some(Step::CallReceived));
+        assert_eq!(self.steps.last().map(|step| step.step), Some(Step::Hangup));
+        assert_eq!(self.count(Step::Hangup), 1);
+    }
+
+    /// Every phone that was rung has a result right after it, and every question an answer.
+    fn every_ring_has_its_result(&self) {
+        let pairs =
+            [(Step::DialTarget, Step::DialTargetResult), (Step::ConfirmTarget, Step::ConfirmTargetResult)];
+        for (index, step) in self.steps.iter().enumerate() {
+            for (asked, answered) in pairs {
+                if step.step == asked && step.action == Action::Sent {
+                    let next = self.steps.get(index + 1);
+                    let next = next.map(|next| (next.step, next.target.clone()));
+                    assert_eq!(next, Some((answered, step.target.clone())), "{}", self.timeline());
+                }
+            }
+        }
+        let rung =
+            self.steps.iter().filter(|step| step.step == Step::DialTarget && step.action == Action::Sent);
+        assert!(rung.count() <= self.intents.len(), "a phone was rung without an intent");
+    }
+
+    fn outcome_is_what_was_seen(&self) {
+        let bridged = self.saw(|seen| matches!(seen, Seen::Bridged { .. }));
+        let kept = self.message.is_some_and(|(kept, _)| kept);
+        let blocked = self.count(Step::CallerBlocked) > 0;
+        let right = match self.outcome {
+            Outcome::Accepted => bridged,
+            Outcome::Voicemail => kept && !bridged,
+            Outcome::Blocked => blocked && !bridged && !kept && !self.saw(|seen| *seen == Seen::Answered),
+            Outcome::Missed | Outcome::Failed => !bridged && !kept && !blocked,
+            Outcome::Ongoing => false,
+        };
+        assert!(right, "the call was not {:?}:\n{}", self.outcome, self.timeline());
+        assert_eq!(self.ended.responder.is_some(), bridged);
+        assert_eq!(self.count(Step::Bridge), usize::from(bridged));
+    }
+
+    fn every_leg_is_released_once(&self) {
+        let mut releases: HashMap<LegId, usize> = HashMap::new();
+        for sight in &self.sights {
+            let released = matches!(sight.seen, Seen::Released { .. });
+            *releases.entry(sight.leg).or_default() += usize::from(released);
+        }
+        assert!(releases.values().all(|count| *count == 1), "{:#?}", self.sights);
+    }
+
+    /// A responder who was bridged has pressed what the route asks for, last of all.
+    fn nobody_is_bridged_unasked(&self, hotline: &Hotline) {
+        let route = hotline.routes.iter().find(|route| Some(&route.name) == self.ended.route.as_ref());
+        for sight in &self.sights {
+            if let (Seen::Bridged { keys }, Some(route)) = (&sight.seen, route)
+                && sight.who != self.name
+            {
+                assert!(accepted(&route.accept, keys), "{} is bridged after pressing {keys:?}", sight.who);
+            }
+        }
+    }
+
+    fn saw(&self, what: impl Fn(&Seen) -> bool) -> bool {
+        self.sights.iter().any(|sight| what(&sight.seen))
+    }
+
+    /// How many steps are about this.
+    pub fn count(&self, step: Step) -> usize {
+        self.steps.iter().filter(|event| event.step == step).count()
+    }
+
+    /// Whether the caller was answered.
+    pub fn was_answered(&self) -> bool {
+        self.sights.iter().any(|sight| sight.who == self.name && sight.seen == Seen::Answered)
+    }
+
+    /// Whose phones were rung, and when: ms since the call came in.
+    pub fn rung(&self) -> Vec<(&str, i64)> {
+        let dialled =
+            |leg: &LegId| self.sights.iter().any(|sight| sight.leg == *leg && sight.seen == Seen::Dialled);
+        let rung = self.intents.iter().filter(|(leg, ..)| dialled(leg));
+        rung.map(|(_, person, at)| (person.as_str(), *at)).collect()
+    }
+
+    /// Whose phones were rung.
+    pub fn rang(&self) -> Vec<&str> {
+        self.rung().into_iter().map(|(person, _)| person).collect()
+    }
+
+    /// What somebody heard, in order; what was cut short ends in `--`, and what was repeated until
+    /// then in `...`.
+    pub fn heard(&self, who: &str) -> Vec<String> {
+        let mut heard: Vec<String> = Vec::new();
+        for sight in self.sights.iter().filter(|sight| sight.who == who) {
+            match &sight.seen {
+                Seen::Plays { prompt, looped } => {
+                    heard.push(format!("{prompt}{}", if *looped { "..." } else { "" }))
+                }
+                Seen::Cut(_) => heard.iter_mut().rev().take(1).for_each(|last| last.push_str(" --")),
+                Seen::Bridged { .. } => heard.push("the other one".to_owned()),
+                _ => {}
+            }
+        }
+        heard
+    }
+
+    /// How somebody's leg was let go of last: when (ms since the call came in), with which words,
+    /// and with which clip.
+    pub fn released(&self, who: &str) -> (u128, Farewell, Option<String>) {
+        let opened = self.sights.first().map(|sight| sight.at).unwrap_or_default();
+        let _ = opened;
+        let release = self.sights.iter().rev().find_map(|sight| match &sight.seen {
+            Seen::Released { reason, clip } if sight.who == who => {
+                Some((sight.at.as_millis(), *reason, clip.clone()))
+            }
+            _ => None,
+        });
+        release.expect("this leg was released")
+    }
+
+    /// The timeline, a line for each step: seconds since the call came in, step, action, result,
+    /// whom it concerns, and the sentence.
+    pub fn timeline(&self) -> String {
+        let mut text = String::new();
+        for step in &self.steps {
+            let at = step.at.duration_since(self.started.at).as_millis();
+            let (seconds, ms) = (at / 1000, at % 1000);
+            let mark = match step.result {
+                StepResult::Processed => ' ',
+                StepResult::Failed => '!',
+                StepResult::Ignored => '~',
+            };
+            let whom = step.target.as_ref().map_or_else(String::new, |target| format!("{target}: "));
+            let name = step.step.as_str();
+            writeln!(text, "{seconds:>4}.{ms:03} {mark} {name:<19} {whom}{}", step.detail).unwrap();
+        }
+        write!(text, "{}: {}", self.outcome.as_str(), self.reason).unwrap();
+        text
+    }
+}
+
+fn accepted(accept: &Accept, keys: &str) -> bool {
+    let last = keys.chars().last();
+    match accept.key {
+        AcceptKey::None => true,
+        AcceptKey::Any => last.is_some() && last != accept.decline,
+        AcceptKey::Key(key) => last == Some(key),
+    }
+}
