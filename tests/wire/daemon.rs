@@ -26,11 +26,8 @@ impl Daemon {
             .replace("RESPONDER", &responder.to_string());
         std::fs::write(folder.join("nightbell.toml"), config).unwrap();
         std::fs::write(folder.join("oncall.toml"), include_str!("oncall.toml")).unwrap();
-        let mut child = Self::command(&folder, &["run"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            Self::command(&folder, &["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let ready = log.by_ref().find(|line| line.contains("ready for calls"));
         assert!(ready.is_some(), "the daemon did not start");

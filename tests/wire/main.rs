@@ -30,7 +30,8 @@ fn a_caller_reaches_the_responder_who_accepts() {
     assert_eq!(calls[0]["responder"], "anna");
     let whole = daemon.call(calls[0]["id"].as_str().unwrap());
     let steps = steps(&whole);
-    let said = |step: &str, part: &str| steps.iter().any(|(name, detail)| name == step && detail.contains(part));
+    let said =
+        |step: &str, part: &str| steps.iter().any(|(name, detail)| name == step && detail.contains(part));
     assert!(said("GatherDtmf", "pressed 1"), "the digit was heard: {steps:?}");
     assert!(said("ConfirmTargetResult", "accepted with 1"), "{steps:?}");
     assert!(said("Bridge", "hear each other"), "{steps:?}");

@@ -16,7 +16,8 @@ pub struct Scenario {
 impl Sipp {
     /// The installed `sipp`; tells of a test that is left out without it.
     pub fn find(test: &str) -> Option<Self> {
-        let found = Command::new("sipp").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+        let found =
+            Command::new("sipp").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
         if !found {
             assert!(
                 std::env::var_os("NIGHTBELL_REQUIRE_WIRE").is_none(),

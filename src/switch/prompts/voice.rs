@@ -24,7 +24,7 @@ use crate::problem::Problem;
 /// How long a command may take for one text.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// The largest file a command may write, in octets.
-const MAX_OUTPUT: u64 = 20_000_000;
+const MAX_FILE: u64 = 256 << 20;
 
 /// `[voice]`: what renders `say` texts, once, at check or start, never during a call.
 #[derive(Debug, Clone, Deserialize)]
@@ -188,7 +188,7 @@ fn command(voice: &VoiceCommand, language: Language, output: &Path) -> Result<Co
 /// end or after `at_most` is killed. Nothing is returned when the time was over first.
 fn finish(mut child: Child, at_most: Duration) -> io::Result<Option<ExitStatus>> {
     let pid = Pid::from_child(&child);
-    let limit = Rlimit { current: Some(MAX_OUTPUT), maximum: Some(MAX_OUTPUT) };
+    let limit = Rlimit { current: Some(MAX_FILE), maximum: Some(MAX_FILE) };
     // A program that is over by now needs no limit.
     let _ = prlimit(Some(pid), Resource::Fsize, limit);
     let in_time = wait(pid, Instant::now() + at_most);
