@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nightbell::oncall::{
-    Attempt, Chain, DialPolicy, NotRung, Order, Person, Phone, PhoneChoice, Roster, Rung, Target, Walk,
-    resolve,
+    Attempt, Chain, DialPolicy, NotRung, OncallFile, Order, Person, Phone, PhoneChoice, Roster, Rung, Target,
+    Walk, resolve,
 };
 use proptest::prelude::*;
 use rand::SeedableRng as _;
@@ -152,6 +152,21 @@ fn circles_and_floods_of_nesting_end() {
     assert!(!chain.not_rung.is_empty());
 }
 
+#[test]
+fn eight_teams_inside_each_other_are_followed_and_nine_are_not() {
+    let nested = |deepest: usize| {
+        let mut text = people(&["a"]) + "[[teams]]\nid = 't1'\nlevels = [['person:a']]\n";
+        for number in 2..=deepest {
+            text += &format!("[[teams]]\nid = 't{number}'\nlevels = [['team:t{}']]\n", number - 1);
+        }
+        let (roster, _) = OncallFile::parse(&text).unwrap().compile();
+        chain(&roster, &listed(&[&[&format!("team:t{deepest}")]]))
+    };
+    assert_eq!(nested(8).candidates.len(), 1);
+    assert_eq!(nested(9).candidates, []);
+    assert!(nested(9).not_rung[0].because.ends_with("person:a is nested too deep and is not followed"));
+}
+
 /// Walks a chain, with phones busy elsewhere and results told by the person's id; a line for each
 /// attempt.
 fn walk_with(
@@ -266,6 +281,26 @@ fn a_free_phone_of_a_person_is_rung_while_another_call_has_the_first() {
         Rung::NoAnswer
     });
     assert_eq!(lines, ["1 1 a +49102", "2 2 b +49201", "3 1 a +49101"]);
+}
+
+#[test]
+fn who_is_reached_twice_is_rung_once_in_a_pass() {
+    let roster = roster(
+        "[[people]]\nid = 'a'\nphones = ['+49101', '+49102']\n[[people]]\nid = 'b'\nphones = ['+49201']\n",
+    );
+    let levels = listed(&[&["person:a"], &["person:a"], &["person:b"]]);
+    let asked = std::cell::Cell::new(0);
+    let busy_at_first = |_: &Person, _: &Phone| {
+        asked.set(asked.get() + 1);
+        asked.get() == 1
+    };
+    let mut walk = Walk::new(chain(&roster, &levels), &levels);
+    let lines = walk_with(&mut walk, &busy_at_first, &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 1 a +49102", "2 3 b +49201", "3 1 a +49101"]);
+    let again = DialPolicy { skip_dialled: false, ..levels };
+    let mut walk = Walk::new(chain(&roster, &again), &again);
+    let lines = walk_with(&mut walk, &never, &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 1 a +49101", "2 1 a +49102", "3 2 a +49101", "4 2 a +49102", "5 3 b +49201"]);
 }
 
 #[test]
