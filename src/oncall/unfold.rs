@@ -18,7 +18,7 @@ pub(super) const DEEPEST: usize = 8;
 
 /// How many targets are looked at before we stop: far more than any real team has, and few enough
 /// that no nesting, however twisted, keeps a caller waiting.
-const MOST_TARGETS: u32 = 20_000;
+const MOST_TARGETS: u32 = 5_000;
 
 /// A person, and the way that led there; empty when the person was named outright.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,8 +103,11 @@ impl<'a> Unfolding<'a> {
         ranks
     }
 
+    /// Each dead end is told once, with the first way that led there.
     fn dead_end(&mut self, path: &str, kind: DeadEndKind) -> Vec<Rank> {
-        self.dead_ends.push(DeadEnd { path: path.to_owned(), kind });
+        if !self.dead_ends.iter().any(|known| known.kind == kind) {
+            self.dead_ends.push(DeadEnd { path: path.to_owned(), kind });
+        }
         Vec::new()
     }
 
@@ -178,11 +181,12 @@ fn step(path: &str, step: &str) -> String {
     if path.is_empty() { step.to_owned() } else { format!("{path}: {step}") }
 }
 
-/// Merges ranks into others, equal with equal. Who is there already stays, with the first reason.
+/// Merges ranks into others, equal with equal. Who is there already stays, with the first reason,
+/// so nobody is in a rank twice.
 fn merge(into: &mut Vec<Rank>, more: Vec<Rank>) {
     for (index, rank) in more.into_iter().enumerate() {
         let Some(there) = into.get_mut(index) else {
-            into.push(unique(rank));
+            into.push(rank);
             continue;
         };
         for found in rank {
@@ -191,9 +195,4 @@ fn merge(into: &mut Vec<Rank>, more: Vec<Rank>) {
             }
         }
     }
-}
-
-fn unique(rank: Rank) -> Rank {
-    let mut seen = BTreeSet::new();
-    rank.into_iter().filter(|found| seen.insert(found.person.clone())).collect()
 }
