@@ -60,7 +60,7 @@ pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut im
     let mut chain = Chain::default();
     let mut unfolding = Unfolding::new(roster, at);
     for (level, targets) in (1_usize..).zip(&policy.levels) {
-        for (index, mut rank) in unfolding.level(targets, "").into_iter().enumerate() {
+        for (index, mut rank) in unfolding.route_level(targets).into_iter().enumerate() {
             if policy.order == Order::Shuffled {
                 rank.shuffle(rng);
             }

@@ -16,7 +16,7 @@ use crate::oncall::turn::Edges;
 /// How deep teams and schedules may stand inside each other.
 pub(super) const DEEPEST: usize = 8;
 
-/// How many targets are looked at before we stop: far more than any real team has, and few enough
+/// How many targets of a level are looked at before we stop: far more than any real team has, and few enough
 /// that no nesting, however twisted, keeps a caller waiting.
 const MOST_TARGETS: u32 = 5_000;
 
@@ -68,8 +68,14 @@ impl<'a> Unfolding<'a> {
         Self { roster, at, targets_left: MOST_TARGETS, depth: 0, edges, dead_ends: Vec::new() }
     }
 
+    /// Unfolds a level of a route. What one level has too much of does not cost the next anything.
+    pub fn route_level(&mut self, targets: &[Target]) -> Vec<Rank> {
+        self.targets_left = MOST_TARGETS;
+        self.level(targets, "")
+    }
+
     /// Unfolds targets that stand side by side.
-    pub fn level(&mut self, targets: &[Target], path: &str) -> Vec<Rank> {
+    fn level(&mut self, targets: &[Target], path: &str) -> Vec<Rank> {
         let mut ranks = Vec::new();
         for target in targets {
             merge(&mut ranks, self.target(target, path));

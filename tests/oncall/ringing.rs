@@ -169,13 +169,13 @@ fn the_order_inside_a_level_is_shuffled_for_each_call_and_levels_stay_in_order()
 }
 
 #[test]
-fn circles_and_floods_of_nesting_end() {
+fn circles_and_floods_of_nesting_end_and_leave_the_next_level_alone() {
     let mut team = team();
     let flood: Vec<Target> = (0..12).map(|_| "team:sre".parse().unwrap()).collect();
     for entry in team.teams.values_mut() {
         entry.levels = vec![flood.clone(), flood.clone(), vec!["person:a".parse().unwrap()]];
     }
-    let chain = chain(&team, &listed(&[&["person:b"], &["team:sre"]]));
+    let chain = chain(&team, &listed(&[&["team:sre"], &["person:b"]]));
     assert!(chain.candidates.iter().any(|candidate| candidate.person.id.as_str() == "b"));
     let told = sentences(&chain.not_rung);
     assert!(told.iter().any(|line| line.ends_with("team:sre is nested too deep and is not followed")));
