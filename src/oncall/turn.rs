@@ -76,14 +76,21 @@ impl Rotation {
         if !self.has_begun_and_not_ended(zone, at) {
             return;
         }
-        let index = self.index(zone, at);
-        edges.note(self.beginning(zone, index));
-        edges.note(self.beginning(zone, index.saturating_add(1)));
+        if self.has_hand_overs() {
+            let index = self.index(zone, at);
+            edges.note(self.beginning(zone, index));
+            edges.note(self.beginning(zone, index.saturating_add(1)));
+        }
         let today = zone.local(at).date();
         for (from, until) in self.hours.iter().flat_map(|hours| hours.near(today, zone)) {
             edges.note(from);
             edges.note(until);
         }
+    }
+
+    /// Whether a hand-over puts somebody else on call: not where one has all turns.
+    fn has_hand_overs(&self) -> bool {
+        self.people.windows(2).any(|pair| !matches!(pair, [first, second] if first == second))
     }
 
     /// The last turn that has begun at an instant, counted from 0.

@@ -163,8 +163,8 @@ impl WeekInterval {
 
     /// Whether an instant that the wall clock shows as `now` is inside one of these.
     pub(super) fn contains(&self, at: Timestamp, now: DateTime, zone: &Zone) -> bool {
-        // A day more on either side: clocks set back at midnight show the day before once again.
-        let days = -self.midnights() - 1..=1;
+        // A day more ahead: clocks set back just after midnight show the day before once again.
+        let days = -self.midnights()..=1;
         self.beginning(now.date(), days, zone).any(|(from, until)| from <= at && at < until)
     }
 
@@ -310,6 +310,18 @@ mod tests {
         let most = |wall: &str| contains("mon 09:00-mon 08:00", wall);
         assert!(most("2026-06-06 12:00:00") && most("2026-06-08 07:59:59") && most("2026-06-08 09:00:00"));
         assert!(!most("2026-06-08 08:30:00"));
+    }
+
+    #[test]
+    fn what_has_begun_at_midnight_goes_on_when_the_clocks_go_back_behind_midnight() {
+        let zone: Zone = "America/St_Johns".parse().unwrap();
+        let sunday = |at: &str| {
+            let at: Timestamp = at.parse().unwrap();
+            read("sun 00:00-12:00").contains(at, zone.local(at), &zone)
+        };
+        // At 00:01 on Sunday, 7 November 2010, it was 23:01 on Saturday again.
+        assert!(!sunday("2010-11-07T02:29:59Z"));
+        assert!(sunday("2010-11-07T02:30:00Z") && sunday("2010-11-07T03:00:00Z"));
     }
 
     #[test]

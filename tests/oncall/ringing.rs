@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nightbell::oncall::{
-    Attempt, Chain, DialPolicy, NotRung, Order, Person, Phone, PhoneChoice, Roster, Rung, Target, Walk,
-    resolve,
+    Attempt, Chain, DialPolicy, NotRung, OncallFile, Order, Person, Phone, PhoneChoice, Roster, Rung, Target,
+    Walk, resolve,
 };
 use proptest::prelude::*;
 use rand::SeedableRng as _;
@@ -109,6 +109,34 @@ fn everyone_of_a_schedule_is_all_who_ever_take_turns_in_it() {
 }
 
 #[test]
+fn who_is_named_twice_in_a_level_is_there_once_with_the_first_reason() {
+    let chain = chain(&team(), &listed(&[&["schedule:s", "person:a", "person:b", "everyone:t"]]));
+    assert_eq!(
+        told(&chain),
+        [
+            "1 a: on call in schedule s (rotation weekly, turn 1, since Mon 09:00)",
+            "1 b: named in level 1",
+            "1 c: takes turns in schedule t",
+        ]
+    );
+}
+
+#[test]
+fn everyone_of_a_schedule_includes_everyone_of_the_schedules_that_take_turns_in_it() {
+    let mut team = team();
+    let schedule = team.schedules.values_mut().find(|schedule| schedule.id.as_str() == "empty").unwrap();
+    schedule.rotations[0].people = vec!["schedule:t".parse().unwrap()];
+    let chain = chain(&team, &listed(&[&["everyone:empty"]]));
+    assert_eq!(
+        told(&chain),
+        [
+            "1 b: takes turns in schedule empty: takes turns in schedule t",
+            "1 c: takes turns in schedule empty: takes turns in schedule t",
+        ]
+    );
+}
+
+#[test]
 fn what_stands_side_by_side_merges_by_rank() {
     let roster = roster(&format!(
         "{}[[teams]]\nid = 'escalation'\nlevels = [['person:a'], ['person:b']]\n\
@@ -141,15 +169,32 @@ fn the_order_inside_a_level_is_shuffled_for_each_call_and_levels_stay_in_order()
 }
 
 #[test]
-fn circles_and_floods_of_nesting_end() {
+fn circles_and_floods_of_nesting_end_and_leave_the_next_level_alone() {
     let mut team = team();
     let flood: Vec<Target> = (0..12).map(|_| "team:sre".parse().unwrap()).collect();
     for entry in team.teams.values_mut() {
         entry.levels = vec![flood.clone(), flood.clone(), vec!["person:a".parse().unwrap()]];
     }
     let chain = chain(&team, &listed(&[&["team:sre"], &["person:b"]]));
-    assert!(chain.candidates.iter().any(|candidate| candidate.person.id.as_str() == "a"));
-    assert!(!chain.not_rung.is_empty());
+    assert!(chain.candidates.iter().any(|candidate| candidate.person.id.as_str() == "b"));
+    let told = sentences(&chain.not_rung);
+    assert!(told.iter().any(|line| line.ends_with("team:sre is nested too deep and is not followed")));
+    assert!(told.iter().any(|line| line.ends_with("too many targets: the rest is not followed")));
+}
+
+#[test]
+fn eight_teams_inside_each_other_are_followed_and_nine_are_not() {
+    let nested = |deepest: usize| {
+        let mut text = people(&["a"]) + "[[teams]]\nid = 't1'\nlevels = [['person:a']]\n";
+        for number in 2..=deepest {
+            text += &format!("[[teams]]\nid = 't{number}'\nlevels = [['team:t{}']]\n", number - 1);
+        }
+        let (roster, _) = OncallFile::parse(&text).unwrap().compile();
+        chain(&roster, &listed(&[&[&format!("team:t{deepest}")]]))
+    };
+    assert_eq!(nested(8).candidates.len(), 1);
+    assert_eq!(nested(9).candidates, []);
+    assert!(nested(9).not_rung[0].because.ends_with("person:a is nested too deep and is not followed"));
 }
 
 /// Walks a chain, with phones busy elsewhere and results told by the person's id; a line for each
@@ -266,6 +311,39 @@ fn a_free_phone_of_a_person_is_rung_while_another_call_has_the_first() {
         Rung::NoAnswer
     });
     assert_eq!(lines, ["1 1 a +49102", "2 2 b +49201", "3 1 a +49101"]);
+}
+
+#[test]
+fn the_busy_are_put_off_anew_in_each_repeat() {
+    let policy = DialPolicy { repeat: 1, ..DialPolicy::default() };
+    let mut walk = of_people(&[("a", &["101"]), ("b", &["201"])], &policy);
+    let asked = std::cell::Cell::new(0);
+    let busy = |person: &Person, _: &Phone| {
+        asked.set(asked.get() + usize::from(person.id.as_str() == "a"));
+        person.id.as_str() == "a" && asked.get() < 4
+    };
+    let lines = walk_with(&mut walk, &busy, &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 2 b +49201", "2 2 b +49201", "3 1 a +49101"]);
+}
+
+#[test]
+fn who_is_reached_twice_is_rung_once_in_a_pass() {
+    let roster = roster(
+        "[[people]]\nid = 'a'\nphones = ['+49101', '+49102']\n[[people]]\nid = 'b'\nphones = ['+49201']\n",
+    );
+    let levels = listed(&[&["person:a"], &["person:a"], &["person:b"]]);
+    let asked = std::cell::Cell::new(0);
+    let busy_at_first = |_: &Person, _: &Phone| {
+        asked.set(asked.get() + 1);
+        asked.get() == 1
+    };
+    let mut walk = Walk::new(chain(&roster, &levels), &levels);
+    let lines = walk_with(&mut walk, &busy_at_first, &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 1 a +49102", "2 3 b +49201", "3 1 a +49101"]);
+    let again = DialPolicy { skip_dialled: false, ..levels };
+    let mut walk = Walk::new(chain(&roster, &again), &again);
+    let lines = walk_with(&mut walk, &never, &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 1 a +49101", "2 1 a +49102", "3 2 a +49101", "4 2 a +49102", "5 3 b +49201"]);
 }
 
 #[test]

@@ -219,11 +219,23 @@ fn a_schedule_in_a_schedule_hands_over_by_its_own_clock() {
 }
 
 #[test]
-fn who_is_alone_in_a_rotation_has_no_end_in_sight() {
+fn who_has_all_turns_has_been_on_call_since_the_start_and_has_no_end_in_sight() {
     let alone =
-        "[[schedules.rotations]]\nname = 'r'\npeople = ['a']\nevery = '1 day'\nstart = '2026-01-05'\n";
+        "[[schedules.rotations]]\nname = 'r'\npeople = ['a', 'a']\nevery = '1 hour'\nstart = '2016-01-05'\n";
     let [shift] = &on_call(&berlin(alone), "2026-03-01T12:00:00Z")[..] else { panic!("one is on call") };
-    assert_eq!((shift.since, shift.until), (at("2026-01-04T23:00:00Z"), None));
+    assert_eq!((shift.since, shift.until), (at("2016-01-04T23:00:00Z"), None));
+}
+
+#[test]
+fn a_shift_made_of_many_turns_is_followed_for_a_year() {
+    let base = "[[schedules.rotations]]\nname = 'r'\npeople = ['a', 'b']\nevery = '1 day'\nstart = '2016-01-05'\n\
+                [[schedules.rotations]]\nname = 'cover'\npeople = ['a']\nevery = '1 day'\nstart = '2020-01-05'\n\
+                until = '2026-06-02'\n";
+    let on = |when: &str| on_call(&berlin(base), when).swap_remove(0);
+    assert_eq!(on("2026-03-01T12:00:00Z").until, Some(at("2026-06-01T22:00:00Z")));
+    assert_eq!(on("2022-03-01T12:00:00Z").until, None);
+    let since = on("2026-03-01T12:00:00Z").since;
+    assert!(at("2025-02-25T00:00:00Z") < since && since < at("2025-03-03T00:00:00Z"), "{since}");
 }
 
 #[test]
