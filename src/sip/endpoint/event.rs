@@ -248,3 +248,19 @@ pub enum Event {
         cause: EndCause,
     },
 }
+
+impl Event {
+    /// Whose event it is.
+    pub fn leg(&self) -> LegId {
+        match self {
+            Event::Invite { leg, .. }
+            | Event::Ringing { leg, .. }
+            | Event::Answered { leg, .. }
+            | Event::Established { leg, .. }
+            | Event::MediaChanged { leg, .. }
+            | Event::Digit { leg, .. }
+            | Event::Failed { leg, .. }
+            | Event::Ended { leg, .. } => *leg,
+        }
+    }
+}

@@ -14,6 +14,7 @@ impl Endpoint {
     /// Lets go of a leg: a CANCEL (held back until the first provisional response), a BYE (held back
     /// until the ACK of our answer) or a final response. Nothing more is heard of it.
     pub fn hang_up(&mut self, now: Instant, leg: LegId, cause: Cause) {
+        self.hush(leg);
         let Some(mut entry) = self.take(leg) else { return };
         entry.silent = true;
         match &mut entry.state {

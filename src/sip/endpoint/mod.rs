@@ -118,6 +118,11 @@ impl Endpoint {
         }
     }
 
+    /// Takes back what the owner has not heard yet of a leg that it lets go of.
+    fn hush(&mut self, leg: LegId) {
+        self.events.retain(|event| event.leg() != leg);
+    }
+
     fn next_leg(&mut self) -> LegId {
         self.last_leg = self.last_leg.wrapping_add(1);
         LegId(self.last_leg)

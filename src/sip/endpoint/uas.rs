@@ -145,7 +145,7 @@ impl Endpoint {
 
     /// Refuses a call. Nothing more is heard of it.
     pub fn refuse(&mut self, now: Instant, leg: LegId, status: u16, retry_after: Option<Duration>) {
-        let Some(entry) = self.take(leg) else { return };
+        let Some(entry) = self.take(leg) else { return self.hush(leg) };
         match &entry.state {
             State::Incoming(_) => self.refuse_incoming(now, leg, entry, status.clamp(300, 699), retry_after),
             State::Calling(_) | State::Up(_) | State::Ending(_) => self.keep(leg, entry),
