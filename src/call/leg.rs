@@ -339,13 +339,14 @@ impl Leg {
         }
     }
 
-    /// Plays a prompt to its end; keys pressed during it are forgotten.
+    /// Plays a prompt to the caller to its end; keys pressed during it are forgotten. Does not
+    /// return to a script whose caller is gone: the run ends it, and it must not go on till then.
     pub async fn say(&mut self, prompt: &Prompt) {
         let mut gone = self.gone();
         let mut playing = self.start(prompt, false);
         tokio::select! {
             biased;
-            _ = gone.ended() => {}
+            _ = gone.ended() => std::future::pending().await,
             () = playing.ended() => {}
         }
         self.forget_keys();
