@@ -2,7 +2,7 @@
 
 use crate::call::filter::Admission;
 use crate::call::journal::{Action, Step, StepResult};
-use crate::call::leg::{Farewell, Heard, Leg};
+use crate::call::leg::{Farewell, Gone, Heard, Leg};
 use crate::call::plan::Route;
 use crate::call::run::{DISK_PATIENCE, turn_away};
 use crate::call::settings::FallbackKind;
@@ -111,8 +111,11 @@ async fn bridge(caller: &Leg, desk: &Desk, responder: dial::Responder) -> String
     let detail = format!("the caller and {} hear each other", person.name);
     let target = person.id.to_string();
     desk.timeline.write(Step::Bridge, Action::Internal, StepResult::Processed, Some(&target), &detail);
-    responder.leg.gone().ended().await;
-    format!("{} hung up", person.name)
+    match responder.leg.gone().ended().await {
+        Gone::MediaTimeout => format!("nothing was heard from {}'s phone any more", person.name),
+        Gone::Broken(why) => why,
+        Gone::HungUp | Gone::NoAck | Gone::NotAnswered(_) => format!("{} hung up", person.name),
+    }
 }
 
 async fn closing(caller: &mut Leg, desk: &Desk, words: &crate::call::prompt::Prompt, why: &str) -> String {

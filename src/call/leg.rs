@@ -318,25 +318,36 @@ impl Leg {
 
     /// Plays a prompt to its end, or to the first key: barge-in.
     pub async fn play(&mut self, prompt: &Prompt) -> Heard {
-        let playing = self.start(prompt, false);
-        let mut gone = self.gone();
-        let heard = tokio::select! {
-            biased;
-            why = gone.ended() => return Heard::Gone(why),
-            Some(key) = self.keys.recv() => Heard::Key(key),
-            () = playing.ended() => return Heard::Nothing,
-        };
-        self.silence();
-        heard
+        self.play_unless(prompt, |_| true).await
     }
 
-    /// Plays a prompt to its end; keys pressed during it are forgotten.
+    /// Plays a prompt to its end, or to the first key that means something. Other keys are
+    /// forgotten, and the prompt goes on.
+    pub async fn play_unless(&mut self, prompt: &Prompt, means: impl Fn(char) -> bool) -> Heard {
+        let mut playing = self.start(prompt, false);
+        let mut gone = self.gone();
+        loop {
+            tokio::select! {
+                biased;
+                why = gone.ended() => return Heard::Gone(why),
+                Some(key) = self.keys.recv() => if means(key) {
+                    self.silence();
+                    return Heard::Key(key);
+                },
+                () = playing.ended() => return Heard::Nothing,
+            }
+        }
+    }
+
+    /// Plays a prompt to the caller to its end; keys pressed during it are forgotten. Does not
+    /// return to a script whose caller is gone: the run ends it, and it must not go on till then.
     pub async fn say(&mut self, prompt: &Prompt) {
         let mut gone = self.gone();
+        let mut playing = self.start(prompt, false);
         tokio::select! {
             biased;
-            _ = gone.ended() => {}
-            () = self.start(prompt, false).ended() => {}
+            _ = gone.ended() => std::future::pending().await,
+            () = playing.ended() => {}
         }
         self.forget_keys();
     }
@@ -425,8 +436,8 @@ pub struct Playing(oneshot::Receiver<()>);
 
 impl Playing {
     /// Resolves at the end of the prompt, or when something took its place.
-    pub async fn ended(self) {
-        let _ = self.0.await;
+    pub async fn ended(&mut self) {
+        let _ = (&mut self.0).await;
     }
 }
 

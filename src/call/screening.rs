@@ -77,13 +77,10 @@ async fn ask(leg: &mut Leg, accept: &Accept) -> Said {
 
 /// Plays the prompt once and waits. Keys that mean nothing are passed over.
 async fn once(leg: &mut Leg, accept: &Accept) -> Said {
-    match leg.play(&accept.prompt).await {
-        Heard::Nothing => {}
-        heard => {
-            if let Some(said) = meaning(heard, accept) {
-                return said;
-            }
-        }
+    let means = |key| meaning(Heard::Key(key), accept).is_some();
+    let heard = leg.play_unless(&accept.prompt, means).await;
+    if let Some(said) = meaning(heard, accept) {
+        return said;
     }
     let deadline = tokio::time::Instant::now() + accept.timeout;
     loop {

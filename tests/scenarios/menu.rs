@@ -34,7 +34,7 @@ async fn a_key_leads_to_a_person_who_accepts_and_both_hear_each_other() {
        9.500   ConfirmTarget       anna: asked to press 1
       17.900   ConfirmTargetResult anna: accepted with 1
       17.900   Bridge              anna: the caller and anna hear each other
-      77.900   Hangup              the caller hung up
+      27.900   Hangup              the caller hung up
     accepted: the caller hung up
     "#);
 }

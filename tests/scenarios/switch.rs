@@ -1,7 +1,7 @@
 //! The other end of the script: plays the switch and the disk, and lets people act upon what they
 //! see and hear. One task with one agenda, so that a scenario always runs the same way.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use nightbell::call::journal::Record;
@@ -32,6 +32,7 @@ pub enum Disk {
 /// What the switch saw of one leg.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
+    CalledIn,
     Dialled,
     Answered,
     Plays { prompt: String, looped: bool },
@@ -105,6 +106,8 @@ pub struct Switch {
     records: mpsc::UnboundedReceiver<Record>,
     stop: watch::Sender<bool>,
     lines: BTreeMap<LegId, Line>,
+    /// Legs that were let go of before they were dialled.
+    undialled: HashSet<LegId>,
     agenda: BTreeMap<(Instant, u64), Due>,
     counter: u64,
     /// Waiters whom a hanging disk never tells.
@@ -129,6 +132,7 @@ impl Switch {
             records,
             stop,
             lines: BTreeMap::new(),
+            undialled: HashSet::new(),
             agenda: BTreeMap::new(),
             counter: 0,
             forgotten: Vec::new(),
@@ -147,6 +151,7 @@ impl Switch {
     ) {
         let line = Line::new(call, who, false, speaks, story, events);
         self.lines.insert(leg.id(), line);
+        self.saw(leg.id(), Seen::CalledIn);
         self.sign(leg.id(), &Sign::CallsIn);
     }
 
@@ -345,6 +350,10 @@ impl Switch {
     }
 
     fn release(&mut self, leg: LegId, clip: Option<Prompt>, reason: Farewell) {
+        if !self.lines.contains_key(&leg) {
+            assert!(self.undialled.insert(leg), "a leg that was never dialled is released twice");
+            return;
+        }
         assert!(!self.line(leg).released, "{} is released twice", self.lines[&leg].who);
         self.hang_up(leg);
         self.line(leg).released = true;

@@ -173,15 +173,13 @@ impl Told {
     /// How somebody's leg was let go of last: when (ms since the call came in), with which words,
     /// and with which clip.
     pub fn released(&self, who: &str) -> (u128, Farewell, Option<String>) {
-        let opened = self.sights.first().map(|sight| sight.at).unwrap_or_default();
-        let _ = opened;
         let release = self.sights.iter().rev().find_map(|sight| match &sight.seen {
-            Seen::Released { reason, clip } if sight.who == who => {
-                Some((sight.at.as_millis(), *reason, clip.clone()))
-            }
+            Seen::Released { reason, clip } if sight.who == who => Some((sight.at, *reason, clip.clone())),
             _ => None,
         });
-        release.expect("this leg was released")
+        let (at, reason, clip) = release.expect("this leg was released");
+        let began = self.sights.first().expect("a call comes in").at;
+        ((at - began).as_millis(), reason, clip)
     }
 
     /// The timeline, a line for each step: seconds since the call came in, step, action, result,

@@ -1,1 +1,162 @@
-//! .
+//! When nobody is left: a message, or the closing words.
+
+use nightbell::call::journal::{Outcome, Step};
+
+use crate::house::{House, PEOPLE, one_route};
+use crate::story::{Caller, Sign, caller, during, is_busy, ms, secs, upon};
+use crate::told::Told;
+
+const GREETING: &str = "leave-message";
+
+/// Everybody is busy; `more` is what the route says of its end.
+async fn nobody(more: &str, caller: Caller) -> Told {
+    let more = format!("[hotlines.routes.fallback]\n{more}");
+    let mut house = House::with(&one_route(r#"[["person:anna"]]"#, &more), PEOPLE);
+    house.phone("anna", is_busy());
+    house.call(caller).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_ends_with_the_caller_hanging_up() {
+    let call = nobody("", caller().hangs_up(upon(Sign::Recorded).plus(secs(12)))).await;
+    assert_eq!(call.outcome, Outcome::Voicemail);
+    assert_eq!(call.message, Some((true, 12_000)));
+    insta::assert_snapshot!(call.timeline(), @r#"
+       0.000   CallReceived        +4915155500 calls +4930123456 over carrier
+       2.100   Welcome             played
+       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
+       2.400   DialTargetResult    anna: busy
+       2.400   Voicemail           nobody accepted
+      16.820   RecordMessage       a message of 12 s was kept
+      16.820   Hangup              the caller hung up
+    voicemail: the caller hung up
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_ends_with_the_hash_key_which_is_cut_off() {
+    let call = nobody("", caller().presses('#', upon(Sign::Recorded).plus(secs(12)))).await;
+    assert_eq!(call.outcome, Outcome::Voicemail);
+    assert_eq!(call.message, Some((true, 11_880)));
+    let last = ["[en/leave-message]", "[Beep]", "[en/thank-you-message]", "[en/goodbye]"];
+    assert_eq!(call.heard("caller")[2..], last);
+    insta::assert_snapshot!(call.timeline(), @r#"
+       0.000   CallReceived        +4915155500 calls +4930123456 over carrier
+       2.100   Welcome             played
+       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
+       2.400   DialTargetResult    anna: busy
+       2.400   Voicemail           nobody accepted
+      16.820   RecordMessage       a message of 11 s was kept
+      20.820   Hangup              the caller left a message and pressed #
+    voicemail: the caller left a message and pressed #
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_ends_at_its_longest_length() {
+    let call = nobody("max_length = \"30s\"", caller()).await;
+    assert_eq!(call.outcome, Outcome::Voicemail);
+    assert_eq!(call.message, Some((true, 30_000)));
+    insta::assert_snapshot!(call.timeline(), @r#"
+       0.000   CallReceived        +4915155500 calls +4930123456 over carrier
+       2.100   Welcome             played
+       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
+       2.400   DialTargetResult    anna: busy
+       2.400   Voicemail           nobody accepted
+      34.820   RecordMessage       a message of 30 s was kept
+      38.820   Hangup              the message reached its longest length
+    voicemail: the message reached its longest length
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_keys_belong_to_the_message_and_do_not_put_off_its_end() {
+    let fumbles = caller()
+        .presses('1', upon(Sign::Recorded).plus(secs(8)))
+        .presses('*', upon(Sign::Recorded).plus(secs(9)));
+    let call = nobody("max_length = \"10s\"", fumbles).await;
+    assert_eq!(call.message, Some((true, 10_000)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_skips_the_greeting_for_those_who_know_it() {
+    let knows = caller()
+        .presses('#', during(GREETING))
+        .presses('5', during("Beep").plus(ms(400)))
+        .hangs_up(upon(Sign::Recorded).plus(secs(5)));
+    let call = nobody("", knows).await;
+    assert_eq!(call.outcome, Outcome::Voicemail);
+    assert_eq!(call.heard("caller")[2..], ["[en/leave-message] --", "[Beep]"]);
+    assert_eq!(call.message, Some((true, 5000)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_message_is_not_kept_and_the_call_was_missed() {
+    let call = nobody("", caller().says_nothing().hangs_up(upon(Sign::Recorded).plus(secs(3)))).await;
+    assert_eq!(call.outcome, Outcome::Missed);
+    assert_eq!(call.message, Some((false, 0)));
+    insta::assert_snapshot!(call.timeline(), @r#"
+       0.000   CallReceived        +4915155500 calls +4930123456 over carrier
+       2.100   Welcome             played
+       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
+       2.400   DialTargetResult    anna: busy
+       2.400   Voicemail           nobody accepted
+       7.820 ~ RecordMessage       nothing was said; no message was kept
+       7.820   Hangup              the caller hung up
+    missed: the caller hung up
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_nothing_is_not_thanked() {
+    let call = nobody("", caller().says_nothing().presses('#', upon(Sign::Recorded).plus(secs(3)))).await;
+    assert_eq!(call.outcome, Outcome::Missed);
+    assert_eq!(call.heard("caller")[3..], ["[Beep]", "[en/goodbye]"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_route_says_so_the_caller_hears_the_closing_words() {
+    let call = nobody("then = \"closing\"", caller()).await;
+    assert_eq!(call.outcome, Outcome::Missed);
+    assert_eq!(call.heard("caller").last().unwrap(), "[en/nobody-available]");
+    assert_eq!(call.count(Step::Voicemail), 0);
+    insta::assert_snapshot!(call.timeline(), @r#"
+       0.000   CallReceived        +4915155500 calls +4930123456 over carrier
+       2.100   Welcome             played
+       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
+       2.400   DialTargetResult    anna: busy
+       4.400   Closing             nobody was available; the closing message was played
+       4.400   Hangup              nobody was available
+    missed: nobody was available
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_may_lead_to_the_voicemail_at_once() {
+    for more in ["direct = \"voicemail\"", "max_people = 0"] {
+        let house = House::with(&one_route(r#"[["person:anna"]]"#, more), PEOPLE);
+        let call = house.call(caller().hangs_up(upon(Sign::Recorded).plus(secs(8)))).await;
+        assert_eq!(call.outcome, Outcome::Voicemail);
+        assert_eq!(call.rang(), [""; 0]);
+        assert_eq!(
+            call.heard("caller"),
+            ["[en/welcome]", "[en/leave-message]", "[Beep]"],
+            "no word of holding"
+        );
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(call.timeline(), @r#"
+               0.000   CallReceived        +4915155500 calls +4930123456 over carrier
+               2.100   Welcome             played
+               2.100   Voicemail           the route takes messages only
+              12.520   RecordMessage       a message of 8 s was kept
+              12.520   Hangup              the caller hung up
+            voicemail: the caller hung up
+            "#);
+        }
+    }
+}
