@@ -337,8 +337,11 @@ fn payload_types<'a>(line: &'a Media, mapped: &'a [Attribute]) -> impl Iterator<
     })
 }
 
-/// 0 to 127 (RFC 3550 5.1).
+/// 0 to 127 (RFC 3550 5.1), without leading zeros: the answer repeats it as it came.
 fn payload_type(format: &str) -> Option<u8> {
+    if format.len() > 1 && format.starts_with('0') {
+        return None;
+    }
     format.parse().ok().filter(|payload_type| *payload_type < 128)
 }
 
@@ -444,3 +447,7 @@ fn valued(name: &str, value: String) -> Attribute {
 fn refused(line: &Media) -> Media {
     Media { port: 0, connection: None, attributes: Vec::new(), ..line.clone() }
 }
+
+#[cfg(test)]
+#[path = "offer_answer_tests.rs"]
+mod tests;
