@@ -57,7 +57,6 @@ fn typed(headers: &Headers) {
         headers.record_routes(),
     );
     let _ = (headers.asserted_identities(), headers.require(), headers.privacy(), headers.content_type());
-    let _ = headers.retry_after();
 }
 
 /// Written and read again it is the same message (Content-Length aside, which is written anew), octet for octet.

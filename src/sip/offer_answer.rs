@@ -91,17 +91,6 @@ pub enum NegotiationError {
     NoOffer,
 }
 
-impl NegotiationError {
-    /// The status that answers an offer with this error (RFC 3261 13.3.1.3, 14.2).
-    #[must_use]
-    pub fn status(self) -> u16 {
-        match self {
-            NegotiationError::Malformed(_) => 400,
-            NegotiationError::NotAcceptable | NegotiationError::NoOffer => 488,
-        }
-    }
-}
-
 /// The offers and answers of one dialog. A failed step leaves what was agreed before (RFC 3264 8).
 #[derive(Debug, Clone)]
 pub struct Negotiation {

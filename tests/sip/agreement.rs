@@ -2,7 +2,7 @@
 
 use nightbell::sip::{CSeq, HeaderName, Message, Method, NameAddr, Request, Response, Uri, Via};
 use rsip::message::HeadersExt as _;
-use rsip::prelude::{HasHeaders as _, ToTypedHeader as _, UntypedHeader as _};
+use rsip::prelude::{ToTypedHeader as _, UntypedHeader as _};
 
 const ORDINARY: [&str; 4] = [
     "INVITE sip:+4930123@203.0.113.9:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5061;branch=z9hG4bKabc\r\nMax-Forwards: 70\r\nFrom: \"Alice\" <sip:+4940555@192.0.2.1>;tag=f1\r\nTo: <sip:+4930123@203.0.113.9>\r\nCall-ID: abc@192.0.2.1\r\nCSeq: 17 INVITE\r\nContact: <sip:alice@192.0.2.1:5061>\r\nContent-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n",
