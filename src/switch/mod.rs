@@ -7,6 +7,8 @@ pub mod clip;
 pub mod media;
 pub mod prompts;
 pub mod recorder;
+#[cfg(test)]
+mod scratch;
 pub mod settings;
 pub mod signalling;
 pub mod table;
