@@ -1,0 +1,118 @@
+//! Every key of the settings is documented, and every documented key exists.
+
+use std::collections::BTreeSet;
+
+use crate::{first_cell, read};
+
+/// A page, and for each heading on it the source and the struct whose fields are the keys of the
+/// table below it.
+type Page = (&'static str, &'static [(&'static str, &'static str, &'static str)]);
+
+const SETTINGS: Page = (
+    "docs/guide/config.md",
+    &[
+        ("## Top level", "src/daemon/config.rs", "File"),
+        ("## [sip]", "src/switch/settings.rs", "SipSettings"),
+        ("## [media]", "src/switch/settings.rs", "MediaSettings"),
+        ("## [voice]", "src/switch/prompts/voice.rs", "VoiceSettings"),
+        ("## [[trunks]]", "src/switch/settings.rs", "TrunkSettings"),
+        ("## [[hotlines]]", "src/call/settings.rs", "HotlineSettings"),
+        ("## [hotlines.menu]", "src/call/settings.rs", "MenuSettings"),
+        ("## [[hotlines.routes]]", "src/call/settings.rs", "RouteSettings"),
+        ("## [hotlines.routes.accept]", "src/call/settings.rs", "AcceptSettings"),
+        ("## [hotlines.routes.fallback]", "src/call/settings.rs", "FallbackSettings"),
+        ("## Audio", "src/call/settings.rs", "AudioSetting"),
+    ],
+);
+
+const ONCALL: Page = (
+    "docs/guide/oncall.md",
+    &[
+        ("## People", "src/oncall/settings.rs", "PersonEntry"),
+        ("### Rotations", "src/oncall/settings.rs", "RotationEntry"),
+    ],
+);
+
+/// The names of a struct's fields, in the form rustfmt gives them.
+fn fields(source: &str, name: &str) -> BTreeSet<String> {
+    let head = format!("struct {name} {{\n");
+    let (_, rest) = source.split_once(&head).unwrap_or_else(|| panic!("there is no struct {name}"));
+    let (body, _) = rest.split_once("\n}").unwrap_or_else(|| panic!("the struct {name} has no end"));
+    let field = |line: &str| {
+        let line = line.strip_prefix("    ")?;
+        let line = line.strip_prefix("pub ").unwrap_or(line);
+        let (field, _) = line.split_once(": ")?;
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        (!field.is_empty() && field.chars().all(plain)).then(|| field.to_owned())
+    };
+    body.lines().filter_map(field).collect()
+}
+
+/// The keys in the first table under a heading.
+fn documented(page: &str, heading: &str) -> BTreeSet<String> {
+    let (_, rest) = page
+        .split_once(&format!("\n{heading}\n"))
+        .unwrap_or_else(|| panic!("the page has no heading `{heading}`"));
+    let table = rest.lines().skip_while(|line| !line.starts_with('|'));
+    table.take_while(|line| line.starts_with('|')).filter_map(first_cell).map(str::to_owned).collect()
+}
+
+/// The tables that have a heading of their own: `[sip]`, `[[trunks]]`.
+fn tables(page: &str) -> BTreeSet<String> {
+    let heading = |line: &str| Some(line.strip_prefix("## [")?.trim_matches(['[', ']']).to_owned());
+    page.lines().filter_map(heading).collect()
+}
+
+fn assert_documented((page, sections): Page) {
+    let text = read(page);
+    let tables = tables(&text);
+    let mut wrong = Vec::new();
+    for (heading, source, name) in sections {
+        let known = fields(&read(source), name);
+        assert!(!known.is_empty(), "no field of {name} was found in {source}");
+        let documented = documented(&text, heading);
+        let missing = known.difference(&documented).filter(|key| !tables.contains(*key));
+        wrong.extend(missing.map(|key| format!("`{key}` of {name} is not documented under `{heading}`")));
+        let unknown = documented.difference(&known);
+        wrong.extend(unknown.map(|key| format!("`{key}` under `{heading}` is no field of {name}")));
+    }
+    assert!(wrong.is_empty(), "{page}:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_key_of_the_settings_is_documented_and_every_documented_key_exists() {
+    assert_documented(SETTINGS);
+}
+
+#[test]
+fn every_key_of_people_and_rotations_is_documented_and_every_documented_key_exists() {
+    assert_documented(ONCALL);
+}
+
+#[test]
+fn every_table_of_the_settings_is_compared() {
+    let (page, sections) = SETTINGS;
+    let compared: BTreeSet<&str> = sections.iter().map(|(heading, ..)| *heading).collect();
+    let page = read(page);
+    let headings = page.lines().filter(|line| line.starts_with("## "));
+    let left_out: Vec<_> = headings.filter(|heading| !compared.contains(heading)).collect();
+    assert!(left_out.is_empty(), "not compared with the code: {left_out:?}");
+}
+
+#[test]
+fn every_dependency_has_its_line() {
+    let manifest = read("Cargo.toml");
+    let dependencies = manifest
+        .split("\n[")
+        .filter(|table| table.starts_with("dependencies]") || table.starts_with("dev-dependencies]"))
+        .flat_map(|table| table.lines().skip(1))
+        .filter_map(|line| line.split_once(" = ").map(|(name, _)| name));
+    let page = read("docs/decisions/dependencies.md");
+    let explained: BTreeSet<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" |"))
+        .flat_map(|(names, _)| names.split(", "))
+        .collect();
+    let missing: Vec<_> = dependencies.filter(|name| !explained.contains(name)).collect();
+    assert!(missing.is_empty(), "not in docs/decisions/dependencies.md: {missing:?}");
+}
