@@ -49,7 +49,7 @@ async fn the_busy_one_is_tried_last_and_rung_if_free_by_then() {
     let mut house = House::with(&one_route(BOTH, ""), PEOPLE);
     house.phone("anna", accepts_after(secs(2)));
     house.phone("bob", rings_out());
-    // The first call is over at 73.7 s: while bob rings for the second.
+    // The first call is over at 72.7 s: while bob rings for the second.
     let calls = house.calls(vec![first(), second(60)]).await;
     assert_eq!(calls[1].rang(), ["bob", "anna"]);
     assert_eq!(calls[1].outcome, Outcome::Accepted);

@@ -58,7 +58,7 @@ async fn a_mailbox_that_answers_never_gets_the_caller() {
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        4.300   DialTargetResult    anna: answered
        4.300   ConfirmTarget       anna: asked to press 1
-      16.700   ConfirmTargetResult anna: answered, pressed nothing within 5 s of the prompt, 1 times
+      16.700   ConfirmTargetResult anna: answered, pressed nothing within 5 s of the prompt
       16.700   DialTarget          bob: 2. ringing bob at +4915100000002 (level 2: named in level 2)
       18.900   DialTargetResult    bob: answered
       18.900   ConfirmTarget       bob: asked to press 1
