@@ -50,9 +50,7 @@ CREATE TABLE calls (
 ) STRICT;
 
 -- The log is read newest first.
-CREATE INDEX calls_by_start ON calls (started_at);
--- The log of one outcome, newest first.
-CREATE INDEX calls_by_outcome ON calls (outcome, started_at);
+CREATE INDEX calls_by_start ON calls (started_at, id);
 -- A start looks for the calls that a crash left open.
 CREATE INDEX calls_open ON calls (id) WHERE ended_at IS NULL;
 

@@ -1,6 +1,7 @@
 //! Levels in dBm0 (ITU-T G.100.1): how loud samples are on the line.
 
 /// The level of a sine whose peak is full scale: A-law's overload point (G.711 clause 5), in dBm0.
+#[expect(clippy::approx_constant, reason = "a level, nothing of a circle")]
 pub const FULL_SCALE_SINE: f64 = 3.14;
 
 /// The level of samples in dBm0 by their power; silence is minus infinity.

@@ -31,7 +31,13 @@ pub struct Responder {
 pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
     let chain = resolve(&desk.roster, &route.policy, desk.house.clock.now(), &mut desk.rng);
     let summary = summary(&chain);
-    desk.timeline.write(Step::DialChainResolved, Action::Internal, StepResult::Processed, None, &summary);
+    desk.timeline.write(
+        Step::DialChainResolved,
+        Action::Internal,
+        StepResult::Processed,
+        Some(&route.name),
+        &summary,
+    );
     let mut walk = Walk::new(chain, &route.policy);
     let mut responder = None;
     while responder.is_none() {

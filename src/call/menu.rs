@@ -38,7 +38,7 @@ pub async fn choose(caller: &mut Leg, desk: &Desk, early: Option<char>) -> Choic
     };
     let mut early = early;
     for attempt in 1..=menu.attempts {
-        let step = desk.timeline.open(Step::GatherDtmf, Action::Received, None);
+        let mut step = desk.timeline.open(Step::GatherDtmf, Action::Received, None);
         let said = attempt == 1 && menu.said_by_welcome;
         let key = match early.take() {
             Some(key) => Some(key),
@@ -48,6 +48,7 @@ pub async fn choose(caller: &mut Leg, desk: &Desk, early: Option<char>) -> Choic
         let detail = format!("{detail} (attempt {attempt} of {})", menu.attempts);
         match route {
             Some(route) => {
+                step.concerning(&route.name);
                 step.done(&detail);
                 return Choice::Route(route);
             }

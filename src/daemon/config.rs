@@ -219,6 +219,9 @@ fn unreadable(error: &toml::de::Error) -> Problem {
     let problem = Problem::error(error.span().unwrap_or(0..0), error.message());
     let names: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
     let Some((wrong, known)) = names.split_first() else { return problem };
+    if let Some(missing) = error.message().strip_prefix("missing field ") {
+        return problem.help(format!("add {missing} here"));
+    }
     if !error.message().starts_with("unknown ") {
         return problem;
     }

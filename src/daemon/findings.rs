@@ -1,10 +1,11 @@
 //! Problems in settings files, shown as a person reads them: file, line, column, remedy.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use crate::problem::{Problem, Severity};
 
@@ -67,7 +68,12 @@ impl Finding {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut group = level.primary_title(&self.problem.message).elements(self.snippet());
+        let title = level.primary_title(&self.problem.message);
+        let mut group = match (&self.source, &self.problem.span) {
+            (Some(source), Some(span)) if span.start < span.end => title.element(snippet(source, span)),
+            (Some(source), _) => title.element(Origin::path(source.path.display().to_string())),
+            (None, _) => title.elements(None::<Origin<'_>>),
+        };
         if let Some(help) = &self.problem.help {
             group = group.element(Level::HELP.message(help));
         }
@@ -75,26 +81,22 @@ impl Finding {
         renderer.decor_style(DecorStyle::Ascii).render(&[group])
     }
 
-    /// The place in the file. A span that is a whole table is cut to its first line.
-    fn snippet(&self) -> Option<Snippet<'_, annotate_snippets::Annotation<'_>>> {
-        let source = self.source.as_ref()?;
-        let text = source.text.as_str();
-        let span = self.problem.span.clone().filter(|span| span.start < span.end).unwrap_or(0..0);
-        let (start, end) = (span.start.min(text.len()), span.end.min(text.len()));
-        let first_line = text.get(start..end).and_then(|part| part.find('\n')).map_or(end, |at| start + at);
-        Some(
-            Snippet::source(text)
-                .path(source.path.display().to_string())
-                .annotation(AnnotationKind::Primary.span(start..first_line)),
-        )
-    }
-
     /// Line and column, counted from 1.
     pub fn place(&self) -> Option<(usize, usize)> {
-        let start = self.problem.span.as_ref()?.start;
+        let start = self.problem.span.as_ref().filter(|span| !span.is_empty())?.start;
         let before = self.source.as_ref()?.text.get(..start)?;
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
         Some((line, column))
     }
+}
+
+/// The place in the file. A span that is a whole table is cut to its first line.
+fn snippet<'a>(source: &'a Source, span: &Range<usize>) -> Snippet<'a, Annotation<'a>> {
+    let text = source.text.as_str();
+    let (start, end) = (span.start.min(text.len()), span.end.min(text.len()));
+    let first_line = text.get(start..end).and_then(|part| part.find('\n')).map_or(end, |at| start + at);
+    Snippet::source(text)
+        .path(source.path.display().to_string())
+        .annotation(AnnotationKind::Primary.span(start..first_line))
 }

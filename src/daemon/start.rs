@@ -188,7 +188,7 @@ impl Daemon {
     /// Takes what the database says of people, teams and schedules into use.
     async fn reload_roster(&mut self) -> Result<(), StoreError> {
         let store = self.store.clone();
-        let roster = blocking(move || store.load_roster()).await?;
+        let roster = blocking(move || store.reader().load_roster()).await?;
         let mut findings = Findings::default();
         let plan = self.config.plan(&roster, &mut findings);
         let snapshot = Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) };
@@ -273,7 +273,7 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
                 tracing::info!("on call: {change}");
             }
         }
-        let roster = store.load_roster()?;
+        let roster = store.reader().load_roster()?;
         let plan = config.plan(&roster, &mut findings);
         if findings.has_errors() {
             return Err(StartError::Settings(findings));

@@ -60,7 +60,7 @@ pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut im
     let mut chain = Chain::default();
     let mut unfolding = Unfolding::new(roster, at);
     for (level, targets) in (1_usize..).zip(&policy.levels) {
-        for (index, mut rank) in unfolding.level(targets, "").into_iter().enumerate() {
+        for (index, mut rank) in unfolding.route_level(targets).into_iter().enumerate() {
             if policy.order == Order::Shuffled {
                 rank.shuffle(rng);
             }
@@ -70,9 +70,8 @@ pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut im
             }
         }
     }
-    for end in unfolding.dead_ends {
-        chain.refuse(None, end.say(roster, at));
-    }
+    let dead_ends = unfolding.dead_ends.iter();
+    chain.not_rung.extend(dead_ends.map(|end| NotRung { person: None, because: end.say(roster, at) }));
     chain
 }
 
@@ -90,7 +89,7 @@ impl Chain {
                     if found.because.is_empty() { format!("named in level {level}") } else { found.because };
                 self.candidates.push(Candidate { level: level.to_owned(), person, phones, because });
             }
-            Err(because) => self.refuse(Some(found.person), because.to_owned()),
+            Err(because) => self.refuse(found.person, because),
         }
     }
 
@@ -99,14 +98,11 @@ impl Chain {
         known.map_or_else(|| Arc::new(person.clone()), |candidate| Arc::clone(&candidate.person))
     }
 
-    /// Notes who is not rung, each person once and each reason once.
-    fn refuse(&mut self, person: Option<PersonId>, because: String) {
-        let known = |entry: &NotRung| match &person {
-            Some(_) => entry.person == person,
-            None => entry.person.is_none() && entry.because == because,
-        };
-        if !self.not_rung.iter().any(known) {
-            self.not_rung.push(NotRung { person, because });
+    /// Notes who is not rung, each person once.
+    fn refuse(&mut self, person: PersonId, because: &str) {
+        let person = Some(person);
+        if !self.not_rung.iter().any(|entry| entry.person == person) {
+            self.not_rung.push(NotRung { person, because: because.to_owned() });
         }
     }
 }
@@ -122,7 +118,7 @@ fn reachable<'a>(roster: &'a Roster, id: &PersonId) -> Result<&'a Person, &'stat
 
 impl DeadEnd {
     /// The reason, as a person understands it.
-    pub(crate) fn say(&self, roster: &Roster, at: Timestamp) -> String {
+    pub(super) fn say(&self, roster: &Roster, at: Timestamp) -> String {
         let reason = match &self.kind {
             DeadEndKind::NobodyOnCall { schedule, on_purpose } => {
                 let purpose =
@@ -134,7 +130,7 @@ impl DeadEnd {
                 };
                 format!("schedule {schedule}: nobody is on call{purpose} {until}")
             }
-            DeadEndKind::Unknown(what) => what.clone(),
+            DeadEndKind::Unknown(target) => format!("there is no `{target}`"),
             DeadEndKind::TooDeep(target) => format!("{target} is nested too deep and is not followed"),
             DeadEndKind::TooMany => "too many targets: the rest is not followed".to_owned(),
         };

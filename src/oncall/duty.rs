@@ -13,7 +13,7 @@ use crate::oncall::turn::{Edges, Turn};
 
 /// A duty and the rule it follows from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Duty {
+pub(super) struct Duty {
     /// Whose duty it is; `None`: nobody's, on purpose.
     pub target: Option<Target>,
     /// The rule: `rotation weekly, turn 47, since Mon 09:00`.
@@ -22,7 +22,7 @@ pub(crate) struct Duty {
 
 impl Schedule {
     /// All duties at an instant, in a stable order.
-    pub(crate) fn duties(&self, at: Timestamp) -> Vec<Duty> {
+    pub(super) fn duties(&self, at: Timestamp) -> Vec<Duty> {
         if let Some(over) = self.overrides.iter().rev().find(|over| self.is_in_force(over, at)) {
             return vec![self.override_duty(over, at)];
         }
@@ -58,7 +58,7 @@ impl Schedule {
     }
 
     /// Notes the instants around `at` at which the duties may change.
-    pub(crate) fn note_edges(&self, edges: &mut Edges, at: Timestamp) {
+    pub(super) fn note_edges(&self, edges: &mut Edges, at: Timestamp) {
         for over in &self.overrides {
             edges.note(self.timezone.instant(over.from));
             edges.note(self.timezone.instant(over.until));

@@ -23,7 +23,7 @@ mod zone;
 
 pub use chain::{Candidate, Chain, NotRung, resolve};
 pub use language::Language;
-pub use name::{PersonId, ScheduleId, Target, TargetError, TeamId, is_name};
+pub use name::{PersonId, ScheduleId, Target, TargetError, TeamId};
 pub use phone::{E164, NumberError, Phone, PhoneError, SipAddress};
 pub use policy::{DialPolicy, Order, PhoneChoice};
 pub use roster::{Person, Roster, Team, UnknownTarget};
@@ -34,4 +34,4 @@ pub use settings::{
 pub use shift::Shift;
 pub use walk::{Attempt, Rung, Walk};
 pub use week::{WeekError, WeekInterval};
-pub use zone::{Zone, ZoneError, parse_wall};
+pub use zone::{Zone, ZoneError};

@@ -56,7 +56,7 @@ names! {
 
 /// Whether a text may name a person, a team or a schedule: letters, digits, `-`, `_` and `.`, at
 /// most 64 of them. Nothing that could be taken for a kind (`:`) or that shells and URLs trip over.
-pub fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
     !text.is_empty() && text.chars().count() <= 64 && text.chars().all(plain)
 }

@@ -63,25 +63,27 @@ fn meant(nearest: &Option<String>) -> String {
 
 impl Roster {
     /// Whether a target names somebody or something of this roster.
-    pub fn check_target(&self, target: &Target) -> Result<(), UnknownTarget> {
+    pub(super) fn knows(&self, target: &Target) -> bool {
         match target {
-            Target::Person(id) => known("person", id.as_str(), self.people.keys().map(PersonId::as_str)),
-            Target::Team(id) => known("team", id.as_str(), self.teams.keys().map(TeamId::as_str)),
-            Target::Schedule(id) | Target::Everyone(id) => {
-                known("schedule", id.as_str(), self.schedules.keys().map(ScheduleId::as_str))
-            }
+            Target::Person(id) => self.people.contains_key(id),
+            Target::Team(id) => self.teams.contains_key(id),
+            Target::Schedule(id) | Target::Everyone(id) => self.schedules.contains_key(id),
         }
     }
-}
 
-fn known<'a>(
-    kind: &'static str,
-    name: &str,
-    mut all: impl Iterator<Item = &'a str> + Clone,
-) -> Result<(), UnknownTarget> {
-    if all.clone().any(|known| known == name) {
-        return Ok(());
+    /// An error for a target that names nobody and nothing of this roster.
+    pub fn check_target(&self, target: &Target) -> Result<(), UnknownTarget> {
+        if self.knows(target) {
+            return Ok(());
+        }
+        let (kind, name, known): (_, _, Vec<&str>) = match target {
+            Target::Person(id) => ("person", id.as_str(), self.people.keys().map(PersonId::as_str).collect()),
+            Target::Team(id) => ("team", id.as_str(), self.teams.keys().map(TeamId::as_str).collect()),
+            Target::Schedule(id) | Target::Everyone(id) => {
+                ("schedule", id.as_str(), self.schedules.keys().map(ScheduleId::as_str).collect())
+            }
+        };
+        let nearest = nearest(name, known).map(str::to_owned);
+        Err(UnknownTarget { kind, name: name.to_owned(), nearest })
     }
-    let nearest = nearest(name, &mut all).map(str::to_owned);
-    Err(UnknownTarget { kind, name: name.to_owned(), nearest })
 }

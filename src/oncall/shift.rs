@@ -85,7 +85,7 @@ impl Roster {
     }
 
     /// The next instant at which somebody is on call, within a year.
-    pub(crate) fn next_on_call(&self, schedule: &ScheduleId, at: Timestamp) -> Option<Timestamp> {
+    pub(super) fn next_on_call(&self, schedule: &ScheduleId, at: Timestamp) -> Option<Timestamp> {
         let now = self.sight(schedule, at);
         self.first_from(schedule, now.edges.next, |later| !later.people.is_empty())
     }

@@ -11,7 +11,7 @@ const LAST_INSTANT: Timestamp = Timestamp::constant(253_402_000_000, 0);
 
 /// One turn of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Turn<'a> {
+pub(super) struct Turn<'a> {
     /// Counts from 1.
     pub number: i64,
     /// When it began, whatever the hours of the rotation say.
@@ -22,7 +22,7 @@ pub(crate) struct Turn<'a> {
 
 /// The changes next to an instant: the last at or before it, and the first after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Edges {
+pub(super) struct Edges {
     at: Timestamp,
     /// The last change at the instant or before it.
     pub last: Option<Timestamp>,
@@ -47,7 +47,7 @@ impl Edges {
 
 impl Rotation {
     /// The turn in force at an instant: none before the start, after the end, outside the hours.
-    pub(crate) fn turn(&self, zone: &Zone, at: Timestamp) -> Option<Turn<'_>> {
+    pub(super) fn turn(&self, zone: &Zone, at: Timestamp) -> Option<Turn<'_>> {
         if !self.has_begun_and_not_ended(zone, at) || !self.is_within_hours(zone, at) {
             return None;
         }
@@ -63,13 +63,12 @@ impl Rotation {
     }
 
     fn is_within_hours(&self, zone: &Zone, at: Timestamp) -> bool {
-        let today = zone.local(at).date();
-        let open = |(from, until): (Timestamp, Timestamp)| from <= at && at < until;
-        self.hours.is_empty() || self.hours.iter().any(|hours| hours.near(today, zone).any(open))
+        let now = zone.local(at);
+        self.hours.is_empty() || self.hours.iter().any(|hours| hours.contains(at, now, zone))
     }
 
     /// Notes the instants around `at` at which somebody else may have, or come to, the turn.
-    pub(crate) fn note_edges(&self, zone: &Zone, edges: &mut Edges, at: Timestamp) {
+    pub(super) fn note_edges(&self, zone: &Zone, edges: &mut Edges, at: Timestamp) {
         edges.note(zone.instant(self.start));
         if let Some(until) = self.until {
             edges.note(zone.instant(until));
@@ -77,14 +76,21 @@ impl Rotation {
         if !self.has_begun_and_not_ended(zone, at) {
             return;
         }
-        let index = self.index(zone, at);
-        edges.note(self.beginning(zone, index));
-        edges.note(self.beginning(zone, index.saturating_add(1)));
+        if self.has_hand_overs() {
+            let index = self.index(zone, at);
+            edges.note(self.beginning(zone, index));
+            edges.note(self.beginning(zone, index.saturating_add(1)));
+        }
         let today = zone.local(at).date();
         for (from, until) in self.hours.iter().flat_map(|hours| hours.near(today, zone)) {
             edges.note(from);
             edges.note(until);
         }
+    }
+
+    /// Whether a hand-over puts somebody else on call: not where one has all turns.
+    fn has_hand_overs(&self) -> bool {
+        self.people.windows(2).any(|pair| !matches!(pair, [first, second] if first == second))
     }
 
     /// The last turn that has begun at an instant, counted from 0.
@@ -166,5 +172,67 @@ impl Unit {
             Self::Months => span.try_months(count),
         }
         .ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oncall::name::{PersonId, Target};
+    use proptest::prelude::*;
+
+    fn rotation(people: usize, count: u32, unit: Unit, start: DateTime) -> Rotation {
+        let person = |number| Member::Target(Target::Person(PersonId::new(&format!("p{number}"))));
+        Rotation {
+            name: "r".to_owned(),
+            people: (0..people).map(person).collect(),
+            every: Every { count, unit },
+            start,
+            until: None,
+            hours: Vec::new(),
+        }
+    }
+
+    fn units() -> impl Strategy<Value = Unit> {
+        prop::sample::select(vec![Unit::Hours, Unit::Days, Unit::Weeks, Unit::Months])
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_database_holds_a_turn_is_found_or_not_but_never_a_panic(
+            people in 0..3_usize,
+            count in prop_oneof![Just(0), Just(1), Just(u32::MAX), any::<u32>()],
+            unit in units(),
+            (year, month, day) in (-9999..=9999_i16, 1..=12_i8, 1..=28_i8),
+            second in -377_705_023_201..=253_402_207_200_i64,
+        ) {
+            let zone: Zone = "Europe/Berlin".parse().unwrap();
+            let rotation = rotation(people, count, unit, jiff::civil::date(year, month, day).at(2, 30, 0, 0));
+            let at = Timestamp::from_second(second).unwrap();
+            let turn = rotation.turn(&zone, at);
+            prop_assert!(people > 0 || turn.is_none());
+            prop_assert!(turn.is_none_or(|turn| turn.number >= 1 && turn.since <= at));
+            rotation.note_edges(&zone, &mut Edges::around(at), at);
+        }
+
+        #[test]
+        fn turns_follow_each_other_one_by_one(
+            count in 1..40_u32,
+            unit in units(),
+            zone in prop::sample::select(vec!["Europe/Berlin", "Pacific/Apia", "Australia/Lord_Howe"]),
+            (month, day, hour) in (1..=12_i8, 1..=31_i8, 0..24_i8),
+            index in 0..60_i64,
+        ) {
+            let zone: Zone = zone.parse().unwrap();
+            let date = jiff::civil::date(2011, month, 1);
+            let start = date.with().day(day.min(date.days_in_month())).build().unwrap().at(hour, 30, 0, 0);
+            let rotation = rotation(7, count, unit, start);
+            let (begin, end) = (rotation.beginning(&zone, index), rotation.beginning(&zone, index + 1));
+            prop_assert!(begin <= end);
+            if begin < end {
+                prop_assert_eq!(rotation.index(&zone, begin), index);
+                prop_assert_eq!(rotation.index(&zone, end - SignedDuration::from_nanos(1)), index);
+            }
+        }
     }
 }

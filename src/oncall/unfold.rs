@@ -14,35 +14,35 @@ use crate::oncall::schedule::{Member, Schedule};
 use crate::oncall::turn::Edges;
 
 /// How deep teams and schedules may stand inside each other.
-pub(crate) const DEEPEST: usize = 8;
+pub(super) const DEEPEST: usize = 8;
 
-/// How many targets are looked at before we stop: far more than any real team has, and few enough
+/// How many targets of a level are looked at before we stop: far more than any real team has, and few enough
 /// that no nesting, however twisted, keeps a caller waiting.
-const MOST_TARGETS: u32 = 20_000;
+const MOST_TARGETS: u32 = 5_000;
 
 /// A person, and the way that led there; empty when the person was named outright.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(super) struct Found {
     pub person: PersonId,
     pub because: String,
 }
 
 /// People of equal rank, each once.
-pub(crate) type Rank = Vec<Found>;
+pub(super) type Rank = Vec<Found>;
 
 /// A target that leads to nobody, and the way that led there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DeadEnd {
+pub(super) struct DeadEnd {
     pub path: String,
     pub kind: DeadEndKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum DeadEndKind {
+pub(super) enum DeadEndKind {
     /// Nobody is on call in a schedule; on purpose, where a rule says so.
     NobodyOnCall { schedule: ScheduleId, on_purpose: Option<String> },
     /// A name that leads nowhere.
-    Unknown(String),
+    Unknown(Target),
     /// Nested too deep, or in a circle.
     TooDeep(Target),
     /// More targets than we look at.
@@ -51,7 +51,7 @@ pub(crate) enum DeadEndKind {
 
 /// One unfolding at one instant.
 #[derive(Debug)]
-pub(crate) struct Unfolding<'a> {
+pub(super) struct Unfolding<'a> {
     roster: &'a Roster,
     at: Timestamp,
     targets_left: u32,
@@ -68,8 +68,14 @@ impl<'a> Unfolding<'a> {
         Self { roster, at, targets_left: MOST_TARGETS, depth: 0, edges, dead_ends: Vec::new() }
     }
 
+    /// Unfolds a level of a route. What one level has too much of does not cost the next anything.
+    pub fn route_level(&mut self, targets: &[Target]) -> Vec<Rank> {
+        self.targets_left = MOST_TARGETS;
+        self.level(targets, "")
+    }
+
     /// Unfolds targets that stand side by side.
-    pub fn level(&mut self, targets: &[Target], path: &str) -> Vec<Rank> {
+    fn level(&mut self, targets: &[Target], path: &str) -> Vec<Rank> {
         let mut ranks = Vec::new();
         for target in targets {
             merge(&mut ranks, self.target(target, path));
@@ -89,8 +95,8 @@ impl<'a> Unfolding<'a> {
         if self.depth > DEEPEST {
             return self.dead_end(path, DeadEndKind::TooDeep(target.clone()));
         }
-        if let Err(unknown) = self.roster.check_target(target) {
-            return self.dead_end(path, DeadEndKind::Unknown(unknown.to_string()));
+        if !self.roster.knows(target) {
+            return self.dead_end(path, DeadEndKind::Unknown(target.clone()));
         }
         self.depth += 1;
         let ranks = match target {
@@ -103,8 +109,11 @@ impl<'a> Unfolding<'a> {
         ranks
     }
 
+    /// Each dead end is told once, with the first way that led there.
     fn dead_end(&mut self, path: &str, kind: DeadEndKind) -> Vec<Rank> {
-        self.dead_ends.push(DeadEnd { path: path.to_owned(), kind });
+        if !self.dead_ends.iter().any(|known| known.kind == kind) {
+            self.dead_ends.push(DeadEnd { path: path.to_owned(), kind });
+        }
         Vec::new()
     }
 
@@ -178,11 +187,12 @@ fn step(path: &str, step: &str) -> String {
     if path.is_empty() { step.to_owned() } else { format!("{path}: {step}") }
 }
 
-/// Merges ranks into others, equal with equal. Who is there already stays, with the first reason.
+/// Merges ranks into others, equal with equal. Who is there already stays, with the first reason,
+/// so nobody is in a rank twice.
 fn merge(into: &mut Vec<Rank>, more: Vec<Rank>) {
     for (index, rank) in more.into_iter().enumerate() {
         let Some(there) = into.get_mut(index) else {
-            into.push(unique(rank));
+            into.push(rank);
             continue;
         };
         for found in rank {
@@ -191,9 +201,4 @@ fn merge(into: &mut Vec<Rank>, more: Vec<Rank>) {
             }
         }
     }
-}
-
-fn unique(rank: Rank) -> Rank {
-    let mut seen = BTreeSet::new();
-    rank.into_iter().filter(|found| seen.insert(found.person.clone())).collect()
 }

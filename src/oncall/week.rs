@@ -2,10 +2,11 @@
 //! `mon-fri 09:00-17:00`, `mon-sun 22:00-06:00`, `fri 18:00-mon 08:00`.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, DateTime, Weekday};
 
 use crate::oncall::zone::{Zone, days_after};
 
@@ -160,15 +161,27 @@ impl WeekInterval {
         }
     }
 
-    /// The instants at which those near a date begin and end: all that have begun and not ended on
-    /// that date, and on either side the ones next to it.
-    pub(crate) fn near<'a>(
-        &'a self,
+    /// Whether an instant that the wall clock shows as `now` is inside one of these.
+    pub(super) fn contains(&self, at: Timestamp, now: DateTime, zone: &Zone) -> bool {
+        // A day more ahead: clocks set back just after midnight show the day before once again.
+        let days = -self.midnights()..=1;
+        self.beginning(now.date(), days, zone).any(|(from, until)| from <= at && at < until)
+    }
+
+    /// The instants at which those near a date begin and end: the ones of that date, and on either
+    /// side the ones next to it, at most eight days away.
+    pub(super) fn near(&self, date: Date, zone: &Zone) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        self.beginning(date, -9..=9, zone)
+    }
+
+    /// Beginning and end of those that begin some days after (or before) a date.
+    fn beginning(
+        &self,
         date: Date,
-        zone: &'a Zone,
-    ) -> impl Iterator<Item = (Timestamp, Timestamp)> + 'a {
-        (-9..=9)
-            .filter_map(move |days| days_after(date, days))
+        days: RangeInclusive<i64>,
+        zone: &Zone,
+    ) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        days.filter_map(move |days| days_after(date, days))
             .filter(|begin| self.begins_on(begin.weekday()))
             .filter_map(move |begin| {
                 let end = days_after(begin, self.midnights())?;
@@ -204,6 +217,139 @@ impl fmt::Display for WeekInterval {
             }
             Shape::OneStretch(first, last) => {
                 write!(f, "{} {}-{} {}", short(first), self.from, short(last), self.until)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> WeekInterval {
+        text.parse().unwrap()
+    }
+
+    /// Whether Berlin's wall clock showing this is inside; a week in June, without changes of clocks.
+    fn contains(text: &str, wall: &str) -> bool {
+        let zone: Zone = "Europe/Berlin".parse().unwrap();
+        let wall: DateTime = wall.parse().unwrap();
+        read(text).contains(zone.instant(wall), wall, &zone)
+    }
+
+    #[test]
+    fn a_time_of_the_week_is_printed_as_it_is_written() {
+        for text in ["mon-fri 09:00-17:00", "mon-sun 22:00-06:00", "fri 18:00-mon 08:00", "sat 10:00-24:00"] {
+            assert_eq!(read(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn short_and_long_ways_of_writing_mean_the_same() {
+        for (short, long) in [
+            ("22:00-06:00", "mon-sun 22:00-06:00"),
+            ("sat-sun", "sat-sun 00:00-24:00"),
+            ("Sunday", "sun 00:00-24:00"),
+            ("Fri 18:00 - Monday 8:00", "fri 18:00-mon 08:00"),
+            ("mon - fri  9:00 - 17:00", "mon-fri 09:00-17:00"),
+        ] {
+            assert_eq!(read(short).to_string(), long, "{short}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_of_the_week_is_refused() {
+        for wrong in [
+            "",
+            "-",
+            "mon-",
+            "mon-fri 9-17",
+            "mon-fri 09:00",
+            "mon 24:00-06:00",
+            "mon 09:60-10:00",
+            "mon 09:00-24:01",
+            "09:00-09:00",
+            "fri 08:00-fri 08:00",
+            "mon tue wed thu",
+            "mon 09:00-1e:00",
+            "mon 09:00 tue",
+            "mon-fri-sun 09:00-17:00",
+            "mon +9:00-17:00",
+            "mon 09:00-10:00-11:00",
+        ] {
+            assert!(wrong.parse::<WeekInterval>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn working_hours_are_inside_from_the_first_to_before_the_last_minute() {
+        let working = |wall: &str| contains("mon-fri 09:00-17:00", wall);
+        assert!(working("2026-06-05 09:00:00") && working("2026-06-05 16:59:59"));
+        assert!(!working("2026-06-05 08:59:59") && !working("2026-06-05 17:00:00"));
+        assert!(!working("2026-06-06 12:00:00"), "Saturday");
+    }
+
+    #[test]
+    fn nights_belong_to_the_day_on_which_they_begin() {
+        let nights = |wall: &str| contains("mon-fri 22:00-06:00", wall);
+        assert!(nights("2026-06-06 05:59:59"), "Friday's night ends on Saturday");
+        assert!(!nights("2026-06-06 23:00:00") && !nights("2026-06-08 05:00:00"), "none begins on a weekend");
+    }
+
+    #[test]
+    fn a_stretch_crosses_the_end_of_the_week() {
+        let weekend = |wall: &str| contains("fri 18:00-mon 08:00", wall);
+        assert!(weekend("2026-06-05 18:00:00") && weekend("2026-06-07 03:00:00"));
+        assert!(weekend("2026-06-08 07:59:59") && !weekend("2026-06-08 08:00:00"));
+        assert!(!weekend("2026-06-05 17:59:59") && !weekend("2026-06-10 12:00:00"));
+    }
+
+    #[test]
+    fn a_stretch_from_a_day_to_the_same_day_earlier_lasts_almost_a_week() {
+        let most = |wall: &str| contains("mon 09:00-mon 08:00", wall);
+        assert!(most("2026-06-06 12:00:00") && most("2026-06-08 07:59:59") && most("2026-06-08 09:00:00"));
+        assert!(!most("2026-06-08 08:30:00"));
+    }
+
+    #[test]
+    fn what_has_begun_at_midnight_goes_on_when_the_clocks_go_back_behind_midnight() {
+        let zone: Zone = "America/St_Johns".parse().unwrap();
+        let sunday = |at: &str| {
+            let at: Timestamp = at.parse().unwrap();
+            read("sun 00:00-12:00").contains(at, zone.local(at), &zone)
+        };
+        // At 00:01 on Sunday, 7 November 2010, it was 23:01 on Saturday again.
+        assert!(!sunday("2010-11-07T02:29:59Z"));
+        assert!(sunday("2010-11-07T02:30:00Z") && sunday("2010-11-07T03:00:00Z"));
+    }
+
+    #[test]
+    fn days_may_run_over_the_end_of_the_week() {
+        assert_eq!(
+            ["fri", "sat", "sun", "mon", "tue"].map(|day| read("sat-mon").begins_on(parse_day(day).unwrap())),
+            [false, true, true, true, false]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[a-z0-9: -]{0,24}|\\PC{0,12}") {
+            if let Ok(interval) = text.parse::<WeekInterval>() {
+                prop_assert_eq!(interval.to_string().parse(), Ok(interval));
+            }
+        }
+
+        #[test]
+        fn an_interval_never_has_a_negative_length_whatever_the_clocks_do(
+            text in "(mon|sat|sun)(-(fri|sun|mon))? [01][0-9]:[0-5][0-9]-[01][0-9]:[0-5][0-9]",
+            zone in prop::sample::select(vec!["Europe/Berlin", "Pacific/Apia", "Australia/Lord_Howe"]),
+            day in 0..12 * 366_i64,
+        ) {
+            let zone: Zone = zone.parse().unwrap();
+            let date = days_after(jiff::civil::date(2011, 12, 20), day).unwrap();
+            if let Ok(interval) = text.parse::<WeekInterval>() {
+                prop_assert!(interval.near(date, &zone).all(|(from, until)| from <= until));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use crate::problem;
 
@@ -70,8 +70,8 @@ impl Zone {
     }
 
     /// `Mon 09:00` for a time within six days of `now`, else with the date: `Mon 2026-01-05 09:00`.
-    pub(crate) fn say(&self, at: Timestamp, now: Timestamp) -> String {
-        let near = at.duration_since(now).abs() < jiff::SignedDuration::from_hours(6 * 24);
+    pub(super) fn say(&self, at: Timestamp, now: Timestamp) -> String {
+        let near = at.duration_since(now).abs() < SignedDuration::from_hours(6 * 24);
         let form = if near { "%a %H:%M" } else { "%a %Y-%m-%d %H:%M" };
         self.local(at).strftime(form).to_string()
     }
@@ -118,7 +118,7 @@ impl fmt::Display for Zone {
 
 /// Reads a wall-clock time: `2026-01-05 09:00`, also with seconds, with `T` between, or a date
 /// alone for its midnight. No offset: the zone of the schedule decides.
-pub fn parse_wall(text: &str) -> Option<DateTime> {
+pub(super) fn parse_wall(text: &str) -> Option<DateTime> {
     let forms = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
     let wall = forms
         .iter()
@@ -128,6 +128,85 @@ pub fn parse_wall(text: &str) -> Option<DateTime> {
 }
 
 /// The date some days later, or earlier where `days` is negative.
-pub(crate) fn days_after(date: jiff::civil::Date, days: i64) -> Option<jiff::civil::Date> {
+pub(super) fn days_after(date: jiff::civil::Date, days: i64) -> Option<jiff::civil::Date> {
     date.checked_add(days.days()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn instant(zone: &str, wall: &str) -> String {
+        zone.parse::<Zone>().unwrap().instant(parse_wall(wall).unwrap()).to_string()
+    }
+
+    #[test]
+    fn a_time_that_comes_twice_is_its_first_occurrence() {
+        assert_eq!(instant("Europe/Berlin", "2026-10-25 02:30"), "2026-10-25T00:30:00Z");
+        assert_eq!(instant("Australia/Lord_Howe", "2027-04-04 01:45"), "2027-04-03T14:45:00Z");
+    }
+
+    #[test]
+    fn a_time_that_is_skipped_is_the_first_instant_after_the_gap() {
+        assert_eq!(instant("Europe/Berlin", "2027-03-28 02:00"), "2027-03-28T01:00:00Z");
+        assert_eq!(instant("Europe/Berlin", "2027-03-28 02:59:59"), "2027-03-28T01:00:00Z");
+        assert_eq!(instant("Australia/Lord_Howe", "2026-10-04 02:15"), "2026-10-03T15:30:00Z");
+        assert_eq!(instant("Pacific/Apia", "2011-12-30 12:00"), "2011-12-30T10:00:00Z");
+    }
+
+    #[test]
+    fn an_unknown_zone_is_refused_with_the_nearest_known_one() {
+        let refusal = "Europe/Berln".parse::<Zone>().unwrap_err();
+        assert_eq!(refusal.nearest.as_deref(), Some("Europe/Berlin"));
+        for wrong in ["", "CET-1CEST,M3.5.0,M10.5.0/3", "../../etc/passwd", "/etc/localtime", "Etc/Unknown"] {
+            assert!(wrong.parse::<Zone>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_wall_clock_time_is_read_in_a_few_forms_and_without_an_offset() {
+        for text in ["2026-01-05 09:00", "2026-01-05 09:00:00", "2026-01-05T09:00", "2026-01-05T09:00:00"] {
+            assert_eq!(parse_wall(text), Some(jiff::civil::date(2026, 1, 5).at(9, 0, 0, 0)), "{text}");
+        }
+        assert_eq!(parse_wall("2026-01-05"), Some(jiff::civil::date(2026, 1, 5).at(0, 0, 0, 0)));
+        for wrong in [
+            "",
+            "09:00",
+            "2026-01-05 09",
+            "2026-01-05T09:00Z",
+            "2026-01-05 09:00+01:00",
+            "2026-02-30 09:00",
+            "2026-01-05 25:00",
+            "0001-01-01 00:00",
+            "9999-12-31 23:59",
+            "2026-01-05 09:00 ",
+        ] {
+            assert_eq!(parse_wall(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn near_times_are_told_by_the_day_of_the_week_and_others_with_the_date() {
+        let zone: Zone = "Europe/Berlin".parse().unwrap();
+        let at: Timestamp = "2026-01-05T08:00:00Z".parse().unwrap();
+        assert_eq!(zone.say(at, at), "Mon 09:00");
+        assert_eq!(zone.say(at, at + SignedDuration::from_hours(6 * 24 - 1)), "Mon 09:00");
+        assert_eq!(zone.say(at, at + SignedDuration::from_hours(6 * 24)), "Mon 2026-01-05 09:00");
+    }
+
+    proptest! {
+        #[test]
+        fn a_later_wall_clock_time_never_gives_an_earlier_instant(
+            zone in prop::sample::select(vec![
+                "Europe/Berlin", "Pacific/Apia", "Australia/Lord_Howe", "America/St_Johns", "Africa/Casablanca",
+            ]),
+            start in 0..60 * 366 * 24_i64,
+            minutes in 0..3000_i64,
+        ) {
+            let zone: Zone = zone.parse().unwrap();
+            let earlier = jiff::civil::date(1975, 1, 1).at(0, 0, 0, 0) + start.hours();
+            prop_assert!(zone.instant(earlier) <= zone.instant(earlier + minutes.minutes()));
+        }
+    }
 }

@@ -1,1 +1,25 @@
 //! SIP as a value machine: bytes or a timeout in, bytes or events out. No socket, no clock.
+
+pub mod dialog;
+pub mod dtmf_info;
+pub mod endpoint;
+pub mod header;
+pub mod message;
+pub mod offer_answer;
+mod scan;
+pub mod sdp;
+pub mod transaction;
+pub mod uri;
+pub mod validate;
+
+pub use dialog::StoredDialog;
+pub use endpoint::{
+    AnswerError, Cause, Config, EndCause, Endpoint, Event, FailureCause, IncomingCall, LegId, Outgoing, Peer,
+    Transmit, TrunkProfile,
+};
+pub use header::{CSeq, NameAddr, Params, Via};
+pub use message::{HeaderError, HeaderName, Headers, Malformed, Message, Method, Request, Response};
+pub use offer_answer::{Agreed, Codec, Direction, EventTypes, LocalMedia, Negotiation, NegotiationError};
+pub use transaction::Timers;
+pub use uri::{Host, SipUri, Uri};
+pub use validate::{ALLOW, Objection, objection};

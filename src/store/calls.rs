@@ -119,10 +119,10 @@ fn calls(connection: &Connection, filter: &CallFilter) -> rusqlite::Result<Vec<C
     connection
         .prepare_cached(
             "SELECT * FROM call_log
-             WHERE (:outcome IS NULL OR outcome = :outcome)
-               AND (:since IS NULL OR started_at >= :since)
+             WHERE started_at >= coalesce(:since, '')
+               AND (:outcome IS NULL OR outcome = :outcome)
                AND (:prefix IS NULL OR substr(caller, 1, length(:prefix)) = :prefix)
-             ORDER BY started_at DESC, id LIMIT :limit",
+             ORDER BY started_at DESC, id DESC LIMIT :limit",
         )?
         .query_map(
             named_params! {

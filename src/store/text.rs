@@ -38,7 +38,7 @@ pub(super) fn optional_column<T>(
     }
 }
 
-/// An instant from its text.
+/// Whatever has a text form of its own, from that.
 pub(super) fn parse<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }

@@ -192,6 +192,8 @@ impl Writer {
 
     /// The end has come before the disk has: the log is the last place where the entries can go.
     fn give_up(&mut self) {
+        let lost = self.backlog.take_given_up();
+        error!(lost, "the database takes no entries at the end of this run; those kept follow");
         for record in self.backlog.entries() {
             error!(?record, "entry not written to the database");
         }

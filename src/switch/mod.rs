@@ -7,6 +7,8 @@ pub mod clip;
 pub mod media;
 pub mod prompts;
 pub mod recorder;
+#[cfg(test)]
+mod scratch;
 pub mod settings;
 pub mod signalling;
 pub mod table;
@@ -19,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::{StdRng, SysRng};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -31,7 +33,7 @@ use crate::sip::{self, Endpoint, StoredDialog, Timers};
 use crate::switch::media::Media;
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
-use crate::switch::signalling::{Signalling, Standing};
+use crate::switch::signalling::{Legs, Signalling, Standing};
 use crate::switch::table::{Slots, Table};
 use crate::switch::trunks::{Addresses, Trunk};
 
@@ -125,7 +127,7 @@ impl Switch {
             media_events,
             media_events_from,
             requests: parts.requests,
-            legs: Default::default(),
+            legs: Legs::default(),
             slots: Slots::default(),
             rng,
             stored: parts.stored,

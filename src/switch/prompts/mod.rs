@@ -6,6 +6,8 @@
 //! `check`, off the async runtime, never during a call.
 
 mod shipped;
+#[cfg(test)]
+mod tests;
 mod tones;
 mod voice;
 

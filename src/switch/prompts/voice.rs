@@ -24,7 +24,7 @@ use crate::problem::Problem;
 /// How long a command may take for one text.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// The largest file a command may write, in octets.
-const MAX_OUTPUT: u64 = 20_000_000;
+const MAX_FILE: u64 = 256 << 20;
 
 /// `[voice]`: what renders `say` texts, once, at check or start, never during a call.
 #[derive(Debug, Clone, Deserialize)]
@@ -166,7 +166,7 @@ fn speak(voice: &VoiceCommand, language: Language, text: &str, output: &Path) ->
         .stderr(errors.try_clone().map_err(|error| error.to_string())?)
         .process_group(0);
     let child = command.spawn().map_err(|error| error.to_string())?;
-    match finish(child) {
+    match finish(child, DEADLINE) {
         Ok(Some(status)) if status.success() => Ok(()),
         Ok(Some(status)) => Err(format!("it ended with {status}{}", last_line(errors))),
         Ok(None) => Err(format!("it was not done after {} s{}", DEADLINE.as_secs(), last_line(errors))),
@@ -185,13 +185,13 @@ fn command(voice: &VoiceCommand, language: Language, output: &Path) -> Result<Co
 }
 
 /// Waits for a child that leads its process group. Whatever of the group is left at the child's
-/// end or at the deadline is killed. Nothing is returned when the deadline came first.
-fn finish(mut child: Child) -> io::Result<Option<ExitStatus>> {
+/// end or after `at_most` is killed. Nothing is returned when the time was over first.
+fn finish(mut child: Child, at_most: Duration) -> io::Result<Option<ExitStatus>> {
     let pid = Pid::from_child(&child);
-    let limit = Rlimit { current: Some(MAX_OUTPUT), maximum: Some(MAX_OUTPUT) };
+    let limit = Rlimit { current: Some(MAX_FILE), maximum: Some(MAX_FILE) };
     // A program that is over by now needs no limit.
     let _ = prlimit(Some(pid), Resource::Fsize, limit);
-    let in_time = wait(pid, Instant::now() + DEADLINE);
+    let in_time = wait(pid, Instant::now() + at_most);
     // Before the child is reaped, so that its number cannot be another's.
     let _ = kill_process_group(pid, Signal::KILL);
     let status = child.wait()?;
@@ -237,4 +237,128 @@ fn hash<'a>(words: impl IntoIterator<Item = &'a str>) -> u128 {
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
     let octets = words.into_iter().flat_map(|word| word.bytes().chain([0]));
     octets.fold(OFFSET, |hash, octet| (hash ^ u128::from(octet)).wrapping_mul(PRIME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::scratch::Scratch;
+
+    const SOUND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/audio/formats/alaw-8000.wav");
+
+    /// A voice that notes what it is told in `heard` and then does `script`, with `$0` its output.
+    fn voice(scratch: &Scratch, script: &str) -> VoiceCommand {
+        let heard = scratch.path().join("heard");
+        let script = format!("{{ printf '%s:' \"$1\"; cat; echo; }} >> {}; {script}", heard.display());
+        let words = ["sh", "-c", script.as_str(), "{output}", "{language}"];
+        VoiceCommand { command: words.map(str::to_owned).to_vec() }
+    }
+
+    fn sources(scratch: &Scratch, voice: Option<VoiceCommand>) -> Sources {
+        Sources { prompts_dir: scratch.path().join("prompts"), voice }
+    }
+
+    fn heard(scratch: &Scratch) -> String {
+        fs::read_to_string(scratch.path().join("heard")).unwrap_or_default()
+    }
+
+    fn kept(scratch: &Scratch) -> usize {
+        fs::read_dir(scratch.path().join("prompts")).map_or(0, Iterator::count)
+    }
+
+    #[test]
+    fn a_text_is_spoken_once_and_then_known() {
+        let scratch = Scratch::new();
+        let sources = sources(&scratch, Some(voice(&scratch, &format!("cp {SOUND} \"$0\""))));
+        for _ in 0..3 {
+            assert_eq!(say(Language::De, "Gr\u{fc}\u{df} Gott $(date)", &sources).unwrap().len(), 2000);
+        }
+        assert_eq!(heard(&scratch), "de:Gr\u{fc}\u{df} Gott $(date)\n");
+        say(Language::En, "Gr\u{fc}\u{df} Gott $(date)", &sources).unwrap();
+        assert_eq!(heard(&scratch).lines().count(), 2, "another language is another rendering");
+        assert_eq!(kept(&scratch), 2);
+    }
+
+    #[test]
+    fn a_changed_command_speaks_anew() {
+        let scratch = Scratch::new();
+        for script in ["cp {} \"$0\"", "cp {} \"$0\"; true"] {
+            let voice = voice(&scratch, &script.replace("{}", SOUND));
+            say(Language::En, "Hello", &sources(&scratch, Some(voice))).unwrap();
+        }
+        assert_eq!(heard(&scratch), "en:Hello\nen:Hello\n");
+    }
+
+    #[test]
+    fn what_was_spoken_needs_no_command_any_more() {
+        let scratch = Scratch::new();
+        let voice = voice(&scratch, &format!("cp {SOUND} \"$0\""));
+        say(Language::En, "Hello", &sources(&scratch, Some(voice))).unwrap();
+        assert_eq!(say(Language::En, "Hello", &sources(&scratch, None)).unwrap().len(), 2000);
+    }
+
+    #[test]
+    fn a_text_nothing_can_speak_is_named_together_with_the_remedy() {
+        let scratch = Scratch::new();
+        let error = say(Language::En, "Welcome to Acme.", &sources(&scratch, None)).unwrap_err();
+        assert_eq!(
+            error.message,
+            "nothing can speak \u{201c}Welcome to Acme.\u{201d}: no voice command is set"
+        );
+        assert!(error.help.contains("[voice]"), "{}", error.help);
+    }
+
+    #[test]
+    fn a_command_that_fails_is_quoted_and_leaves_nothing_behind() {
+        let failures = [
+            ("echo no voice named de >&2; exit 3", "exit status: 3: no voice named de"),
+            ("true", "it wrote no file"),
+            ("echo nonsense > \"$0\"", "what it wrote cannot be played"),
+            ("head -c 30000000 /dev/zero > \"$0\" 2>/dev/null || exit 9", "it ended with exit status: 9"),
+        ];
+        for (script, complaint) in failures {
+            let scratch = Scratch::new();
+            let voice = voice(&scratch, script);
+            let error = say(Language::De, "Hallo", &sources(&scratch, Some(voice))).unwrap_err();
+            assert!(error.message.contains(complaint), "{script}: {}", error.message);
+            assert_eq!(kept(&scratch), 0, "{script}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let scratch = Scratch::new();
+        let voice = VoiceCommand { command: vec!["no-such-voice".to_owned(), "{output}".to_owned()] };
+        let error = say(Language::De, "Hallo", &sources(&scratch, Some(voice))).unwrap_err();
+        assert!(
+            error.message.starts_with("the voice command no-such-voice cannot speak \u{201c}Hallo\u{201d}: ")
+        );
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_killed_with_all_its_children() {
+        let (alive, theirs) = io::pipe().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 1000 & sleep 1000"]).stdout(theirs).process_group(0);
+        let child = command.spawn().unwrap();
+        drop(command);
+        assert_eq!(finish(child, Duration::from_millis(20)).unwrap(), None);
+        // The pipe ends only when every process that holds it is gone.
+        let mut rest = Vec::new();
+        assert_eq!((&alive).read_to_end(&mut rest).unwrap(), 0);
+    }
+
+    #[test]
+    fn settings_without_a_program_or_an_output_are_refused() {
+        let problems = |settings: &str| toml::from_str::<VoiceSettings>(settings).unwrap().problems();
+        assert_eq!(problems(r#"command = ["espeak-ng", "-w", "{output}", "--stdin"]"#), []);
+        for (settings, wrong) in [
+            ("command = []", "names no program"),
+            (r#"command = ["espeak-ng", "--stdin"]"#, "has no \u{201c}{output}\u{201d}"),
+        ] {
+            let problems = problems(settings);
+            assert!(problems[0].message.contains(wrong) && problems[0].help.is_some(), "{problems:?}");
+            assert_eq!(problems[0].span, Some(10..settings.len()));
+        }
+    }
 }

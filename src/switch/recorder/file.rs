@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::audio::LINE_RATE;
 use crate::audio::level::dbm0;
@@ -14,9 +15,11 @@ use crate::call::leg::Recorded;
 /// How the name ends while the file grows.
 pub(super) const PART: &str = ".part";
 
-/// The most a recording can hold, in samples: a quarter of an hour. A caller's clock may jump, and
-/// must not fill the disk with silence.
+/// The most a recording can hold, in samples: a quarter of an hour.
 const MAX_SAMPLES: u64 = 15 * 60 * LINE_RATE as u64;
+/// How far samples may be ahead of the clock: a minute. A caller's timestamps may jump, and must not
+/// fill the disk with silence, nor the places of what is said next.
+const AHEAD: Duration = Duration::from_secs(60);
 /// Silence that stays at the end, in samples: 300 ms.
 const SILENCE_KEPT: u64 = 300 * LINE_RATE as u64 / 1000;
 /// What is quieter over [`WINDOW`] is silence at the end of a recording, in dBm0.
@@ -30,11 +33,12 @@ const DIGITAL_SILENCE: u16 = 8;
 pub(super) struct Recording {
     path: PathBuf,
     part: PathBuf,
+    began: Instant,
     growing: Option<Growing>,
     failed: bool,
 }
 
-struct Growing {
+pub(super) struct Growing {
     writer: wav::Writer<BufWriter<File>>,
     file: File,
     dirty: bool,
@@ -47,12 +51,15 @@ impl Recording {
         part.push(PART);
         let part = PathBuf::from(part);
         let growing = Growing::create(&part).map_err(|error| warn(&part, &error)).ok();
-        Self { path, part, failed: growing.is_none(), growing }
+        Self { path, part, began: Instant::now(), failed: growing.is_none(), growing }
     }
 
     /// Adds samples at their place.
     pub fn write(&mut self, at: u64, samples: &[i16]) {
-        self.attempt(|growing| growing.write(at, samples));
+        let latest = (self.began.elapsed() + AHEAD).as_millis() * u128::from(LINE_RATE) / 1000;
+        if u128::from(at) <= latest {
+            self.attempt(|growing| growing.write(at, samples));
+        }
     }
 
     /// Makes what was written so far safe.
@@ -87,6 +94,12 @@ impl Recording {
         Recorded { kept, duration_ms, truncated: self.failed || dropped > 0 }
     }
 
+    /// Puts a writer that fails in the place of the one that works.
+    #[cfg(test)]
+    pub fn break_with(&mut self, writer: wav::Writer<BufWriter<File>>) {
+        self.growing.as_mut().unwrap().writer = writer;
+    }
+
     fn attempt(&mut self, what: impl FnOnce(&mut Growing) -> io::Result<()>) {
         if !self.failed
             && let Some(growing) = &mut self.growing
@@ -103,14 +116,14 @@ fn warn(path: &Path, error: &io::Error) {
 }
 
 impl Growing {
-    fn create(part: &Path) -> io::Result<Self> {
+    pub fn create(part: &Path) -> io::Result<Self> {
         // Nobody but us listens to what callers say.
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(part)?;
         let writer = wav::Writer::new(BufWriter::new(file.try_clone()?), LINE_RATE)?;
         Ok(Self { writer, file, dirty: true })
     }
 
-    fn write(&mut self, at: u64, samples: &[i16]) -> io::Result<()> {
+    pub fn write(&mut self, at: u64, samples: &[i16]) -> io::Result<()> {
         let end = at.saturating_add(samples.len() as u64).min(MAX_SAMPLES);
         self.fill_up_to(at.min(MAX_SAMPLES))?;
         // What is there already stays: the later of two copies is dropped.
@@ -129,7 +142,7 @@ impl Growing {
         Ok(())
     }
 
-    fn sync(&mut self) -> io::Result<()> {
+    pub fn sync(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.dirty) {
             self.writer.flush()?;
             self.file.sync_data()?;

@@ -7,6 +7,8 @@
 
 mod file;
 mod repair;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::io;

@@ -1,21 +1,20 @@
 //! Callers: from an INVITE to a running call, and its answer.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rand::Rng;
+use rand::RngExt;
 use tokio::sync::oneshot;
 
 use super::Signalling;
 use super::legs::LiveLeg;
 use crate::call::CallId;
 use crate::call::leg::{Gone, Leg, LegId};
+use crate::call::plan::Hotline;
 use crate::call::run::{Incoming, run};
 use crate::oncall::E164;
 use crate::sip::{self, AnswerError, IncomingCall, LocalMedia, Peer, StoredDialog};
 use crate::switch::table::HeldSlots;
-use std::sync::Arc;
-
-use crate::call::plan::Hotline;
 
 /// When a caller who finds no room may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -48,7 +47,7 @@ impl Signalling {
         let Some(slots) = self.slots(hotline, &known.trunk.name) else {
             return Err(NoRoom(503, "max_calls of the trunk is reached"));
         };
-        let id = CallId::new(self.house.clock.now(), self.rng.next_u32());
+        let id = CallId::new(self.house.clock.now(), self.rng.random());
         let (caller, events) = Leg::new(self.requests_to());
         let stream = self
             .media
@@ -143,7 +142,7 @@ impl Signalling {
         let codecs = known.trunk.codecs.clone();
         drop(standing);
         // RFC 8866 5.2: a number unique to the session.
-        Some(LocalMedia { address, rtp_port, codecs, session_id: u64::from(self.rng.next_u32()) })
+        Some(LocalMedia { address, rtp_port, codecs, session_id: u64::from(self.rng.random::<u32>()) })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::switch::table::HeldSlots;
 
 /// One leg: where its news go, and its media.
 #[derive(Debug)]
-pub(super) struct LiveLeg {
+pub(in crate::switch) struct LiveLeg {
     pub(super) name: LegId,
     pub(super) call: CallId,
     pub(super) trunk: usize,
@@ -32,7 +32,7 @@ pub(super) struct LiveLeg {
 
 /// All legs.
 #[derive(Debug, Default)]
-pub(super) struct Legs {
+pub(in crate::switch) struct Legs {
     by_dialog: HashMap<sip::LegId, LiveLeg>,
     by_name: HashMap<LegId, sip::LegId>,
 }

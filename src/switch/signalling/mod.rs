@@ -9,7 +9,6 @@ mod legs;
 mod outgoing;
 mod release;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +18,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 
 use crate::call::journal::Record;
-use crate::call::leg::{Gone, LegId, Request};
+use crate::call::leg::{Gone, Request};
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
 use crate::sip::{EndCause, Endpoint, Event, Peer, StoredDialog};
@@ -27,7 +26,7 @@ use crate::switch::media::{Media, MediaEvent};
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
 use crate::switch::table::{Slots, Table};
-use legs::Legs;
+pub(super) use legs::Legs;
 
 /// Datagrams that wait for the signalling task; more are dropped, and SIP sends again.
 const QUEUE: usize = 2048;
@@ -143,7 +142,7 @@ impl Signalling {
             Event::Ringing { leg, .. } => self.legs.with(leg, |leg| leg.events.ringing()),
             Event::Answered { leg, media, dialog } => self.answered(leg, &media, &dialog),
             Event::MediaChanged { leg, media } => self.configure(leg, &media),
-            Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.key(key)),
+            Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.events.key(key)),
             Event::Failed { leg, status, reason, cause } => self.failed(leg, status, &reason, cause),
             Event::Ended { leg, cause } => self.ended(leg, ended_because(cause)),
         }
@@ -218,10 +217,6 @@ impl Signalling {
     fn journal(&self, record: Record) {
         self.house.journal.write(record);
     }
-
-    fn name(&self, leg: crate::sip::LegId) -> Option<LegId> {
-        self.legs.name(leg)
-    }
 }
 
 async fn receive(socket: Arc<UdpSocket>, standing: watch::Receiver<Standing>, forward: mpsc::Sender<Datagram>) {
@@ -255,9 +250,4 @@ fn ended_because(cause: EndCause) -> Gone {
         EndCause::NoAck => Gone::NoAck,
         _ => Gone::HungUp,
     }
-}
-
-/// The address a peer's datagrams come from, for the log.
-fn shown(peer: SocketAddr) -> String {
-    peer.to_string()
 }

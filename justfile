@@ -1,0 +1,42 @@
+# `just` lists what there is.
+_default:
+    @just --list
+
+# Formatting, lints, and the dependencies' licences and advisories
+check:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+    command -v cargo-deny >/dev/null && cargo deny check || echo "cargo-deny is not installed: dependencies were not checked"
+
+# All tests; with a name, those whose name holds it
+test name="":
+    cargo test {{name}}
+
+# All tests, and those against foreign SIP programs must not be left out
+test-wire:
+    NIGHTBELL_REQUIRE_WIRE=1 cargo test
+
+# The whole product on loopback
+demo *options:
+    cargo run --release -- demo {{options}}
+
+# What a relayed packet costs, against a bare relay on the same machine
+bench *options:
+    cargo bench --bench relay -- {{options}}
+
+# Fuzz one target (sip_message, sdp, uri, rtp) for a minute; needs a nightly toolchain and cargo-fuzz
+fuzz target="sip_message" seconds="60":
+    cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}
+
+# Check the example settings
+config:
+    cargo run -- check -c config/nightbell.toml
+    cargo run -- check -c config/lan.toml
+
+# How far the systemd unit is locked up: 0 is best, 10 is open
+unit:
+    systemd-analyze security --offline=true systemd/nightbell.service
+
+# What is run before a change is merged
+ci:
+    .ci/run

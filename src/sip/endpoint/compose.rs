@@ -1,0 +1,170 @@
+//! Our messages, put together.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::event::{Outgoing, TrunkProfile};
+use crate::sip::dialog::StoredDialog;
+use crate::sip::header::{CSeq, NameAddr, Via};
+use crate::sip::message::{HeaderName, Method, Request, Response};
+use crate::sip::uri::{Host, Uri};
+use crate::sip::validate;
+
+const MAX_FORWARDS: &str = "70";
+
+/// The names of a dialog that we begin, all of them random.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub call_id: String,
+    pub tag: String,
+    pub branch: String,
+    pub contact_user: String,
+}
+
+/// Text as it is kept: the identity of a dialog is ASCII, and only a display name may lose an octet.
+pub(super) fn text(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
+}
+
+/// `<sip:user@address:port>`.
+pub(super) fn contact(user: &str, address: SocketAddr) -> Vec<u8> {
+    NameAddr::new(Uri::sip(Some(user), &Host::from(address.ip()), Some(address.port()))).to_bytes()
+}
+
+/// The INVITE that begins a call. It is kept short: it must fit into one packet (RFC 3261 18.1.1).
+pub(super) fn invite(
+    outgoing: &Outgoing,
+    profile: &TrunkProfile,
+    names: &Names,
+    software: &str,
+    offer: Vec<u8>,
+) -> Request {
+    let uri = Uri::parse(outgoing.request_uri.as_bytes());
+    let to = NameAddr::new(uri.clone()).to_bytes();
+    let mut request = Request::new(Method::Invite, uri);
+    let headers = &mut request.headers;
+    headers.push(HeaderName::Via, Via::udp(profile.contact, &names.branch).to_bytes());
+    headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
+    let number = outgoing.from_user.as_deref().map(|user| number(user, profile, &outgoing.request_uri));
+    headers.push(HeaderName::From, caller(number.clone()).with_tag(&names.tag).to_bytes());
+    headers.push(HeaderName::To, to);
+    headers.push(HeaderName::CallId, names.call_id.as_str());
+    headers.push(HeaderName::CSeq, CSeq { number: 1, method: Method::Invite }.to_bytes());
+    headers.push(HeaderName::Contact, contact(&names.contact_user, profile.contact));
+    match number {
+        Some(number) => headers.push(HeaderName::PAssertedIdentity, NameAddr::new(number).to_bytes()),
+        None => headers.push(HeaderName::Privacy, "id"),
+    }
+    headers.push(HeaderName::Allow, validate::ALLOW);
+    headers.push(HeaderName::UserAgent, software);
+    headers.push(HeaderName::ContentType, "application/sdp");
+    request.body = offer;
+    request
+}
+
+/// Our number as a URI; with `user=phone` on trunks that want it in every URI.
+fn number(user: &str, profile: &TrunkProfile, request_uri: &str) -> Uri {
+    let host = Host::parse(profile.domain.as_bytes()).unwrap_or_else(|| Host::Name(profile.domain.clone()));
+    let uri = Uri::sip(Some(user), &host, None);
+    if request_uri.contains(";user=phone") {
+        return Uri::parse(format!("{uri};user=phone").as_bytes());
+    }
+    uri
+}
+
+/// From: our number, or nobody (RFC 3323 4.1.1.3).
+fn caller(number: Option<Uri>) -> NameAddr {
+    match number {
+        Some(number) => NameAddr::new(number),
+        None => {
+            let mut nobody = NameAddr::new(Uri::parse(b"sip:anonymous@anonymous.invalid"));
+            nobody.display = Some(b"Anonymous".to_vec());
+            nobody
+        }
+    }
+}
+
+/// The ACK of a refusal: the INVITE's own Via, and the To of the response (RFC 3261 17.1.1.3).
+pub(super) fn refusal_ack(invite: &Request, response: &Response) -> Request {
+    let to = response.headers.get(&HeaderName::To).or_else(|| invite.headers.get(&HeaderName::To));
+    let mut request = twin(invite, Method::Ack);
+    request.headers.set(HeaderName::To, to.unwrap_or_default());
+    request
+}
+
+/// The CANCEL of an INVITE (RFC 3261 9.1).
+pub(super) fn cancel(invite: &Request, reason: Option<&str>) -> Request {
+    let mut request = twin(invite, Method::Cancel);
+    if let Some(reason) = reason {
+        request.headers.push(HeaderName::Reason, reason);
+    }
+    request
+}
+
+/// A request on the same hop, and with the same number, as an INVITE.
+fn twin(invite: &Request, method: Method) -> Request {
+    let mut request = Request::new(method.clone(), invite.uri.clone());
+    let number = invite.headers.cseq().ok().flatten().map_or(1, |cseq| cseq.number);
+    for name in [
+        HeaderName::Via,
+        HeaderName::Route,
+        HeaderName::MaxForwards,
+        HeaderName::From,
+        HeaderName::To,
+        HeaderName::CallId,
+    ] {
+        for value in invite.headers.get_all(&name) {
+            request.headers.push(name.clone(), value);
+        }
+    }
+    request.headers.push(HeaderName::CSeq, CSeq { number, method }.to_bytes());
+    request
+}
+
+/// A request inside a dialog (RFC 3261 12.2.1.1).
+pub(super) fn in_dialog(dialog: &StoredDialog, method: Method, sequence: u32, branch: &str) -> Request {
+    let (uri, routes) = dialog.path();
+    let mut request = Request::new(method.clone(), Uri::parse(uri.as_bytes()));
+    let headers = &mut request.headers;
+    headers.push(HeaderName::Via, Via::udp(dialog.contact, branch).to_bytes());
+    headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
+    for route in routes {
+        headers.push(HeaderName::Route, route);
+    }
+    headers.push(HeaderName::From, dialog.local.as_str());
+    headers.push(HeaderName::To, dialog.remote.as_str());
+    headers.push(HeaderName::CallId, dialog.call_id.as_str());
+    headers.push(HeaderName::CSeq, CSeq { number: sequence, method }.to_bytes());
+    request
+}
+
+/// A response; the Via of the request has been stamped with its source before.
+pub(super) fn response(request: &Request, status: u16, tag: &str, software: &str) -> Response {
+    let mut response = Response::to(request, status);
+    if status > 100 {
+        response.headers.set_to_tag(tag);
+        response.headers.push(HeaderName::Server, software);
+    }
+    response
+}
+
+/// What a response has to carry that begins a dialog (RFC 3261 12.1.1): the route, and our Contact.
+pub(super) fn begin_dialog(response: &mut Response, request: &Request, contact: Vec<u8>) {
+    for route in request.headers.get_all(&HeaderName::RecordRoute) {
+        response.headers.push(HeaderName::RecordRoute, route);
+    }
+    response.headers.push(HeaderName::Contact, contact);
+    response.headers.push(HeaderName::Allow, validate::ALLOW);
+}
+
+/// Puts an SDP body in.
+pub(super) fn with_sdp(response: &mut Response, sdp: Vec<u8>) {
+    response.headers.push(HeaderName::ContentType, "application/sdp");
+    response.body = sdp;
+}
+
+/// Puts a Retry-After in (RFC 3261 20.33), in whole seconds.
+pub(super) fn with_retry_after(response: &mut Response, delay: Duration) {
+    let seconds = delay.as_millis().div_ceil(1000);
+    response.headers.push(HeaderName::RetryAfter, seconds.to_string());
+}

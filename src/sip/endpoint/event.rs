@@ -1,0 +1,266 @@
+//! The words between the endpoint and whoever owns it.
+
+use std::net::SocketAddr;
+
+use crate::sip::dialog::StoredDialog;
+use crate::sip::offer_answer::{Agreed, Codec, LocalMedia};
+use crate::sip::transaction::Timers;
+
+/// Where a datagram came from. The owner has matched its source to a trunk: what comes from elsewhere
+/// never reaches the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Peer {
+    /// The trunk's place in [`Config::trunks`].
+    pub trunk: usize,
+    /// The source of the datagram.
+    pub addr: SocketAddr,
+}
+
+/// What the endpoint has to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The trunks, in the order that [`Peer::trunk`] counts.
+    pub trunks: Vec<TrunkProfile>,
+    /// The base values of all timers.
+    pub timers: Timers,
+    /// For the header fields User-Agent and Server.
+    pub software: String,
+    /// How many legs there may be at a time; an INVITE beyond them is refused with 503.
+    pub max_dialogs: usize,
+}
+
+/// What the endpoint has to know of one trunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrunkProfile {
+    /// The address we give to the trunk: in Via, Contact and SDP.
+    pub contact: SocketAddr,
+    /// The host part of the URIs that carry numbers.
+    pub domain: String,
+    /// The codecs spoken on the trunk, the best first.
+    pub codecs: Vec<Codec>,
+}
+
+/// One call leg: the use of one INVITE, in or out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegId(pub(super) u64);
+
+impl std::fmt::Display for LegId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "sip-leg-{}", self.0)
+    }
+}
+
+/// A datagram to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transmit {
+    /// The trunk whose socket it leaves by.
+    pub trunk: usize,
+    /// To where.
+    pub to: SocketAddr,
+    /// The message.
+    pub payload: Vec<u8>,
+}
+
+/// A call to be placed.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Over which trunk.
+    pub trunk: usize,
+    /// The next hop: the address of the trunk that the INVITE, and all requests in its dialog, are sent to.
+    pub to: SocketAddr,
+    /// Whom to call: `sip:+4930123456@domain`, with `;user=phone` where the trunk wants it.
+    pub request_uri: String,
+    /// The number we show (user part of From and P-Asserted-Identity); nothing: anonymous.
+    pub from_user: Option<String>,
+    /// Where we receive, and what we offer.
+    pub media: LocalMedia,
+}
+
+/// An INVITE that passed all checks of the protocol and waits for us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncomingCall {
+    /// Call-ID.
+    pub call_id: String,
+    /// User part of the Request-URI, percent-decoded (the number of a `tel:` URI).
+    pub request_user: String,
+    /// Host part of the Request-URI.
+    pub request_host: String,
+    /// User part of To: some trunks give the dialled extension only here.
+    pub to_user: String,
+    /// User part of From.
+    pub from_user: String,
+    /// Display name of From.
+    pub display_name: Option<String>,
+    /// User part of P-Asserted-Identity (RFC 3325), of `tel:` or `sip:`.
+    pub asserted_identity: Option<String>,
+    /// The caller wants to stay unknown: Privacy (RFC 3323, 3325), or an anonymous From.
+    pub private: bool,
+    /// The INVITE carries an offer. Without one the agreement comes with the ACK.
+    pub has_offer: bool,
+}
+
+/// Why we hang up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The ordinary end. To a call not yet answered: 480.
+    Normal,
+    /// Somebody else took the call (RFC 3326: `Reason: SIP;cause=200;text="Call completed elsewhere"`).
+    AnsweredElsewhere,
+    /// It rang long enough. To a call not yet answered: 480.
+    NoAnswer,
+    /// Not wanted. To a call not yet answered: 603.
+    Declined,
+    /// We cannot go on with it. To a call not yet answered: 500.
+    Internal,
+}
+
+impl Cause {
+    /// The refusal of an INVITE that says it.
+    pub(super) fn status(self) -> u16 {
+        match self {
+            Cause::Normal | Cause::NoAnswer | Cause::AnsweredElsewhere => 480,
+            Cause::Declined => 603,
+            Cause::Internal => 500,
+        }
+    }
+
+    /// The header field Reason that says it in CANCEL and BYE (RFC 3326; Q.850 causes).
+    pub(super) fn reason(self) -> Option<&'static str> {
+        match self {
+            Cause::Normal => None,
+            Cause::AnsweredElsewhere => Some("SIP;cause=200;text=\"Call completed elsewhere\""),
+            Cause::NoAnswer => Some("Q.850;cause=19;text=\"No answer\""),
+            Cause::Declined => Some("SIP;cause=603;text=\"Decline\""),
+            Cause::Internal => Some("SIP;cause=500;text=\"Internal error\""),
+        }
+    }
+}
+
+/// Why our INVITE came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureCause {
+    /// A final response other than 2xx. Redirections (3xx) are never followed.
+    Response,
+    /// No answer at all in the time of timer B, or no end to the ringing (408).
+    Timeout,
+    /// The datagram could not be delivered (503).
+    Transport,
+    /// 487 without a CANCEL of ours: something on the way gave the call up.
+    Cancelled,
+    /// It was answered, but with no media that we can use: acknowledged and hung up (488).
+    NoMedia,
+}
+
+/// Why a leg is over that we had not hung up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndCause {
+    /// They sent BYE.
+    Bye,
+    /// They sent CANCEL before our answer.
+    Cancelled,
+    /// Our 2xx was not acknowledged for 64*T1; we sent BYE.
+    NoAck,
+    /// The ACK of a late offer carried no answer that we can use; we sent BYE.
+    NoMedia,
+}
+
+/// Why [`super::Endpoint::answer`] did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// The caller is no longer there, or was answered before.
+    #[error("the call is no longer waiting for an answer")]
+    Gone,
+    /// No codec in common: 488 was sent, and the leg is over.
+    #[error("the offer has no media that can be used; refused with 488")]
+    NotAcceptable,
+}
+
+/// What happened. Each leg has exactly one `Failed` or `Ended` at its end, unless we hung it up or
+/// refused it: then nothing more of it is heard.
+#[derive(Debug)]
+pub enum Event {
+    /// A call came in; 100 has been sent.
+    Invite {
+        /// The new leg.
+        leg: LegId,
+        /// Who sent it.
+        peer: Peer,
+        /// What it says.
+        call: Box<IncomingCall>,
+    },
+    /// A provisional response from 180 to 199 to our INVITE.
+    Ringing {
+        /// Which leg.
+        leg: LegId,
+        /// 180 to 199.
+        status: u16,
+    },
+    /// Our INVITE was answered; its ACK is sent.
+    Answered {
+        /// Which leg.
+        leg: LegId,
+        /// What was agreed on.
+        media: Agreed,
+        /// To be stored, for a BYE after a restart.
+        dialog: StoredDialog,
+    },
+    /// The ACK of our answer came.
+    Established {
+        /// Which leg.
+        leg: LegId,
+        /// What was agreed on, if the ACK carried it (late offer).
+        media: Option<Agreed>,
+        /// To be stored, for a BYE after a restart.
+        dialog: StoredDialog,
+    },
+    /// A re-INVITE changed the media: hold, resume, another address.
+    MediaChanged {
+        /// Which leg.
+        leg: LegId,
+        /// What is agreed on from now.
+        media: Agreed,
+    },
+    /// A key, in an INFO.
+    Digit {
+        /// Which leg.
+        leg: LegId,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        key: char,
+        /// How long it was held, in ms, where it was said.
+        duration_ms: Option<u16>,
+    },
+    /// Our INVITE came to nothing.
+    Failed {
+        /// Which leg.
+        leg: LegId,
+        /// The final status; 408 for a timeout, 503 where the network failed.
+        status: u16,
+        /// The reason phrase, without control characters.
+        reason: String,
+        /// What kind of end it is.
+        cause: FailureCause,
+    },
+    /// The leg is over.
+    Ended {
+        /// Which leg.
+        leg: LegId,
+        /// Why.
+        cause: EndCause,
+    },
+}
+
+impl Event {
+    /// Whose event it is.
+    pub fn leg(&self) -> LegId {
+        match self {
+            Event::Invite { leg, .. }
+            | Event::Ringing { leg, .. }
+            | Event::Answered { leg, .. }
+            | Event::Established { leg, .. }
+            | Event::MediaChanged { leg, .. }
+            | Event::Digit { leg, .. }
+            | Event::Failed { leg, .. }
+            | Event::Ended { leg, .. } => *leg,
+        }
+    }
+}

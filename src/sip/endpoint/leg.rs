@@ -1,0 +1,98 @@
+//! What the endpoint keeps of each leg: where its INVITE stands, and the dialog that came of it.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::event::Cause;
+use super::transactions::TransactionId;
+use crate::sip::dialog::Dialog;
+use crate::sip::message::Request;
+use crate::sip::offer_answer::Negotiation;
+use crate::sip::transaction::TimerTable;
+
+/// What finds the leg of a request inside a dialog: Call-ID and our tag.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct DialogKey {
+    pub call_id: String,
+    pub local_tag: String,
+}
+
+/// The use of one INVITE.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub trunk: usize,
+    pub key: DialogKey,
+    /// Our address on its trunk, and the random user part of our Contact.
+    pub contact: SocketAddr,
+    pub contact_user: String,
+    /// We have let go of it: nothing of it surfaces any more.
+    pub silent: bool,
+    pub timers: TimerTable,
+    pub state: State,
+}
+
+/// Where the leg stands.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Their INVITE waits for our final response.
+    Incoming(Box<Incoming>),
+    /// Our INVITE waits for their final response.
+    Calling(Box<Calling>),
+    /// A 2xx was sent or received.
+    Up(Box<Up>),
+    /// Our BYE is under way.
+    Ending(Box<Dialog>),
+}
+
+/// Their INVITE.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub transaction: TransactionId,
+    pub source: SocketAddr,
+    pub request: Request,
+}
+
+/// Our INVITE.
+#[derive(Debug)]
+pub(super) struct Calling {
+    pub transaction: TransactionId,
+    pub negotiation: Negotiation,
+    /// We no longer want it.
+    pub unwanted: Option<Cause>,
+    /// The CANCEL has been sent.
+    pub cancelled: bool,
+    /// SDP of a provisional response with its To tag: some peers leave it out of the 2xx.
+    pub early: Option<(String, Vec<u8>)>,
+}
+
+/// A dialog with media.
+#[derive(Debug)]
+pub(super) struct Up {
+    pub dialog: Dialog,
+    pub negotiation: Negotiation,
+    /// Our 2xx that has no ACK yet.
+    pub answer: Option<Answer>,
+    /// We have hung up, but the BYE has to wait for the ACK (RFC 3261 15).
+    pub farewell: Option<Cause>,
+}
+
+/// A 2xx of ours on its way.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub sequence: u32,
+    pub message: Vec<u8>,
+    pub interval: Duration,
+    /// To the INVITE that began the leg, not to a re-INVITE.
+    pub first: bool,
+    /// It carried our offer: the ACK carries the answer.
+    pub offered: bool,
+    /// Where the INVITE came from.
+    pub to: SocketAddr,
+}
+
+impl Leg {
+    /// When something of its own is due. (Its transactions keep their own time.)
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+}

@@ -1,0 +1,195 @@
+//! The endpoint: datagrams or a timeout in, datagrams and events out. It owns all transactions and
+//! all legs, and no socket and no clock.
+//!
+//! Its owner runs this loop: send all of [`Endpoint::poll_transmit`], take all of
+//! [`Endpoint::poll_event`], wait for a datagram, a wish of its own or [`Endpoint::poll_timeout`].
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `receive` | which transaction, dialog or nobody a message is for |
+//! | `uas` | a call to us until it is answered or refused |
+//! | `uac` | a call of ours until it is answered or refused |
+//! | `in_dialog` | requests inside a call |
+//! | `hang_up` | the end of a leg, in whatever state it is |
+//! | `timeout` | what is due |
+//! | `compose` | our messages |
+//!
+//! A request that begins nothing (a refusal before a leg exists, OPTIONS) is answered without state
+//! (RFC 3261 8.2.7): the same request gets the same answer again, and nothing can grow from it.
+
+mod compose;
+mod deadlines;
+mod event;
+mod hang_up;
+mod in_dialog;
+mod leg;
+mod media;
+mod receive;
+mod timeout;
+mod transactions;
+mod uac;
+mod uas;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use deadlines::{Deadlines, Owner};
+pub use event::{
+    AnswerError, Cause, Config, EndCause, Event, FailureCause, IncomingCall, LegId, Outgoing, Peer, Transmit,
+    TrunkProfile,
+};
+use leg::{DialogKey, Leg};
+use transactions::{Transaction, TransactionId, Transactions};
+
+/// The SIP side of the daemon as one value.
+#[derive(Debug)]
+pub struct Endpoint {
+    config: Config,
+    random: StdRng,
+    /// Makes the tags of answers without state unpredictable.
+    secret: u64,
+    last_leg: u64,
+    legs: HashMap<LegId, Leg>,
+    dialogs: HashMap<DialogKey, LegId>,
+    transactions: Transactions,
+    deadlines: Deadlines,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+}
+
+impl Endpoint {
+    /// An endpoint without a call. All tags, branches, Call-IDs and Contacts follow from the seed,
+    /// which must not be guessable.
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        let mut random = StdRng::from_seed(seed);
+        let secret = random.next_u64();
+        Self {
+            config,
+            random,
+            secret,
+            last_leg: 0,
+            legs: HashMap::new(),
+            dialogs: HashMap::new(),
+            transactions: Transactions::default(),
+            deadlines: Deadlines::default(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Other trunks from now on. Running calls keep what they began with; a trunk that stays has to
+    /// keep its place in the list.
+    pub fn set_trunks(&mut self, trunks: Vec<TrunkProfile>) {
+        self.config.trunks = trunks;
+    }
+
+    /// The next datagram to be sent.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`]; nothing while nothing is pending.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.first()
+    }
+
+    /// How many legs and transactions are alive: 0 when the endpoint may be let go of.
+    pub fn active(&self) -> usize {
+        self.legs.len().saturating_add(self.transactions.len())
+    }
+
+    fn send(&mut self, trunk: usize, to: SocketAddr, payload: Vec<u8>) {
+        self.transmits.push_back(Transmit { trunk, to, payload });
+    }
+
+    /// Tells the owner, unless it has let go of the leg.
+    fn tell(&mut self, leg: &Leg, event: Event) {
+        if !leg.silent {
+            self.events.push_back(event);
+        }
+    }
+
+    /// Takes back what the owner has not heard yet of a leg that it lets go of.
+    fn hush(&mut self, leg: LegId) {
+        self.events.retain(|event| event.leg() != leg);
+    }
+
+    fn next_leg(&mut self) -> LegId {
+        self.last_leg = self.last_leg.wrapping_add(1);
+        LegId(self.last_leg)
+    }
+
+    /// 64 random bits for tags and branches, which only have to be unguessable for as long as a call lives.
+    fn token(&mut self) -> String {
+        format!("{:016x}", self.random.next_u64())
+    }
+
+    /// 128 random bits for names that are all an outsider would need.
+    fn long_token(&mut self) -> String {
+        format!("{:016x}{:016x}", self.random.next_u64(), self.random.next_u64())
+    }
+
+    /// A random number below `bound`.
+    fn random_below(&mut self, bound: u64) -> u64 {
+        self.random.next_u64().checked_rem(bound).unwrap_or_default()
+    }
+
+    fn branch(&mut self) -> String {
+        format!("z9hG4bK{}", self.token())
+    }
+
+    /// Puts a new leg in.
+    fn add_leg(&mut self, id: LegId, leg: Leg) {
+        self.dialogs.insert(leg.key.clone(), id);
+        self.keep(id, leg);
+    }
+
+    /// Puts a leg back that was taken out with [`Self::take`].
+    fn keep(&mut self, id: LegId, leg: Leg) {
+        self.deadlines.set(Owner::Leg(id), leg.next_timeout());
+        self.legs.insert(id, leg);
+    }
+
+    /// Takes a leg out to work on it: it is then either kept or dropped.
+    fn take(&mut self, id: LegId) -> Option<Leg> {
+        self.legs.remove(&id)
+    }
+
+    /// The end of a leg that was taken out.
+    fn forget(&mut self, id: LegId, leg: Leg) {
+        self.deadlines.set(Owner::Leg(id), None);
+        self.dialogs.remove(&leg.key);
+    }
+
+    fn add_transaction(&mut self, transaction: Transaction) -> TransactionId {
+        let deadline = transaction.next_timeout();
+        let id = self.transactions.insert(transaction);
+        self.deadlines.set(Owner::Transaction(id), deadline);
+        id
+    }
+
+    /// Sets the deadline of a transaction that has been worked on.
+    fn reschedule(&mut self, id: TransactionId) {
+        let deadline = self.transactions.get(id).and_then(Transaction::next_timeout);
+        self.deadlines.set(Owner::Transaction(id), deadline);
+    }
+
+    fn remove_transaction(&mut self, id: TransactionId) -> Option<Transaction> {
+        self.deadlines.set(Owner::Transaction(id), None);
+        self.transactions.remove(id)
+    }
+
+    /// Whether another transaction may be remembered: a peer inside a call cannot fill the memory.
+    fn has_room(&self) -> bool {
+        self.transactions.len() < self.config.max_dialogs.saturating_mul(8).saturating_add(64)
+    }
+}

@@ -1,0 +1,240 @@
+//! Which transaction, dialog or nobody a message is for (RFC 3261 8.2, 17.1.3, 17.2.3, 18.1.2).
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::event::Peer;
+use super::transactions::{CallKey, ClientKey, Kind, ServerKey, TransactionId};
+use super::{DialogKey, Endpoint, compose};
+use crate::sip::header::Via;
+use crate::sip::message::{HeaderName, Headers, Malformed, Message, Method, Request, Response};
+use crate::sip::transaction::{OnRequest, OnResponse};
+use crate::sip::validate;
+
+/// What tells requests apart.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub call_id: String,
+    pub from_tag: String,
+    pub to_tag: Option<String>,
+    pub sequence: u32,
+    pub method: Method,
+    pub via: Via,
+}
+
+impl Facts {
+    fn of(headers: &Headers) -> Option<Self> {
+        let cseq = headers.cseq().ok()??;
+        Some(Self {
+            call_id: headers.call_id().ok()??,
+            from_tag: headers.from().ok()??.tag().unwrap_or_default().to_owned(),
+            to_tag: headers.to().ok()??.tag().map(str::to_owned),
+            sequence: cseq.number,
+            method: cseq.method,
+            via: headers.via().ok()??,
+        })
+    }
+
+    /// RFC 3261 17.2.3; a branch without the cookie of RFC 3261 says nothing, and is made up for by
+    /// what RFC 2543 told requests apart by.
+    pub(super) fn server_key(&self, trunk: usize, method: Method, request: &Request) -> ServerKey {
+        let branch = match &self.via.branch {
+            Some(branch) if self.via.has_unique_branch() => branch.clone(),
+            _ => format!("{} {} {} {}", self.call_id, self.from_tag, self.sequence, request.uri),
+        };
+        let sent_by = format!("{}:{}", self.via.host, self.via.port.unwrap_or(5060));
+        ServerKey { trunk, branch, sent_by: sent_by.to_ascii_lowercase(), method }
+    }
+
+    pub(super) fn call_key(&self) -> CallKey {
+        CallKey { call_id: self.call_id.clone(), from_tag: self.from_tag.clone(), sequence: self.sequence }
+    }
+}
+
+impl Endpoint {
+    /// A datagram has come from a trunk.
+    pub fn receive(&mut self, now: Instant, peer: Peer, datagram: &[u8]) {
+        match Message::parse_datagram(datagram) {
+            Ok(Message::Request(request)) => self.receive_request(now, peer, request),
+            Ok(Message::Response(response)) => self.receive_response(now, peer, &response),
+            Err(malformed) => self.receive_malformed(peer, malformed),
+        }
+    }
+
+    /// The network says that nothing can be delivered to `to` (ICMP). An INVITE that nothing has come
+    /// back for fails at once (RFC 3261 8.1.3.1: as if with 503); everything else goes on trying.
+    pub fn transport_failed(&mut self, _now: Instant, to: SocketAddr) {
+        for id in self.transactions.calling(to) {
+            self.call_failed(id, super::FailureCause::Transport);
+        }
+    }
+
+    /// What could not be read in full is answered where it can be, and never an ACK.
+    fn receive_malformed(&mut self, peer: Peer, malformed: Malformed) {
+        let Some(mut request) = malformed.request else { return };
+        request.headers.stamp_top_via(peer.addr);
+        if Facts::of(&request.headers).is_some() {
+            self.answer_stateless(peer, &request, malformed.fault.status(), |_| {});
+        }
+    }
+
+    fn receive_request(&mut self, now: Instant, peer: Peer, mut request: Request) {
+        request.headers.stamp_top_via(peer.addr);
+        let facts = Facts::of(&request.headers);
+        if let Some(facts) = &facts
+            && self.belongs_to_transaction(now, peer, &request, facts)
+        {
+            return;
+        }
+        if let Some(objection) = validate::objection(&request) {
+            return self.answer_stateless(peer, &request, objection.status, |response| {
+                for (name, value) in objection.headers {
+                    response.headers.push(name, value);
+                }
+            });
+        }
+        let Some(facts) = facts else { return };
+        match (&request.method, &facts.to_tag) {
+            (Method::Ack, _) => self.acknowledged(now, peer, &request, &facts),
+            (Method::Cancel, _) => self.cancel_received(now, peer, &request, &facts),
+            (_, Some(_)) => self.receive_in_dialog(now, peer, request, &facts),
+            (Method::Invite, None) => self.invite_received(peer, request, &facts),
+            (Method::Options, None) => self.answer_options(peer, &request),
+            (_, None) => self.answer_stateless(peer, &request, 481, |_| {}),
+        }
+    }
+
+    /// A request that came before, or the ACK of a refusal. True: that is all there is to it.
+    fn belongs_to_transaction(&mut self, now: Instant, peer: Peer, request: &Request, facts: &Facts) -> bool {
+        let is_ack = request.method == Method::Ack;
+        let method = if is_ack { Method::Invite } else { request.method.clone() };
+        let key = facts.server_key(peer.trunk, method, request);
+        let Some(id) = self.transactions.server(&key) else { return false };
+        let lengths = self.config.timers;
+        let Some(transaction) = self.transactions.get_mut(id) else { return false };
+        let order = match &mut transaction.kind {
+            Kind::ServerInvite { machine, .. } if is_ack => {
+                // The ACK of a 2xx is the dialog's, whatever branch it came with.
+                let ours = machine.acknowledged(now, &lengths);
+                self.reschedule(id);
+                return ours;
+            }
+            Kind::ServerInvite { machine, .. } => machine.retransmission(),
+            Kind::ServerOther { machine, .. } => machine.retransmission(),
+            Kind::ClientInvite { .. } | Kind::ClientOther { .. } => OnRequest::Absorb,
+        };
+        if order == OnRequest::Retransmit {
+            let (trunk, to, message) = (transaction.trunk, transaction.to, transaction.message.clone());
+            self.send(trunk, to, message);
+        }
+        true
+    }
+
+    fn receive_response(&mut self, now: Instant, peer: Peer, response: &Response) {
+        let Some(id) = self.client_of(peer, response) else { return };
+        let lengths = self.config.timers;
+        let Some(transaction) = self.transactions.get_mut(id) else { return };
+        match &mut transaction.kind {
+            Kind::ClientInvite { machine, .. } => {
+                let order = machine.response(now, response.status, &lengths);
+                self.reschedule(id);
+                self.invite_response(now, id, response, order);
+            }
+            Kind::ClientOther { machine, leg, .. } => {
+                let order = machine.response(now, response.status, &lengths);
+                let leg = leg.filter(|_| order == OnResponse::Deliver && response.status >= 200);
+                self.reschedule(id);
+                if let Some(leg) = leg {
+                    self.bye_done(leg);
+                }
+            }
+            Kind::ServerInvite { .. } | Kind::ServerOther { .. } => {}
+        }
+    }
+
+    /// The request of ours that a response belongs to. It must have come from its trunk, with our Via
+    /// alone on it (RFC 3261 8.1.3.3) and with the Call-ID of the request.
+    fn client_of(&self, peer: Peer, response: &Response) -> Option<TransactionId> {
+        let cseq = response.headers.cseq().ok()??;
+        let vias = response.headers.vias().ok()?;
+        let [via] = vias.as_slice() else { return None };
+        let key = ClientKey { branch: via.branch.clone()?, method: cseq.method };
+        let id = self.transactions.client(&key)?;
+        let transaction = self.transactions.get(id)?;
+        (transaction.trunk == peer.trunk).then_some(id)
+    }
+
+    /// OPTIONS outside a call: what we can do (RFC 3261 11.2).
+    fn answer_options(&mut self, peer: Peer, request: &Request) {
+        self.answer_stateless(peer, request, 200, abilities);
+    }
+
+    /// Answers without keeping anything (RFC 3261 8.2.7). An ACK is never answered.
+    pub(super) fn answer_stateless(
+        &mut self,
+        peer: Peer,
+        request: &Request,
+        status: u16,
+        more: impl FnOnce(&mut Response),
+    ) {
+        if request.method == Method::Ack || request.headers.get(&HeaderName::Via).is_none() {
+            return;
+        }
+        let tag = self.stateless_tag(request);
+        let mut response = compose::response(request, status, &tag, &self.config.software);
+        more(&mut response);
+        self.send(peer.trunk, peer.addr, response.to_bytes());
+    }
+
+    /// The same tag for the same request, without remembering it.
+    fn stateless_tag(&self, request: &Request) -> String {
+        let mut hasher = DefaultHasher::new();
+        self.secret.hash(&mut hasher);
+        for name in [HeaderName::CallId, HeaderName::From, HeaderName::CSeq] {
+            request.headers.get(&name).hash(&mut hasher);
+        }
+        self.secret.hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
+    /// Answers and remembers the answer, for the request may come again.
+    pub(super) fn answer_request(
+        &mut self,
+        now: Instant,
+        peer: Peer,
+        request: &Request,
+        facts: &Facts,
+        response: &Response,
+    ) {
+        let message = response.to_bytes();
+        if self.has_room() {
+            let key = facts.server_key(peer.trunk, request.method.clone(), request);
+            let machine = crate::sip::transaction::ServerOther::new(now, &self.config.timers);
+            let kind = Kind::ServerOther { machine, key };
+            let transaction =
+                super::Transaction { trunk: peer.trunk, to: peer.addr, message: message.clone(), kind };
+            self.add_transaction(transaction);
+        }
+        self.send(peer.trunk, peer.addr, message);
+    }
+
+    /// The leg that a request inside a dialog is for.
+    pub(super) fn leg_of(&self, peer: Peer, facts: &Facts) -> Option<super::LegId> {
+        let key = DialogKey { call_id: facts.call_id.clone(), local_tag: facts.to_tag.clone()? };
+        let id = *self.dialogs.get(&key)?;
+        (self.legs.get(&id)?.trunk == peer.trunk).then_some(id)
+    }
+
+    /// Refuses for the moment.
+    pub(super) fn answer_later(&mut self, peer: Peer, request: &Request, status: u16, delay: Duration) {
+        self.answer_stateless(peer, request, status, |response| compose::with_retry_after(response, delay));
+    }
+}
+
+/// Says what we can do.
+pub(super) fn abilities(response: &mut Response) {
+    response.headers.push(HeaderName::Allow, validate::ALLOW);
+    response.headers.push(HeaderName::Accept, "application/sdp");
+}

@@ -1,0 +1,85 @@
+//! What is due.
+
+use std::time::Instant;
+
+use super::Endpoint;
+use super::deadlines::Owner;
+use super::event::{Cause, EndCause, Event, FailureCause, LegId};
+use super::leg::State;
+use super::transactions::{Kind, TransactionId};
+use crate::sip::transaction::{OnTimeout, Timer};
+
+impl Endpoint {
+    /// Does everything whose time has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(owner) = self.deadlines.take_due(now) {
+            match owner {
+                Owner::Transaction(id) => self.transaction_timeout(now, id),
+                Owner::Leg(leg) => self.leg_timeout(now, leg),
+            }
+        }
+    }
+
+    fn transaction_timeout(&mut self, now: Instant, id: TransactionId) {
+        let lengths = self.config.timers;
+        let Some(transaction) = self.transactions.get_mut(id) else { return };
+        match transaction.timeout(now, &lengths) {
+            OnTimeout::Wait => self.reschedule(id),
+            OnTimeout::Retransmit => {
+                let (trunk, to, message) = (transaction.trunk, transaction.to, transaction.message.clone());
+                self.reschedule(id);
+                self.send(trunk, to, message);
+            }
+            OnTimeout::TimedOut => self.transaction_failed(id),
+            OnTimeout::Terminated => {
+                self.remove_transaction(id);
+            }
+        }
+    }
+
+    /// Nobody has answered a request of ours.
+    fn transaction_failed(&mut self, id: TransactionId) {
+        match self.transactions.get(id).map(|transaction| &transaction.kind) {
+            Some(Kind::ClientInvite { .. }) => self.call_failed(id, FailureCause::Timeout),
+            Some(Kind::ClientOther { leg, .. }) => {
+                let leg = *leg;
+                self.remove_transaction(id);
+                if let Some(leg) = leg {
+                    self.bye_done(leg);
+                }
+            }
+            Some(Kind::ServerInvite { .. } | Kind::ServerOther { .. }) | None => {}
+        }
+    }
+
+    fn leg_timeout(&mut self, now: Instant, leg: LegId) {
+        let Some(mut entry) = self.take(leg) else { return };
+        if entry.timers.take_if_due(Timer::AnswerAck, now) {
+            return self.give_up(now, leg, entry, EndCause::NoAck);
+        }
+        if entry.timers.take_if_due(Timer::Answer, now)
+            && let State::Up(up) = &mut entry.state
+            && let Some(answer) = &mut up.answer
+        {
+            answer.interval = self.config.timers.doubled(answer.interval);
+            entry.timers.start(Timer::Answer, now + answer.interval);
+            let (trunk, to, message) = (entry.trunk, answer.to, answer.message.clone());
+            self.send(trunk, to, message);
+        }
+        if entry.timers.take_if_due(Timer::Patience, now)
+            && let State::Calling(calling) = &mut entry.state
+        {
+            let transaction = calling.transaction;
+            if calling.cancelled {
+                self.keep(leg, entry);
+                return self.call_failed(transaction, FailureCause::Timeout);
+            }
+            calling.unwanted = Some(Cause::NoAnswer);
+            let (status, reason) = (408, "Request Timeout".to_owned());
+            self.tell(&entry, Event::Failed { leg, status, reason, cause: FailureCause::Timeout });
+            entry.silent = true;
+            self.send_cancel(now, &mut entry, Cause::NoAnswer);
+        }
+        self.keep(leg, entry);
+    }
+}

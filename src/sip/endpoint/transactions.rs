@@ -1,0 +1,193 @@
+//! The table of all transactions: which message belongs to which (RFC 3261 17.1.3, 17.2.3).
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::event::LegId;
+use crate::sip::message::{Method, Request};
+use crate::sip::transaction::{ClientInvite, ClientOther, OnTimeout, ServerInvite, ServerOther, Timers};
+
+/// Names a transaction within the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct TransactionId(u64);
+
+/// What makes a response belong to a request of ours: the branch, which nobody can guess, and the method.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ClientKey {
+    pub branch: String,
+    pub method: Method,
+}
+
+/// What makes two requests of one trunk the same. The ACK of a refusal has the key of its INVITE.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ServerKey {
+    pub trunk: usize,
+    pub branch: String,
+    pub sent_by: String,
+    pub method: Method,
+}
+
+/// What makes two INVITEs one call that came here on two ways (RFC 3261 8.2.2.2).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct CallKey {
+    pub call_id: String,
+    pub from_tag: String,
+    pub sequence: u32,
+}
+
+/// A transaction with the last message it sent.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    pub trunk: usize,
+    pub to: SocketAddr,
+    pub message: Vec<u8>,
+    pub kind: Kind,
+}
+
+/// The machine of a transaction, and whose it is.
+#[derive(Debug)]
+pub(super) enum Kind {
+    ClientInvite {
+        machine: ClientInvite,
+        leg: LegId,
+        invite: Box<Request>,
+        branch: String,
+        /// For every To tag that a 2xx came with: the ACK that each retransmission of it is given.
+        answered: Vec<(String, Vec<u8>)>,
+        /// The ACK of a refusal.
+        refusal_ack: Vec<u8>,
+    },
+    ClientOther {
+        machine: ClientOther,
+        key: ClientKey,
+        /// The leg that ends with this BYE.
+        leg: Option<LegId>,
+    },
+    ServerInvite {
+        machine: ServerInvite,
+        key: ServerKey,
+        call: Option<CallKey>,
+        leg: LegId,
+    },
+    ServerOther {
+        machine: ServerOther,
+        key: ServerKey,
+    },
+}
+
+impl Transaction {
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        match &self.kind {
+            Kind::ClientInvite { machine, .. } => machine.next_timeout(),
+            Kind::ClientOther { machine, .. } => machine.next_timeout(),
+            Kind::ServerInvite { machine, .. } => machine.next_timeout(),
+            Kind::ServerOther { machine, .. } => machine.next_timeout(),
+        }
+    }
+
+    pub(super) fn timeout(&mut self, now: Instant, lengths: &Timers) -> OnTimeout {
+        match &mut self.kind {
+            Kind::ClientInvite { machine, .. } => machine.timeout(now),
+            Kind::ClientOther { machine, .. } => machine.timeout(now, lengths),
+            Kind::ServerInvite { machine, .. } => machine.timeout(now, lengths),
+            Kind::ServerOther { machine, .. } => machine.timeout(now),
+        }
+    }
+}
+
+/// All transactions that are alive.
+#[derive(Debug, Default)]
+pub(super) struct Transactions {
+    last: u64,
+    all: HashMap<TransactionId, Transaction>,
+    clients: HashMap<ClientKey, TransactionId>,
+    servers: HashMap<ServerKey, TransactionId>,
+    calls: HashMap<CallKey, TransactionId>,
+}
+
+impl Transactions {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn insert(&mut self, transaction: Transaction) -> TransactionId {
+        self.last = self.last.wrapping_add(1);
+        let id = TransactionId(self.last);
+        match &transaction.kind {
+            Kind::ClientInvite { branch, .. } => {
+                let key = ClientKey { branch: branch.clone(), method: Method::Invite };
+                self.clients.insert(key, id);
+            }
+            Kind::ClientOther { key, .. } => {
+                self.clients.insert(key.clone(), id);
+            }
+            Kind::ServerInvite { key, call, .. } => {
+                self.servers.insert(key.clone(), id);
+                if let Some(call) = call {
+                    self.calls.insert(call.clone(), id);
+                }
+            }
+            Kind::ServerOther { key, .. } => {
+                self.servers.insert(key.clone(), id);
+            }
+        }
+        self.all.insert(id, transaction);
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: TransactionId) -> Option<Transaction> {
+        let transaction = self.all.remove(&id)?;
+        match &transaction.kind {
+            Kind::ClientInvite { branch, .. } => {
+                self.clients.remove(&ClientKey { branch: branch.clone(), method: Method::Invite });
+            }
+            Kind::ClientOther { key, .. } => {
+                self.clients.remove(key);
+            }
+            Kind::ServerInvite { key, call, .. } => {
+                self.servers.remove(key);
+                if let Some(call) = call {
+                    self.calls.remove(call);
+                }
+            }
+            Kind::ServerOther { key, .. } => {
+                self.servers.remove(key);
+            }
+        }
+        Some(transaction)
+    }
+
+    pub(super) fn get(&self, id: TransactionId) -> Option<&Transaction> {
+        self.all.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: TransactionId) -> Option<&mut Transaction> {
+        self.all.get_mut(&id)
+    }
+
+    pub(super) fn client(&self, key: &ClientKey) -> Option<TransactionId> {
+        self.clients.get(key).copied()
+    }
+
+    pub(super) fn server(&self, key: &ServerKey) -> Option<TransactionId> {
+        self.servers.get(key).copied()
+    }
+
+    /// The INVITE that began the same call, if it is still known.
+    pub(super) fn call(&self, key: &CallKey) -> Option<TransactionId> {
+        self.calls.get(key).copied()
+    }
+
+    /// Every INVITE to `to` that nothing has come back for.
+    pub(super) fn calling(&self, to: SocketAddr) -> Vec<TransactionId> {
+        let waits = |transaction: &Transaction| match &transaction.kind {
+            Kind::ClientInvite { machine, .. } => machine.is_calling() && transaction.to == to,
+            Kind::ClientOther { .. } | Kind::ServerInvite { .. } | Kind::ServerOther { .. } => false,
+        };
+        let mut found: Vec<_> =
+            self.clients.values().copied().filter(|id| self.all.get(id).is_some_and(waits)).collect();
+        found.sort_unstable();
+        found
+    }
+}

@@ -1,0 +1,264 @@
+//! A call to us, until it is answered or refused (RFC 3261 8.2, 9.2, 13.3).
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::event::{AnswerError, EndCause, Event, IncomingCall, LegId, Peer};
+use super::leg::{Answer, DialogKey, Incoming, Leg, State, Up};
+use super::receive::Facts;
+use super::transactions::{Kind, Transaction, TransactionId};
+use super::{Endpoint, compose, media};
+use crate::sip::dialog::{Dialog, StoredDialog};
+use crate::sip::header::NameAddr;
+use crate::sip::message::{HeaderName, Method, Request, Response};
+use crate::sip::offer_answer::{Agreed, LocalMedia, Negotiation};
+use crate::sip::transaction::{ServerInvite, Timer, TimerTable};
+
+/// How long a caller is asked to wait when there is no room for his call.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+impl Endpoint {
+    /// An INVITE outside any dialog that nothing can be held against.
+    pub(super) fn invite_received(&mut self, peer: Peer, request: Request, facts: &Facts) {
+        if self.transactions.call(&facts.call_key()).is_some() {
+            return self.answer_stateless(peer, &request, 482, |_| {});
+        }
+        let Some(profile) = self.config.trunks.get(peer.trunk) else { return };
+        let (contact, codecs) = (profile.contact, &profile.codecs);
+        if media::in_request(&request).is_some_and(|offer| !media::is_acceptable(offer, codecs, contact)) {
+            return self.answer_stateless(peer, &request, 488, |_| {});
+        }
+        if self.legs.len() >= self.config.max_dialogs || !self.has_room() {
+            return self.answer_later(peer, &request, 503, RETRY_AFTER);
+        }
+        self.begin_incoming(peer, contact, request, facts);
+    }
+
+    /// A leg for the INVITE, and the 100 at once.
+    fn begin_incoming(&mut self, peer: Peer, contact: SocketAddr, request: Request, facts: &Facts) {
+        let leg = self.next_leg();
+        let trying = compose::response(&request, 100, "", &self.config.software).to_bytes();
+        let kind = Kind::ServerInvite {
+            machine: ServerInvite::new(&self.config.timers),
+            key: facts.server_key(peer.trunk, Method::Invite, &request),
+            call: Some(facts.call_key()),
+            leg,
+        };
+        let transaction = Transaction { trunk: peer.trunk, to: peer.addr, message: trying.clone(), kind };
+        let transaction = self.add_transaction(transaction);
+        let key = DialogKey { call_id: facts.call_id.clone(), local_tag: self.token() };
+        let contact_user = self.long_token();
+        let call = Box::new(describe(&request));
+        let state = State::Incoming(Box::new(Incoming { transaction, source: peer.addr, request }));
+        let timers = TimerTable::default();
+        self.send(peer.trunk, peer.addr, trying);
+        self.add_leg(
+            leg,
+            Leg { trunk: peer.trunk, key, contact, contact_user, silent: false, timers, state },
+        );
+        self.events.push_back(Event::Invite { leg, peer, call });
+    }
+
+    /// Tells the caller that it rings (180).
+    pub fn ring(&mut self, now: Instant, leg: LegId) {
+        let Some(entry) = self.legs.get(&leg) else { return };
+        let State::Incoming(incoming) = &entry.state else { return };
+        let mut response =
+            compose::response(&incoming.request, 180, &entry.key.local_tag, &self.config.software);
+        compose::begin_dialog(
+            &mut response,
+            &incoming.request,
+            compose::contact(&entry.contact_user, entry.contact),
+        );
+        let transaction = incoming.transaction;
+        self.respond_invite(now, transaction, &response);
+    }
+
+    /// Answers a call with 200. What was agreed on comes back at once, or with the ACK
+    /// ([`Event::Established`]) if the caller left the offer to us.
+    ///
+    /// # Errors
+    /// The caller is no longer waiting, or the offer cannot be met (488 has been sent).
+    pub fn answer(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        media: LocalMedia,
+    ) -> Result<Option<Agreed>, AnswerError> {
+        let mut entry = self.take(leg).ok_or(AnswerError::Gone)?;
+        let State::Incoming(incoming) = &entry.state else {
+            self.keep(leg, entry);
+            return Err(AnswerError::Gone);
+        };
+        let mut negotiation = Negotiation::new(media);
+        let described = match media::in_request(&incoming.request) {
+            Some(offer) => negotiation.answer(offer).ok().map(|(body, agreed)| (body, Some(agreed))),
+            None => Some((negotiation.offer(), None)),
+        };
+        let Some((body, agreed)) = described else {
+            self.refuse_incoming(now, leg, entry, 488, None);
+            return Err(AnswerError::NotAcceptable);
+        };
+        let (transaction, response) = (incoming.transaction, self.answer_with(&entry, incoming, body));
+        let up = match established(&entry, incoming) {
+            Some(dialog) => Up { answer: None, farewell: None, negotiation, dialog },
+            None => {
+                self.refuse_incoming(now, leg, entry, 400, None);
+                return Err(AnswerError::Gone);
+            }
+        };
+        let to = incoming.source;
+        entry.state = State::Up(Box::new(up));
+        self.respond_invite(now, transaction, &response);
+        self.await_ack(now, &mut entry, &response, Pending { first: true, offered: agreed.is_none(), to });
+        self.keep(leg, entry);
+        Ok(agreed)
+    }
+
+    fn answer_with(&self, leg: &Leg, incoming: &Incoming, body: Vec<u8>) -> Response {
+        let mut response =
+            compose::response(&incoming.request, 200, &leg.key.local_tag, &self.config.software);
+        compose::begin_dialog(
+            &mut response,
+            &incoming.request,
+            compose::contact(&leg.contact_user, leg.contact),
+        );
+        compose::with_sdp(&mut response, body);
+        response
+    }
+
+    /// The 2xx is repeated by the dialog until its ACK comes (RFC 3261 13.3.1.4).
+    pub(super) fn await_ack(&mut self, now: Instant, leg: &mut Leg, response: &Response, pending: Pending) {
+        let timers = self.config.timers;
+        let State::Up(up) = &mut leg.state else { return };
+        up.answer = Some(Answer {
+            sequence: response.headers.cseq().ok().flatten().map_or(0, |cseq| cseq.number),
+            message: response.to_bytes(),
+            interval: timers.t1,
+            first: pending.first,
+            offered: pending.offered,
+            to: pending.to,
+        });
+        leg.timers.start(Timer::Answer, now + timers.t1);
+        leg.timers.start(Timer::AnswerAck, now + timers.transaction_life());
+    }
+
+    /// Refuses a call. Nothing more is heard of it.
+    pub fn refuse(&mut self, now: Instant, leg: LegId, status: u16, retry_after: Option<Duration>) {
+        let Some(entry) = self.take(leg) else { return self.hush(leg) };
+        match &entry.state {
+            State::Incoming(_) => self.refuse_incoming(now, leg, entry, status.clamp(300, 699), retry_after),
+            State::Calling(_) | State::Up(_) | State::Ending(_) => self.keep(leg, entry),
+        }
+    }
+
+    /// The end of a leg that waits for our answer.
+    pub(super) fn refuse_incoming(
+        &mut self,
+        now: Instant,
+        id: LegId,
+        leg: Leg,
+        status: u16,
+        retry_after: Option<Duration>,
+    ) {
+        if let State::Incoming(incoming) = &leg.state {
+            let mut response =
+                compose::response(&incoming.request, status, &leg.key.local_tag, &self.config.software);
+            if let Some(delay) = retry_after {
+                compose::with_retry_after(&mut response, delay);
+            }
+            self.respond_invite(now, incoming.transaction, &response);
+        }
+        self.forget(id, leg);
+    }
+
+    /// Sends a response to an INVITE and keeps it for retransmissions.
+    pub(super) fn respond_invite(&mut self, now: Instant, id: TransactionId, response: &Response) {
+        let lengths = self.config.timers;
+        let Some(transaction) = self.transactions.get_mut(id) else { return };
+        let Kind::ServerInvite { machine, .. } = &mut transaction.kind else { return };
+        if !machine.respond(now, response.status, &lengths) {
+            return;
+        }
+        transaction.message = response.to_bytes();
+        let (trunk, to, message) = (transaction.trunk, transaction.to, transaction.message.clone());
+        self.reschedule(id);
+        self.send(trunk, to, message);
+    }
+
+    /// CANCEL (RFC 3261 9.2): 200 for itself; an INVITE not yet answered ends with 487.
+    pub(super) fn cancel_received(&mut self, now: Instant, peer: Peer, request: &Request, facts: &Facts) {
+        let key = facts.server_key(peer.trunk, Method::Invite, request);
+        let found = self.transactions.server(&key).and_then(|id| self.transactions.get(id));
+        let Some(Kind::ServerInvite { machine, leg, .. }) = found.map(|transaction| &transaction.kind) else {
+            return self.answer_stateless(peer, request, 481, |_| {});
+        };
+        let (waiting, leg) = (machine.is_proceeding(), *leg);
+        let tag = self.legs.get(&leg).map_or_else(String::new, |entry| entry.key.local_tag.clone());
+        let tag = if tag.is_empty() { self.token() } else { tag };
+        let response = compose::response(request, 200, &tag, &self.config.software);
+        self.answer_request(now, peer, request, facts, &response);
+        if waiting {
+            self.caller_gave_up(now, leg, EndCause::Cancelled);
+        }
+    }
+
+    /// The caller no longer waits for our answer.
+    pub(super) fn caller_gave_up(&mut self, now: Instant, leg: LegId, cause: EndCause) {
+        let Some(entry) = self.take(leg) else { return };
+        self.tell(&entry, Event::Ended { leg, cause });
+        self.refuse_incoming(now, leg, entry, 487, None);
+    }
+}
+
+/// What a 2xx that waits for its ACK was sent for.
+pub(super) struct Pending {
+    pub first: bool,
+    pub offered: bool,
+    pub to: SocketAddr,
+}
+
+/// The dialog that our 2xx begins (RFC 3261 12.1.1).
+fn established(leg: &Leg, incoming: &Incoming) -> Option<Dialog> {
+    let headers = &incoming.request.headers;
+    let (from, to) = (headers.from().ok()??, headers.to().ok()??);
+    let routes = headers.record_routes().ok()?;
+    let identity = StoredDialog {
+        trunk: leg.trunk,
+        next_hop: incoming.source,
+        contact: leg.contact,
+        contact_user: leg.contact_user.clone(),
+        call_id: leg.key.call_id.clone(),
+        local: compose::text(&to.with_tag(&leg.key.local_tag).to_bytes()),
+        local_tag: leg.key.local_tag.clone(),
+        remote: compose::text(headers.get(&HeaderName::From).unwrap_or_default()),
+        remote_tag: from.tag().unwrap_or_default().to_owned(),
+        sequence: 0,
+        routes: routes.iter().map(|route| compose::text(&route.to_bytes())).collect(),
+        target: headers.contact().ok()??.uri.to_string(),
+    };
+    Some(Dialog { identity, remote_sequence: headers.cseq().ok().flatten().map(|cseq| cseq.number) })
+}
+
+/// What an INVITE says about the call.
+fn describe(request: &Request) -> IncomingCall {
+    let headers = &request.headers;
+    let user =
+        |address: Option<&NameAddr>| address.and_then(|address| address.uri.user()).unwrap_or_default();
+    let (from, to) = (headers.from().ok().flatten(), headers.to().ok().flatten());
+    let asserted = headers.asserted_identities().unwrap_or_default();
+    let from_user = user(from.as_ref());
+    let hidden =
+        headers.privacy().iter().any(|kind| matches!(kind.as_str(), "id" | "user" | "header" | "full"));
+    IncomingCall {
+        call_id: headers.call_id().ok().flatten().unwrap_or_default(),
+        request_user: request.uri.user().unwrap_or_default(),
+        request_host: request.uri.host().map(ToString::to_string).unwrap_or_default(),
+        to_user: user(to.as_ref()),
+        display_name: from.as_ref().and_then(NameAddr::display_text),
+        asserted_identity: asserted.iter().find_map(|address| address.uri.user()),
+        private: hidden || from_user.eq_ignore_ascii_case("anonymous"),
+        from_user,
+        has_offer: media::in_request(request).is_some(),
+    }
+}

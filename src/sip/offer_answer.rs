@@ -1,0 +1,446 @@
+//! Offer and answer (RFC 3264, RFC 6337) for PCMA, PCMU and telephone-event.
+
+use super::sdp::{Attribute, Connection, Description, Local, Media, SdpError};
+use std::net::{IpAddr, SocketAddr};
+
+/// A voice codec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Codec {
+    /// G.711 A-law, static payload type 8 (RFC 3551 4.5.14).
+    Pcma,
+    /// G.711 u-law, static payload type 0 (RFC 3551 4.5.14).
+    Pcmu,
+}
+
+/// What we bring to a negotiation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalMedia {
+    /// Where RTP is to be sent to us.
+    pub address: IpAddr,
+    /// The port for RTP; RTCP is one above.
+    pub rtp_port: u16,
+    /// What we accept, best first.
+    pub codecs: Vec<Codec>,
+    /// `sess-id` of our o= line (RFC 8866 5.2).
+    pub session_id: u64,
+}
+
+/// The payload types of telephone-event (RFC 4733 2.4) in each direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventTypes {
+    /// What the peer wants to receive.
+    pub send: u8,
+    /// What we said we receive.
+    pub receive: u8,
+}
+
+/// The direction of a stream from our side (RFC 3264 6.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Both ways.
+    SendRecv,
+    /// We only send.
+    SendOnly,
+    /// We only receive.
+    RecvOnly,
+    /// Neither.
+    Inactive,
+}
+
+/// The result of an offer and its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreed {
+    /// Where our RTP goes.
+    pub remote_rtp: SocketAddr,
+    /// Where our RTCP goes (a=rtcp of RFC 3605, else one above).
+    pub remote_rtcp: SocketAddr,
+    /// The codec, the same in both directions.
+    pub codec: Codec,
+    /// The payload type we send.
+    pub send_payload_type: u8,
+    /// The payload type we receive.
+    pub receive_payload_type: u8,
+    /// telephone-event, when both sides have it.
+    pub telephone_event: Option<EventTypes>,
+    /// From our side.
+    pub direction: Direction,
+    /// What the peer wants in a packet, in ms.
+    pub packet_time_ms: u16,
+}
+
+/// The payload type we offer telephone-event with, until the peer has named another.
+const TELEPHONE_EVENT: u8 = 101;
+/// The same, when a peer has given a codec that number.
+const OTHER_EVENT: u8 = 102;
+/// What we put into a packet, in ms, unless the peer asks for less or more.
+const PACKET_TIME_MS: u16 = 20;
+/// RTP over UDP without encryption (RFC 3551); nothing else is spoken.
+const PROTOCOL: &str = "RTP/AVP";
+
+/// Why there is no agreement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NegotiationError {
+    /// The body is no session description.
+    #[error("bad session description: {0}")]
+    Malformed(#[from] SdpError),
+    /// No stream with a codec and an address that we can serve.
+    #[error("nothing acceptable in the session description")]
+    NotAcceptable,
+    /// An answer came where we had made no offer.
+    #[error("an answer without an offer")]
+    NoOffer,
+}
+
+impl NegotiationError {
+    /// The status that answers an offer with this error (RFC 3261 13.3.1.3, 14.2).
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            NegotiationError::Malformed(_) => 400,
+            NegotiationError::NotAcceptable | NegotiationError::NoOffer => 488,
+        }
+    }
+}
+
+/// The offers and answers of one dialog. A failed step leaves what was agreed before (RFC 3264 8).
+#[derive(Debug, Clone)]
+pub struct Negotiation {
+    media: LocalMedia,
+    /// `sess-version` of the last description sent.
+    version: u64,
+    /// The streams of the last description sent; empty before the first.
+    sent: Vec<Media>,
+    /// The last description that came, and was agreed on.
+    received: Option<Description>,
+    agreed: Option<Agreed>,
+}
+
+impl Negotiation {
+    /// Nothing sent and nothing agreed yet.
+    #[must_use]
+    pub fn new(media: LocalMedia) -> Self {
+        Negotiation { media, version: 0, sent: Vec::new(), received: None, agreed: None }
+    }
+
+    /// What is agreed now.
+    #[must_use]
+    pub fn agreed(&self) -> Option<&Agreed> {
+        self.agreed.as_ref()
+    }
+
+    /// Our offer, first or later: every codec of ours, payload types as agreed before, each stream that we
+    /// do not serve refused in its place (RFC 3264 8).
+    pub fn offer(&mut self) -> Vec<u8> {
+        let audio = self.audio_offer();
+        let mut lines = self.sent.clone();
+        match lines.iter_mut().find(|media| media.port != 0) {
+            Some(line) => *line = audio,
+            None => lines.push(audio),
+        }
+        self.send(lines)
+    }
+
+    /// Our answer to an offer (RFC 3264 6). An offer with the o= version of the description before is that
+    /// description (RFC 3264 8).
+    ///
+    /// # Errors
+    /// See [`NegotiationError::status`].
+    pub fn answer(&mut self, offer: &[u8]) -> Result<(Vec<u8>, Agreed), NegotiationError> {
+        let offer = self.unless_known(Description::parse(offer)?);
+        let (index, agreed) = self.serve(&offer).ok_or(NegotiationError::NotAcceptable)?;
+        let lines = offer.media.iter().enumerate();
+        let lines =
+            lines.map(|(at, line)| if at == index { self.audio_answer(&agreed) } else { refused(line) });
+        let text = self.send(lines.collect());
+        self.received = Some(offer);
+        self.agreed = Some(agreed.clone());
+        Ok((text, agreed))
+    }
+
+    /// Reads the answer to our offer (RFC 3264 7).
+    ///
+    /// # Errors
+    /// The call cannot go on as offered: it is to be ended, or stays as it was when it was up before.
+    pub fn accept(&mut self, answer: &[u8]) -> Result<Agreed, NegotiationError> {
+        let index = self.sent.iter().position(|media| media.port != 0).ok_or(NegotiationError::NoOffer)?;
+        let offered = self.sent.get(index).ok_or(NegotiationError::NoOffer)?;
+        let answer = Description::parse(answer)?;
+        let line = answer.media.get(index).ok_or(NegotiationError::NotAcceptable)?;
+        let agreed = self.read_answer(&answer, line, offered).ok_or(NegotiationError::NotAcceptable)?;
+        self.received = Some(answer);
+        self.agreed = Some(agreed.clone());
+        Ok(agreed)
+    }
+
+    /// The description before, when this one has its o= line and as many streams.
+    fn unless_known(&self, offer: Description) -> Description {
+        match &self.received {
+            Some(known)
+                if offer.origin.is_some()
+                    && known.origin == offer.origin
+                    && known.media.len() == offer.media.len() =>
+            {
+                known.clone()
+            }
+            _ => offer,
+        }
+    }
+
+    /// The first stream of an offer that we can serve, and how.
+    fn serve(&self, offer: &Description) -> Option<(usize, Agreed)> {
+        offer.media.iter().enumerate().find_map(|(index, line)| {
+            let remote = self.remote(offer, line)?;
+            let (payload_type, codec) = self.first_codec(line, &[])?;
+            let event =
+                event_type(line).map(|payload_type| EventTypes { send: payload_type, receive: payload_type });
+            Some((index, remote.agreed(codec, payload_type, payload_type, event)))
+        })
+    }
+
+    fn read_answer(&self, answer: &Description, line: &Media, offered: &Media) -> Option<Agreed> {
+        let remote = self.remote(answer, line)?;
+        let (send, codec) = self.first_codec(line, &offered.attributes)?;
+        let receive = payload_types(offered, &[]).find(|(_, own)| *own == codec)?.0;
+        let event = match (event_type(line), event_type(offered)) {
+            (Some(send), Some(receive)) => Some(EventTypes { send, receive }),
+            _ => None,
+        };
+        Some(remote.agreed(codec, send, receive, event))
+    }
+
+    /// The first codec of a stream that is ours too, in the peer's order (RFC 3264 6.1).
+    fn first_codec(&self, line: &Media, mapped: &[Attribute]) -> Option<(u8, Codec)> {
+        payload_types(line, mapped).find(|(_, codec)| self.media.codecs.contains(codec))
+    }
+
+    /// The peer's side of a stream that is audio over plain RTP with an address of our family.
+    fn remote(&self, description: &Description, line: &Media) -> Option<Remote> {
+        if line.kind != "audio" || line.protocol != PROTOCOL || line.port == 0 {
+            return None;
+        }
+        let Some(Connection::Address(address)) = line.connection.as_ref().or(description.connection.as_ref())
+        else {
+            return None;
+        };
+        if address.is_ipv4() != self.media.address.is_ipv4() || address.is_multicast() {
+            return None;
+        }
+        let rtp = SocketAddr::new(*address, line.port);
+        let direction = direction(description, line, address.is_unspecified());
+        Some(Remote { rtp, rtcp: rtcp(line, rtp), direction, packet_time_ms: packet_time(line) })
+    }
+
+    fn audio_offer(&self) -> Media {
+        let types =
+            self.media.codecs.iter().map(|codec| (self.receive_type(*codec), *codec)).collect::<Vec<_>>();
+        let event = self.agreed.as_ref().and_then(|agreed| agreed.telephone_event);
+        let free = if types.iter().any(|(number, _)| *number == TELEPHONE_EVENT) {
+            OTHER_EVENT
+        } else {
+            TELEPHONE_EVENT
+        };
+        let event = event.map_or(free, |types| types.receive);
+        let direction = Attribute { name: "sendrecv".to_owned(), value: None };
+        audio(self.media.rtp_port, &types, Some(event), PACKET_TIME_MS, direction)
+    }
+
+    /// The payload type a codec was agreed with, else its static one (RFC 3264 8.3.2: a number keeps its meaning).
+    fn receive_type(&self, codec: Codec) -> u8 {
+        match &self.agreed {
+            Some(agreed) if agreed.codec == codec => agreed.receive_payload_type,
+            _ => codec.static_type(),
+        }
+    }
+
+    fn audio_answer(&self, agreed: &Agreed) -> Media {
+        let types = [(agreed.receive_payload_type, agreed.codec)];
+        let event = agreed.telephone_event.map(|types| types.receive);
+        let direction = Attribute { name: agreed.direction.name().to_owned(), value: None };
+        audio(self.media.rtp_port, &types, event, agreed.packet_time_ms, direction)
+    }
+
+    /// The text of a description of ours; the version rises when it differs from the one before (RFC 3264 8).
+    fn send(&mut self, media: Vec<Media>) -> Vec<u8> {
+        if self.sent != media {
+            self.version = self.version.wrapping_add(1);
+            self.sent = media;
+        }
+        let local = Local {
+            id: self.media.session_id,
+            version: self.version,
+            address: self.media.address,
+            media: self.sent.clone(),
+        };
+        local.to_text().into_bytes()
+    }
+}
+
+impl Codec {
+    /// RFC 3551 6.
+    fn static_type(self) -> u8 {
+        match self {
+            Codec::Pcma => 8,
+            Codec::Pcmu => 0,
+        }
+    }
+
+    fn encoding(self) -> &'static str {
+        match self {
+            Codec::Pcma => "PCMA/8000",
+            Codec::Pcmu => "PCMU/8000",
+        }
+    }
+}
+
+impl Direction {
+    /// The attribute of RFC 8866 6.7.
+    fn name(self) -> &'static str {
+        match self {
+            Direction::SendRecv => "sendrecv",
+            Direction::SendOnly => "sendonly",
+            Direction::RecvOnly => "recvonly",
+            Direction::Inactive => "inactive",
+        }
+    }
+}
+
+/// The peer's side of a stream.
+struct Remote {
+    rtp: SocketAddr,
+    rtcp: SocketAddr,
+    direction: Direction,
+    packet_time_ms: u16,
+}
+
+impl Remote {
+    fn agreed(self, codec: Codec, send: u8, receive: u8, telephone_event: Option<EventTypes>) -> Agreed {
+        Agreed {
+            remote_rtp: self.rtp,
+            remote_rtcp: self.rtcp,
+            codec,
+            send_payload_type: send,
+            receive_payload_type: receive,
+            telephone_event,
+            direction: self.direction,
+            packet_time_ms: self.packet_time_ms,
+        }
+    }
+}
+
+/// The payload types of a stream that are codecs we know, in its order. `mapped` names dynamic types for
+/// a peer that answers without repeating rtpmap.
+fn payload_types<'a>(line: &'a Media, mapped: &'a [Attribute]) -> impl Iterator<Item = (u8, Codec)> + 'a {
+    line.formats.iter().filter_map(move |format| {
+        let payload_type = payload_type(format)?;
+        let encoding = rtpmap(&line.attributes, payload_type).or_else(|| rtpmap(mapped, payload_type));
+        Some((payload_type, codec(payload_type, encoding)?))
+    })
+}
+
+/// 0 to 127 (RFC 3550 5.1).
+fn payload_type(format: &str) -> Option<u8> {
+    format.parse().ok().filter(|payload_type| *payload_type < 128)
+}
+
+/// What a=rtpmap says of a payload type (RFC 8866 6.6).
+fn rtpmap(attributes: &[Attribute], payload_type: u8) -> Option<&str> {
+    attributes.iter().filter(|attribute| attribute.name == "rtpmap").find_map(|attribute| {
+        let (number, encoding) = attribute.value.as_deref()?.split_once(' ')?;
+        (number.parse() == Ok(payload_type)).then(|| encoding.trim())
+    })
+}
+
+fn codec(payload_type: u8, encoding: Option<&str>) -> Option<Codec> {
+    let all = [Codec::Pcma, Codec::Pcmu];
+    all.into_iter().find(|codec| match encoding {
+        Some(encoding) => {
+            encoding.strip_suffix("/1").unwrap_or(encoding).eq_ignore_ascii_case(codec.encoding())
+        }
+        None => codec.static_type() == payload_type,
+    })
+}
+
+/// The payload type of telephone-event at the clock of our codecs (RFC 4733 2.4.1, 2.5.1.2).
+fn event_type(line: &Media) -> Option<u8> {
+    line.formats.iter().filter_map(|format| payload_type(format)).find(|payload_type| {
+        rtpmap(&line.attributes, *payload_type)
+            .is_some_and(|encoding| encoding.eq_ignore_ascii_case("telephone-event/8000"))
+    })
+}
+
+/// From our side (RFC 3264 6.1). An address of zeros is how RFC 2543 put a call on hold (RFC 3264 8.4): the
+/// peer wants to receive nothing.
+fn direction(description: &Description, line: &Media, zeros: bool) -> Direction {
+    let all = [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
+    let stated = |attributes: &[Attribute]| {
+        attributes
+            .iter()
+            .find_map(|attribute| all.into_iter().find(|direction| direction.name() == attribute.name))
+    };
+    let theirs =
+        stated(&line.attributes).or_else(|| stated(&description.attributes)).unwrap_or(Direction::SendRecv);
+    match (theirs, zeros) {
+        (Direction::SendRecv, false) => Direction::SendRecv,
+        (Direction::RecvOnly, false) => Direction::SendOnly,
+        (Direction::SendRecv | Direction::SendOnly, _) => Direction::RecvOnly,
+        (Direction::RecvOnly | Direction::Inactive, _) => Direction::Inactive,
+    }
+}
+
+/// a=rtcp (RFC 3605 2.1), else the port above (RFC 3550 11). The address is that of RTP: an RTCP address of
+/// its own would send our reports to a third party.
+fn rtcp(line: &Media, rtp: SocketAddr) -> SocketAddr {
+    let stated = line
+        .attribute("rtcp")
+        .flatten()
+        .and_then(|value| value.split_ascii_whitespace().next()?.parse().ok());
+    let port = stated.filter(|port| *port != 0).unwrap_or_else(|| rtp.port().saturating_add(1));
+    SocketAddr::new(rtp.ip(), port)
+}
+
+/// a=ptime (RFC 8866 6.4), no more than a=maxptime, in whole steps of 10 ms from 10 to 60; else 20.
+fn packet_time(line: &Media) -> u16 {
+    let stated = |name: &str| line.attribute(name).flatten().and_then(|value| value.parse::<u16>().ok());
+    let wanted = stated("ptime").unwrap_or(PACKET_TIME_MS);
+    let wanted = stated("maxptime").map_or(wanted, |most| wanted.min(most));
+    if (10..=60).contains(&wanted) && wanted.is_multiple_of(10) { wanted } else { PACKET_TIME_MS }
+}
+
+/// An m= line of ours.
+fn audio(
+    port: u16,
+    types: &[(u8, Codec)],
+    event: Option<u8>,
+    packet_time_ms: u16,
+    direction: Attribute,
+) -> Media {
+    let mut formats: Vec<String> = types.iter().map(|(payload_type, _)| payload_type.to_string()).collect();
+    let mut attributes: Vec<Attribute> = types
+        .iter()
+        .map(|(payload_type, codec)| valued("rtpmap", format!("{payload_type} {}", codec.encoding())))
+        .collect();
+    if let Some(event) = event {
+        formats.push(event.to_string());
+        attributes.push(valued("rtpmap", format!("{event} telephone-event/8000")));
+        attributes.push(valued("fmtp", format!("{event} 0-15")));
+    }
+    attributes.push(valued("ptime", packet_time_ms.to_string()));
+    attributes.push(direction);
+    Media {
+        kind: "audio".to_owned(),
+        port,
+        protocol: PROTOCOL.to_owned(),
+        formats,
+        connection: None,
+        attributes,
+    }
+}
+
+fn valued(name: &str, value: String) -> Attribute {
+    Attribute { name: name.to_owned(), value: Some(value) }
+}
+
+/// A stream we do not serve, refused in its place (RFC 3264 6).
+fn refused(line: &Media) -> Media {
+    Media { port: 0, connection: None, attributes: Vec::new(), ..line.clone() }
+}

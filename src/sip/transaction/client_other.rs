@@ -1,0 +1,112 @@
+//! The client transaction of every request other than INVITE (RFC 3261 17.1.2, figure 6).
+
+use std::time::{Duration, Instant};
+
+use super::{OnResponse, OnTimeout, Timer, TimerTable, Timers};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Trying,
+    Proceeding,
+    Completed,
+}
+
+/// The client transaction of BYE, CANCEL and OPTIONS.
+#[derive(Debug)]
+pub struct ClientOther {
+    state: State,
+    interval: Duration,
+    timers: TimerTable,
+}
+
+impl ClientOther {
+    /// Begins when the request is sent for the first time.
+    pub fn new(now: Instant, lengths: &Timers) -> Self {
+        let mut timers = TimerTable::default();
+        timers.start(Timer::Request, now + lengths.t1);
+        timers.start(Timer::NoResponse, now + lengths.transaction_life());
+        Self { state: State::Trying, interval: lengths.t1, timers }
+    }
+
+    /// A response with our branch has come.
+    pub fn response(&mut self, now: Instant, status: u16, lengths: &Timers) -> OnResponse {
+        match (self.state, status) {
+            (State::Completed, _) => OnResponse::Absorb,
+            (_, ..200) => {
+                self.state = State::Proceeding;
+                OnResponse::Deliver
+            }
+            _ => {
+                self.state = State::Completed;
+                self.timers.clear();
+                self.timers.start(Timer::ClientLinger, now + lengths.t4);
+                OnResponse::Deliver
+            }
+        }
+    }
+
+    /// When to call [`Self::timeout`].
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// The time has come.
+    pub fn timeout(&mut self, now: Instant, lengths: &Timers) -> OnTimeout {
+        if self.timers.take_if_due(Timer::NoResponse, now) {
+            return OnTimeout::TimedOut;
+        }
+        if self.timers.take_if_due(Timer::ClientLinger, now) {
+            return OnTimeout::Terminated;
+        }
+        if self.timers.take_if_due(Timer::Request, now) {
+            // Once a provisional response has come, the request is repeated every T2 (17.1.2.2).
+            self.interval = match self.state {
+                State::Proceeding => lengths.t2,
+                _ => lengths.doubled(self.interval),
+            };
+            self.timers.start(Timer::Request, now + self.interval);
+            return OnTimeout::Retransmit;
+        }
+        OnTimeout::Wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bye_nobody_answers_is_sent_eleven_times_in_32_seconds() {
+        let (start, lengths) = (Instant::now(), Timers::default());
+        let mut machine = ClientOther::new(start, &lengths);
+        let mut sent = 1;
+        while let Some(at) = machine.next_timeout() {
+            match machine.timeout(at, &lengths) {
+                OnTimeout::Retransmit => sent += 1,
+                OnTimeout::TimedOut => assert_eq!(at - start, Duration::from_secs(32)),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(sent, 11);
+    }
+
+    #[test]
+    fn a_final_response_is_delivered_once_and_lingers_for_t4() {
+        let (start, lengths) = (Instant::now(), Timers::default());
+        let mut machine = ClientOther::new(start, &lengths);
+        assert_eq!(machine.response(start, 200, &lengths), OnResponse::Deliver);
+        assert_eq!(machine.response(start, 200, &lengths), OnResponse::Absorb);
+        assert_eq!(machine.next_timeout(), Some(start + lengths.t4));
+        assert_eq!(machine.timeout(start + lengths.t4, &lengths), OnTimeout::Terminated);
+    }
+
+    #[test]
+    fn after_a_provisional_response_it_is_repeated_every_t2() {
+        let (start, lengths) = (Instant::now(), Timers::default());
+        let mut machine = ClientOther::new(start, &lengths);
+        assert_eq!(machine.response(start, 100, &lengths), OnResponse::Deliver);
+        let at = start + lengths.t1;
+        assert_eq!(machine.timeout(at, &lengths), OnTimeout::Retransmit);
+        assert_eq!(machine.next_timeout(), Some(at + lengths.t2));
+    }
+}

@@ -1,0 +1,20 @@
+//! Sound files as operators have them, against the decoder of prompts.
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its own files has to fail")]
+
+mod damage;
+mod formats;
+
+use std::fs;
+use std::path::PathBuf;
+
+/// The files of `formats/`, by name.
+fn files() -> Vec<(String, Vec<u8>)> {
+    let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/audio/formats"));
+    let mut files: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
+        .collect();
+    files.sort();
+    files
+}

@@ -1,0 +1,492 @@
+//! The dial chain and the way along it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nightbell::oncall::{
+    Attempt, Chain, DialPolicy, NotRung, OncallFile, Order, Person, Phone, PhoneChoice, Roster, Rung, Target,
+    Walk, resolve,
+};
+use proptest::prelude::*;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+use crate::{at, people, roster};
+
+/// A Tuesday: a is on call in `s`, b in `t`; `empty` begins on the next Monday.
+const NOW: &str = "2026-01-06T12:00:00Z";
+
+fn team() -> Roster {
+    let schedule = |id: &str, members: &str, start: &str| {
+        format!(
+            "[[schedules]]\nid = '{id}'\ntimezone = 'Europe/Berlin'\n[[schedules.rotations]]\nname = 'weekly'\n\
+             people = [{members}]\nevery = '1 week'\nstart = '{start}'\n"
+        )
+    };
+    roster(&format!(
+        "{}{}{}{}[[teams]]\nid = 'sre'\nlevels = [['schedule:t'], ['person:c', 'team:deep'], ['person:d']]\n\
+         [[teams]]\nid = 'deep'\nlevels = [['person:e'], ['person:f']]\n",
+        people(&["a", "b", "c", "d", "e", "f"]),
+        schedule("s", "'a', 'b', 'nobody', 'team:deep'", "2026-01-05 09:00"),
+        schedule("t", "'b', 'c'", "2026-01-05 09:00"),
+        schedule("empty", "'a'", "2026-01-12 09:00"),
+    ))
+}
+
+fn listed(levels: &[&[&str]]) -> DialPolicy {
+    let level = |level: &&[&str]| level.iter().map(|text| text.parse::<Target>().unwrap()).collect();
+    DialPolicy { levels: levels.iter().map(level).collect(), order: Order::Listed, ..DialPolicy::default() }
+}
+
+fn chain(roster: &Roster, policy: &DialPolicy) -> Chain {
+    resolve(roster, policy, at(NOW), &mut StdRng::seed_from_u64(7))
+}
+
+/// `level person: reason` for each candidate.
+fn told(chain: &Chain) -> Vec<String> {
+    let line = |candidate: &nightbell::oncall::Candidate| {
+        format!("{} {}: {}", candidate.level, candidate.person.id, candidate.because)
+    };
+    chain.candidates.iter().map(line).collect()
+}
+
+fn sentences(not_rung: &[NotRung]) -> Vec<String> {
+    not_rung.iter().map(NotRung::to_string).collect()
+}
+
+#[test]
+fn everybody_in_the_chain_has_a_level_and_a_reason() {
+    let chain =
+        chain(&team(), &listed(&[&["schedule:s"], &["team:sre", "person:f"], &["person:a", "everyone:t"]]));
+    assert_eq!(
+        told(&chain),
+        [
+            "1 a: on call in schedule s (rotation weekly, turn 1, since Mon 09:00)",
+            "2 b: team sre, level 1: on call in schedule t (rotation weekly, turn 1, since Mon 09:00)",
+            "2 f: named in level 2",
+            "2.1 c: team sre, level 2",
+            "2.1 e: team sre, level 2: team deep, level 1",
+            "2.2 f: team sre, level 2: team deep, level 2",
+            "2.3 d: team sre, level 3",
+            "3 a: named in level 3",
+            "3 b: takes turns in schedule t",
+            "3 c: takes turns in schedule t",
+        ]
+    );
+    assert_eq!(chain.not_rung, []);
+}
+
+#[test]
+fn who_cannot_be_rung_is_told_with_the_reason() {
+    let mut team = team();
+    for person in team.people.values_mut() {
+        match person.id.as_str() {
+            "c" => person.available = false,
+            "d" => person.phones.clear(),
+            _ => {}
+        }
+    }
+    team.people.retain(|id, _| id.as_str() != "e");
+    let policy = listed(&[&["schedule:empty", "schedule:gone", "team:sre"], &["person:c", "person:a"]]);
+    let chain = chain(&team, &policy);
+    assert_eq!(
+        sentences(&chain.not_rung),
+        [
+            "c: is marked as unavailable",
+            "d: has no confirmed phone",
+            "schedule empty: nobody is on call until Mon 09:00",
+            "there is no `schedule:gone`",
+            "team sre, level 2: team deep, level 1: there is no `person:e`",
+        ]
+    );
+}
+
+#[test]
+fn everyone_of_a_schedule_is_all_who_ever_take_turns_in_it() {
+    let chain = chain(&team(), &listed(&[&["everyone:s"]]));
+    let people: Vec<&str> = chain.candidates.iter().map(|candidate| candidate.person.id.as_str()).collect();
+    assert_eq!(people, ["a", "b", "e", "f"], "also the team that takes turns, all of it at once");
+    assert!(chain.candidates.iter().all(|candidate| candidate.level == "1"));
+}
+
+#[test]
+fn who_is_named_twice_in_a_level_is_there_once_with_the_first_reason() {
+    let chain = chain(&team(), &listed(&[&["schedule:s", "person:a", "person:b", "everyone:t"]]));
+    assert_eq!(
+        told(&chain),
+        [
+            "1 a: on call in schedule s (rotation weekly, turn 1, since Mon 09:00)",
+            "1 b: named in level 1",
+            "1 c: takes turns in schedule t",
+        ]
+    );
+}
+
+#[test]
+fn everyone_of_a_schedule_includes_everyone_of_the_schedules_that_take_turns_in_it() {
+    let mut team = team();
+    let schedule = team.schedules.values_mut().find(|schedule| schedule.id.as_str() == "empty").unwrap();
+    schedule.rotations[0].people = vec!["schedule:t".parse().unwrap()];
+    let chain = chain(&team, &listed(&[&["everyone:empty"]]));
+    assert_eq!(
+        told(&chain),
+        [
+            "1 b: takes turns in schedule empty: takes turns in schedule t",
+            "1 c: takes turns in schedule empty: takes turns in schedule t",
+        ]
+    );
+}
+
+#[test]
+fn what_stands_side_by_side_merges_by_rank() {
+    let roster = roster(&format!(
+        "{}[[teams]]\nid = 'escalation'\nlevels = [['person:a'], ['person:b']]\n\
+         [[teams]]\nid = 'team1'\nlevels = [['person:c']]\n\
+         [[schedules]]\nid = 'one'\ntimezone = 'UTC'\nstacking = 'parallel'\n\
+         [[schedules.rotations]]\nname = 'x'\npeople = ['team:escalation']\nevery = '1 day'\nstart = '2026-01-01'\n\
+         [[schedules.rotations]]\nname = 'y'\npeople = ['team:team1']\nevery = '1 day'\nstart = '2026-01-01'\n",
+        people(&["a", "b", "c"])
+    ));
+    let chain = chain(&roster, &listed(&[&["schedule:one"]]));
+    let order: Vec<String> = chain
+        .candidates
+        .iter()
+        .map(|candidate| format!("{} {}", candidate.level, candidate.person.id))
+        .collect();
+    assert_eq!(order, ["1 a", "1 c", "1.1 b"]);
+}
+
+#[test]
+fn the_order_inside_a_level_is_shuffled_for_each_call_and_levels_stay_in_order() {
+    let policy = DialPolicy { order: Order::Shuffled, ..listed(&[&["everyone:s"], &["person:d"]]) };
+    let mut orders = BTreeSet::new();
+    for seed in 0..64 {
+        let chain = resolve(&team(), &policy, at(NOW), &mut StdRng::seed_from_u64(seed));
+        let order: String = chain.candidates.iter().map(|candidate| candidate.person.id.as_str()).collect();
+        assert!(order.ends_with('d'), "{order}");
+        orders.insert(order);
+    }
+    assert!(orders.len() > 12, "of 24 orders of four people 64 calls see {}", orders.len());
+}
+
+#[test]
+fn circles_and_floods_of_nesting_end_and_leave_the_next_level_alone() {
+    let mut team = team();
+    let flood: Vec<Target> = (0..12).map(|_| "team:sre".parse().unwrap()).collect();
+    for entry in team.teams.values_mut() {
+        entry.levels = vec![flood.clone(), flood.clone(), vec!["person:a".parse().unwrap()]];
+    }
+    let chain = chain(&team, &listed(&[&["team:sre"], &["person:b"]]));
+    assert!(chain.candidates.iter().any(|candidate| candidate.person.id.as_str() == "b"));
+    let told = sentences(&chain.not_rung);
+    assert!(told.iter().any(|line| line.ends_with("team:sre is nested too deep and is not followed")));
+    assert!(told.iter().any(|line| line.ends_with("too many targets: the rest is not followed")));
+}
+
+#[test]
+fn eight_teams_inside_each_other_are_followed_and_nine_are_not() {
+    let nested = |deepest: usize| {
+        let mut text = people(&["a"]) + "[[teams]]\nid = 't1'\nlevels = [['person:a']]\n";
+        for number in 2..=deepest {
+            text += &format!("[[teams]]\nid = 't{number}'\nlevels = [['team:t{}']]\n", number - 1);
+        }
+        let (roster, _) = OncallFile::parse(&text).unwrap().compile();
+        chain(&roster, &listed(&[&[&format!("team:t{deepest}")]]))
+    };
+    assert_eq!(nested(8).candidates.len(), 1);
+    assert_eq!(nested(9).candidates, []);
+    assert!(nested(9).not_rung[0].because.ends_with("person:a is nested too deep and is not followed"));
+}
+
+/// Walks a chain, with phones busy elsewhere and results told by the person's id; a line for each
+/// attempt.
+fn walk_with(
+    walk: &mut Walk,
+    busy: &dyn Fn(&Person, &Phone) -> bool,
+    result: &dyn Fn(&Attempt) -> Rung,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    while let Some(attempt) = walk.next(&mut |person, phone| busy(person, phone)) {
+        assert!(lines.len() < 1000, "a walk ends");
+        lines.push(format!("{} {} {} {}", attempt.order, attempt.level, attempt.person.id, attempt.phone));
+        walk.report(result(&attempt));
+    }
+    lines
+}
+
+/// A person with these phones, in a level of her own.
+fn of_people(people: &[(&str, &[&str])], policy: &DialPolicy) -> Walk {
+    let mut text = String::new();
+    for (id, phones) in people {
+        let phones: Vec<String> = phones.iter().map(|phone| format!("'+49{phone}'")).collect();
+        text += &format!("[[people]]\nid = '{id}'\nphones = [{}]\n", phones.join(", "));
+    }
+    let levels = people.iter().map(|(id, _)| vec![format!("person:{id}").parse().unwrap()]).collect();
+    let policy = DialPolicy { levels, order: Order::Listed, ..policy.clone() };
+    Walk::new(resolve(&roster(&text), &policy, at(NOW), &mut StdRng::seed_from_u64(1)), &policy)
+}
+
+fn never(_: &Person, _: &Phone) -> bool {
+    false
+}
+
+#[test]
+fn one_silent_one_busy_one_declining_and_the_fourth_accepts() {
+    let mut walk = of_people(
+        &[("a", &["101"]), ("b", &["201", "202"]), ("c", &["301", "302"]), ("d", &["401"]), ("e", &["501"])],
+        &DialPolicy::default(),
+    );
+    let lines = walk_with(&mut walk, &never, &|attempt| match attempt.person.id.as_str() {
+        "a" => Rung::NoAnswer,
+        "b" => Rung::Busy,
+        "c" => Rung::Declined,
+        _ => Rung::Accepted,
+    });
+    assert_eq!(lines, ["1 1 a +49101", "2 2 b +49201", "3 2 b +49202", "4 3 c +49301", "5 4 d +49401"]);
+    assert_eq!(sentences(&walk.not_rung()), ["e: d accepted first"]);
+}
+
+#[test]
+fn the_first_phone_alone_is_rung_where_the_policy_says_so() {
+    let policy = DialPolicy { phones: PhoneChoice::First, ..DialPolicy::default() };
+    let mut walk = of_people(&[("a", &["101", "102"]), ("b", &["201"])], &policy);
+    assert_eq!(walk_with(&mut walk, &never, &|_| Rung::NoAnswer), ["1 1 a +49101", "2 2 b +49201"]);
+}
+
+#[test]
+fn the_limit_counts_people_not_phones_and_the_rest_is_told() {
+    let policy = DialPolicy { max_people: Some(2), ..DialPolicy::default() };
+    let mut walk = of_people(&[("a", &["101", "102"]), ("b", &["201", "202"]), ("c", &["301"])], &policy);
+    let lines = walk_with(&mut walk, &never, &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 1 a +49101", "2 1 a +49102", "3 2 b +49201", "4 2 b +49202"]);
+    assert_eq!(sentences(&walk.not_rung()), ["c: the limit of 2 people was reached"]);
+}
+
+#[test]
+fn a_limit_of_nobody_rings_nobody() {
+    let policy = DialPolicy { max_people: Some(0), ..DialPolicy::default() };
+    let mut walk = of_people(&[("a", &["101"])], &policy);
+    assert_eq!(walk_with(&mut walk, &never, &|_| Rung::NoAnswer), [] as [&str; 0]);
+    assert_eq!(sentences(&walk.not_rung()), ["a: nobody is to be rung: at most 0 people"]);
+}
+
+#[test]
+fn the_busy_are_tried_again_last_and_do_not_count() {
+    let policy = DialPolicy { max_people: Some(2), ..DialPolicy::default() };
+    let mut walk = of_people(&[("a", &["101"]), ("b", &["201"]), ("c", &["301"])], &policy);
+    let asked = std::cell::Cell::new(0);
+    let busy = |person: &Person, _: &Phone| {
+        asked.set(asked.get() + 1);
+        match person.id.as_str() {
+            "a" => asked.get() == 1,
+            "b" => true,
+            _ => false,
+        }
+    };
+    let lines = walk_with(&mut walk, &busy, &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 3 c +49301", "2 1 a +49101"]);
+    assert_eq!(
+        sentences(&walk.not_rung()),
+        ["b: busy with another call, and put off until the others had been tried"]
+    );
+}
+
+#[test]
+fn who_is_busy_to_the_end_is_left_out() {
+    let mut walk = of_people(&[("a", &["101"]), ("b", &["201"])], &DialPolicy::default());
+    let lines = walk_with(&mut walk, &|person, _| person.id.as_str() == "a", &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 2 b +49201"]);
+    assert_eq!(
+        sentences(&walk.not_rung()),
+        ["a: busy with another call, also when tried again after the others"]
+    );
+}
+
+#[test]
+fn a_free_phone_of_a_person_is_rung_while_another_call_has_the_first() {
+    let mut walk = of_people(&[("a", &["101", "102"]), ("b", &["201"])], &DialPolicy::default());
+    let rung = std::cell::Cell::new(0);
+    let busy = |_: &Person, phone: &Phone| phone.to_string() == "+49101" && rung.get() < 2;
+    let lines = walk_with(&mut walk, &busy, &|_| {
+        rung.set(rung.get() + 1);
+        Rung::NoAnswer
+    });
+    assert_eq!(lines, ["1 1 a +49102", "2 2 b +49201", "3 1 a +49101"]);
+}
+
+#[test]
+fn the_busy_are_put_off_anew_in_each_repeat() {
+    let policy = DialPolicy { repeat: 1, ..DialPolicy::default() };
+    let mut walk = of_people(&[("a", &["101"]), ("b", &["201"])], &policy);
+    let asked = std::cell::Cell::new(0);
+    let busy = |person: &Person, _: &Phone| {
+        asked.set(asked.get() + usize::from(person.id.as_str() == "a"));
+        person.id.as_str() == "a" && asked.get() < 4
+    };
+    let lines = walk_with(&mut walk, &busy, &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 2 b +49201", "2 2 b +49201", "3 1 a +49101"]);
+}
+
+#[test]
+fn who_is_reached_twice_is_rung_once_in_a_pass() {
+    let roster = roster(
+        "[[people]]\nid = 'a'\nphones = ['+49101', '+49102']\n[[people]]\nid = 'b'\nphones = ['+49201']\n",
+    );
+    let levels = listed(&[&["person:a"], &["person:a"], &["person:b"]]);
+    let asked = std::cell::Cell::new(0);
+    let busy_at_first = |_: &Person, _: &Phone| {
+        asked.set(asked.get() + 1);
+        asked.get() == 1
+    };
+    let mut walk = Walk::new(chain(&roster, &levels), &levels);
+    let lines = walk_with(&mut walk, &busy_at_first, &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 1 a +49102", "2 3 b +49201", "3 1 a +49101"]);
+    let again = DialPolicy { skip_dialled: false, ..levels };
+    let mut walk = Walk::new(chain(&roster, &again), &again);
+    let lines = walk_with(&mut walk, &never, &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 1 a +49101", "2 1 a +49102", "3 2 a +49101", "4 2 a +49102", "5 3 b +49201"]);
+}
+
+#[test]
+fn the_busy_are_rung_at_once_where_the_policy_does_not_mind() {
+    let policy = DialPolicy { skip_busy: false, ..DialPolicy::default() };
+    let mut walk = of_people(&[("a", &["101"]), ("b", &["201"])], &policy);
+    let lines = walk_with(&mut walk, &|_, _| true, &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 1 a +49101", "2 2 b +49201"]);
+}
+
+#[test]
+fn a_number_that_two_people_share_is_rung_once_in_a_pass() {
+    let people: &[(&str, &[&str])] = &[("a", &["101"]), ("b", &["101", "201"]), ("c", &["101"])];
+    let mut walk = of_people(people, &DialPolicy::default());
+    let lines = walk_with(&mut walk, &never, &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 1 a +49101", "2 2 b +49201"]);
+    assert_eq!(sentences(&walk.not_rung()), ["c: +49101 was already rung in this call"]);
+    let mut again = of_people(people, &DialPolicy { skip_dialled: false, ..DialPolicy::default() });
+    assert_eq!(walk_with(&mut again, &never, &|_| Rung::NoAnswer).len(), 4);
+}
+
+#[test]
+fn a_repeat_rings_again_all_but_those_who_declined() {
+    let policy = DialPolicy { repeat: 2, ..DialPolicy::default() };
+    let mut walk = of_people(&[("a", &["101", "102"]), ("b", &["201"])], &policy);
+    let lines = walk_with(&mut walk, &never, &|attempt| match attempt.person.id.as_str() {
+        "a" => Rung::Declined,
+        _ => Rung::NotAccepted,
+    });
+    assert_eq!(lines, ["1 1 a +49101", "2 2 b +49201", "3 2 b +49201", "4 2 b +49201"]);
+    assert_eq!(walk.not_rung(), []);
+}
+
+#[test]
+fn a_caller_who_hangs_up_leaves_the_rest_unreached() {
+    let mut walk = of_people(&[("a", &["101"]), ("b", &["201"])], &DialPolicy::default());
+    assert!(walk.next(&mut never).is_some());
+    assert_eq!(sentences(&walk.not_rung()), ["b: not reached before the call ended"]);
+}
+
+/// A few people with phones from a small set, so that numbers are shared, in levels that repeat
+/// people; what is busy and what becomes of attempts comes from the dice.
+fn plans() -> impl Strategy<Value = (Roster, DialPolicy)> {
+    let phones = prop::collection::vec(prop::collection::btree_set(0..8_u32, 1..4), 6);
+    let levels = prop::collection::vec(prop::collection::vec(0..6_usize, 1..5), 1..5);
+    let switches = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (phones, levels, prop::option::of(0..6_u32), 0..4_u8, switches).prop_map(
+        |(phones, levels, max_people, repeat, (shuffled, first, skip_dialled, skip_busy))| {
+            let mut text = String::new();
+            for (person, phones) in phones.iter().enumerate() {
+                let phones: Vec<String> = phones.iter().map(|phone| format!("'+4910{phone}'")).collect();
+                text += &format!("[[people]]\nid = 'p{person}'\nphones = [{}]\n", phones.join(", "));
+            }
+            let target = |person: &usize| format!("person:p{person}").parse().unwrap();
+            let policy = DialPolicy {
+                levels: levels.iter().map(|level| level.iter().map(target).collect()).collect(),
+                order: if shuffled { Order::Shuffled } else { Order::Listed },
+                phones: if first { PhoneChoice::First } else { PhoneChoice::All },
+                max_people,
+                repeat,
+                skip_dialled,
+                skip_busy,
+            };
+            (roster(&text), policy)
+        },
+    )
+}
+
+fn results() -> impl Strategy<Value = Rung> {
+    prop_oneof![
+        4 => Just(Rung::NoAnswer),
+        2 => Just(Rung::Busy),
+        1 => Just(Rung::Declined),
+        1 => Just(Rung::NotAccepted),
+        1 => Just(Rung::Failed),
+        1 => Just(Rung::Accepted),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_walk_keeps_the_rules_whatever_happens(
+        (roster, policy) in plans(),
+        seed in any::<u64>(),
+        busy in prop::collection::vec(prop::bool::weighted(0.3), 1..40),
+        results in prop::collection::vec(results(), 1..40),
+    ) {
+        let chain = resolve(&roster, &policy, at(NOW), &mut StdRng::seed_from_u64(seed));
+        let everybody: BTreeSet<String> =
+            chain.candidates.iter().map(|candidate| candidate.person.id.to_string()).collect();
+        let mut walk = Walk::new(chain, &policy);
+        let mut dice = busy.iter().cycle();
+        let mut results = results.iter().cycle();
+        let mut attempts: Vec<(Attempt, Rung)> = Vec::new();
+        while let Some(attempt) = walk.next(&mut |_, _| *dice.next().unwrap()) {
+            let result = *results.next().unwrap();
+            attempts.push((attempt, result));
+            walk.report(result);
+            prop_assert!(attempts.len() < 1000, "a walk ends");
+        }
+        check_order_and_end(&attempts)?;
+        check_declined(&attempts)?;
+        check_repeats(&attempts, &policy)?;
+        let rung: BTreeSet<String> = attempts.iter().map(|(attempt, _)| attempt.person.id.to_string()).collect();
+        if let Some(most) = policy.max_people {
+            prop_assert!(rung.len() <= most as usize);
+        }
+        let told: Vec<String> = walk.not_rung().iter().map(|entry| entry.person.clone().unwrap().to_string()).collect();
+        let told_once: BTreeSet<String> = told.iter().cloned().collect();
+        prop_assert_eq!(told.len(), told_once.len(), "one reason each");
+        prop_assert!(told_once.is_disjoint(&rung));
+        prop_assert_eq!(&told_once | &rung, everybody);
+    }
+}
+
+fn check_order_and_end(attempts: &[(Attempt, Rung)]) -> Result<(), TestCaseError> {
+    for (number, (attempt, result)) in (1_u32..).zip(attempts) {
+        prop_assert_eq!(attempt.order, number);
+        prop_assert!(*result != Rung::Accepted || number as usize == attempts.len(), "accepted is the end");
+    }
+    Ok(())
+}
+
+fn check_declined(attempts: &[(Attempt, Rung)]) -> Result<(), TestCaseError> {
+    let mut declined = BTreeSet::new();
+    for (attempt, result) in attempts {
+        prop_assert!(!declined.contains(&attempt.person.id), "who declined is left alone");
+        if *result == Rung::Declined {
+            declined.insert(attempt.person.id.clone());
+        }
+    }
+    Ok(())
+}
+
+/// In a pass no number is rung twice, so none more often than there are passes.
+fn check_repeats(attempts: &[(Attempt, Rung)], policy: &DialPolicy) -> Result<(), TestCaseError> {
+    if !policy.skip_dialled {
+        return Ok(());
+    }
+    let mut times: BTreeMap<&Phone, usize> = BTreeMap::new();
+    for (attempt, _) in attempts {
+        *times.entry(&attempt.phone).or_default() += 1;
+    }
+    prop_assert!(times.values().all(|times| *times <= usize::from(policy.repeat) + 1));
+    Ok(())
+}

@@ -1,0 +1,349 @@
+//! Who is on call: applied, found again, and changed without losing what commands have said.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::{DateTime, date};
+use nightbell::oncall::{
+    Every, Language, Member, OncallFile, Override, Person, PersonId, Phone, Roster, Rotation, Schedule,
+    ScheduleId, Stacking, Target, Team, TeamId, WeekInterval, Zone,
+};
+use nightbell::store::Store;
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::scratch::Scratch;
+
+const BEFORE: &str = r#"
+[[people]]
+id = "anna"
+name = "Anna Schmidt"
+phones = ["+4915112345678", "sip:anna@10.1.2.3"]
+language = "de"
+
+[[people]]
+id = "bob"
+name = "Bob"
+phones = ["+4915100000001"]
+
+[[teams]]
+id = "sre"
+levels = [["schedule:production", "person:bob"], ["person:anna"]]
+
+[[schedules]]
+id = "old"
+timezone = "UTC"
+[[schedules.rotations]]
+name = "all"
+people = ["bob"]
+every = "1 week"
+start = "2026-01-05 09:00"
+
+[[schedules]]
+id = "production"
+timezone = "Europe/Berlin"
+[[schedules.rotations]]
+name = "weekly"
+people = ["anna", "bob"]
+every = "1 week"
+start = "2026-01-05 09:00"
+[[schedules.rotations]]
+name = "nights"
+people = ["bob", "nobody"]
+every = "1 day"
+start = "2026-01-05 22:00"
+until = "2027-01-01 00:00"
+hours = ["mon-sun 22:00-06:00"]
+[[schedules.overrides]]
+person = "anna"
+from = "2026-12-24 18:00"
+until = "2026-12-25 09:00"
+"#;
+
+const AFTER: &str = r#"
+[[people]]
+id = "anna"
+name = "Anna Schmidt"
+phones = ["+4915112345678"]
+language = "de"
+available = false
+
+[[people]]
+id = "bob"
+name = "Bob"
+phones = ["+4915100000001"]
+email = "bob@acme.example"
+
+[[people]]
+id = "carla"
+name = "Carla"
+phones = ["+4915100000002"]
+
+[[teams]]
+id = "sre"
+levels = [["schedule:production"], ["person:anna"]]
+
+[[schedules]]
+id = "production"
+timezone = "Europe/Vienna"
+[[schedules.rotations]]
+name = "nights"
+people = ["bob", "nobody"]
+every = "1 day"
+start = "2026-01-05 22:00"
+[[schedules.rotations]]
+name = "weekly"
+people = ["anna", "bob", "carla"]
+every = "1 week"
+start = "2026-01-05 09:00"
+[[schedules.overrides]]
+person = "carla"
+from = "2026-12-24 18:00"
+until = "2026-12-25 09:00"
+"#;
+
+fn file(text: &str) -> Roster {
+    let (roster, problems) = OncallFile::parse(text).unwrap().compile();
+    assert!(!problems.iter().any(|problem| problem.is_error()), "{problems:?}");
+    roster
+}
+
+fn apply(store: &Store, roster: &Roster) -> Vec<String> {
+    store.apply_roster(roster, false).unwrap().iter().map(ToString::to_string).collect()
+}
+
+/// What a command would write.
+fn by_command(scratch: &Scratch, sql: &str) {
+    let database = rusqlite::Connection::open(scratch.path().join("nightbell.db")).unwrap();
+    database.execute_batch(sql).unwrap();
+}
+
+#[test]
+fn the_first_file_is_told_as_all_new() {
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.path()).unwrap();
+    assert_eq!(
+        apply(&store, &file(BEFORE)),
+        [
+            "+ person anna (Anna Schmidt)",
+            "+ person bob (Bob)",
+            "+ team sre (schedule:production + person:bob, then person:anna)",
+            "+ schedule old (UTC)",
+            "+ schedule old: rotation all (every 1 week from 2026-01-05 09:00: bob)",
+            "+ schedule production (Europe/Berlin)",
+            "+ schedule production: rotation weekly (every 1 week from 2026-01-05 09:00: anna, bob)",
+            "+ schedule production: rotation nights (every 1 day from 2026-01-05 22:00: bob, nobody)",
+            "+ schedule production: override anna from 2026-12-24 18:00 until 2026-12-25 09:00",
+        ]
+    );
+    assert_eq!(store.reader().load_roster().unwrap(), file(BEFORE));
+    assert_eq!(apply(&store, &file(BEFORE)), [""; 0]);
+}
+
+#[test]
+fn the_shipped_example_is_found_again_as_it_was_applied() {
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.path()).unwrap();
+    let example = file(include_str!("../../config/oncall.toml"));
+    apply(&store, &example);
+    assert!(!example.schedules.is_empty());
+    assert_eq!(store.reader().load_roster().unwrap(), example);
+}
+
+#[test]
+fn a_changed_file_is_told_as_a_person_would_write_it() {
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.path()).unwrap();
+    apply(&store, &file(BEFORE));
+    assert_eq!(
+        apply(&store, &file(AFTER)),
+        [
+            "~ person anna: phones +4915112345678, sip:anna@10.1.2.3 -> +4915112345678",
+            "~ person anna: available yes -> no",
+            "~ person bob: email none -> bob@acme.example",
+            "+ person carla (Carla)",
+            "~ team sre: levels schedule:production + person:bob, then person:anna -> \
+             schedule:production, then person:anna",
+            "~ schedule production: time zone Europe/Berlin -> Europe/Vienna",
+            "~ schedule production: rotation nights: until 2027-01-01 00:00 -> none",
+            "~ schedule production: rotation nights: hours mon-sun 22:00-06:00 -> always",
+            "~ schedule production: rotation weekly: people anna, bob -> anna, bob, carla",
+            "+ schedule production: override carla from 2026-12-24 18:00 until 2026-12-25 09:00",
+            "- schedule old (UTC)",
+            "- schedule production: override anna from 2026-12-24 18:00 until 2026-12-25 09:00",
+            "~ schedule production: order of rotations weekly, nights -> nights, weekly",
+        ]
+    );
+    assert_eq!(store.reader().load_roster().unwrap(), file(AFTER));
+}
+
+#[test]
+fn a_dry_run_tells_the_changes_and_makes_none() {
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.path()).unwrap();
+    apply(&store, &file(BEFORE));
+    let dry = store.apply_roster(&file(AFTER), true).unwrap();
+    assert_eq!(store.reader().load_roster().unwrap(), file(BEFORE));
+    assert_eq!(store.apply_roster(&file(AFTER), false).unwrap(), dry);
+}
+
+#[test]
+fn what_came_by_command_outlives_the_file() {
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.path()).unwrap();
+    apply(&store, &file(BEFORE));
+    by_command(
+        &scratch,
+        "UPDATE people SET available_by_command = 0 WHERE id = 'bob';
+         INSERT INTO overrides (schedule_id, person_id, starts_at, ends_at, from_file)
+         VALUES ('production', 'bob', '2026-12-24T00:00:00', '2026-12-27T00:00:00', 0)",
+    );
+    assert_eq!(apply(&store, &file(BEFORE)), [""; 0], "a command is no difference between files");
+    apply(&store, &file(AFTER));
+
+    let roster = store.reader().load_roster().unwrap();
+    assert!(!roster.people[&PersonId::new("bob")].available);
+    let overrides = &roster.schedules[&ScheduleId::new("production")].overrides;
+    let told: Vec<_> = overrides.iter().map(|entry| (entry.person.as_str(), entry.from_file)).collect();
+    assert_eq!(told, [("carla", true), ("bob", false)], "a command comes later and so wins");
+}
+
+#[test]
+fn an_override_whose_schedule_goes_is_told() {
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.path()).unwrap();
+    apply(&store, &file(BEFORE));
+    by_command(
+        &scratch,
+        "INSERT INTO overrides (schedule_id, person_id, starts_at, ends_at, from_file)
+         VALUES ('old', 'bob', '2026-12-24T00:00:00', '2026-12-27T00:00:00', 0)",
+    );
+    let changes = apply(&store, &file(AFTER));
+    let told = "- schedule old: override bob from 2026-12-24 00:00 until 2026-12-27 00:00 (made by command)";
+    assert_eq!(changes.last().map(String::as_str), Some(told));
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[a-z0-9][a-z0-9_.-]{0,6}"
+}
+
+fn wall() -> impl Strategy<Value = DateTime> {
+    (0_i16..=9998, 1_i8..=12, 1_i8..=28, 0_i8..24, 0_i8..60, 0_i8..60).prop_map(
+        |(year, month, day, hour, minute, second)| date(year, month, day).at(hour, minute, second, 0),
+    )
+}
+
+fn phone() -> impl Strategy<Value = Phone> {
+    let text = prop_oneof!["\\+[1-9][0-9]{6,14}", "sip:[a-z]{1,8}@[a-z]{1,8}(:[1-9][0-9]{3})?"];
+    text.prop_map(|text| Phone::parse(&text).unwrap())
+}
+
+fn target() -> impl Strategy<Value = Target> {
+    (select(vec!["person", "team", "schedule", "everyone"]), name())
+        .prop_map(|(kind, name)| format!("{kind}:{name}").parse().unwrap())
+}
+
+fn person(id: PersonId) -> impl Strategy<Value = Person> {
+    let language = option::of(select(Language::ALL.to_vec()));
+    (any::<String>(), vec(phone(), 0..4), option::of(any::<String>()), language, any::<bool>()).prop_map(
+        move |(name, phones, email, language, available)| Person {
+            id: id.clone(),
+            name,
+            phones,
+            email,
+            language,
+            available,
+        },
+    )
+}
+
+fn hours() -> impl Strategy<Value = WeekInterval> {
+    let known = ["mon-fri 09:00-17:00", "sat-sun", "fri 18:00-mon 08:00", "22:00-06:00", "wed 00:00-24:00"];
+    select(known.to_vec()).prop_map(|text| text.parse().unwrap())
+}
+
+fn rotation() -> impl Strategy<Value = Rotation> {
+    let member = prop_oneof![Just(Member::Nobody), target().prop_map(Member::Target)];
+    let every = (1_u32..=12, select(vec!["hours", "days", "weeks", "months"]));
+    (name(), vec(member, 0..4), every, wall(), option::of(wall()), vec(hours(), 0..3)).prop_map(
+        |(name, people, (count, unit), start, until, hours)| Rotation {
+            name,
+            people,
+            every: format!("{count} {unit}").parse::<Every>().unwrap(),
+            start,
+            until,
+            hours,
+        },
+    )
+}
+
+fn schedule(id: ScheduleId, people: Vec<PersonId>) -> impl Strategy<Value = Schedule> {
+    let zone = select(vec!["UTC", "Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia"]);
+    let stacking = select(vec![Stacking::Layers, Stacking::Parallel]);
+    let entry = (select(people), wall(), wall());
+    let rotations = vec(rotation(), 0..4).prop_map(|mut all| {
+        let mut names = std::collections::BTreeSet::new();
+        all.retain(|rotation: &Rotation| names.insert(rotation.name.clone()));
+        all
+    });
+    (zone, stacking, rotations, vec(entry, 0..3)).prop_map(move |(zone, stacking, rotations, overrides)| {
+        Schedule {
+            id: id.clone(),
+            timezone: zone.parse::<Zone>().unwrap(),
+            stacking,
+            rotations,
+            overrides: overrides
+                .into_iter()
+                .map(|(person, from, until)| Override { person, from, until, from_file: true })
+                .collect(),
+        }
+    })
+}
+
+/// A map of things that know the names they are found by.
+fn map<K: Ord + Clone + std::fmt::Debug, T: std::fmt::Debug, S: Strategy<Value = T>>(
+    ids: impl IntoIterator<Item = K>,
+    make: impl Fn(K) -> S,
+) -> impl Strategy<Value = BTreeMap<K, T>> {
+    let entries: Vec<_> = ids.into_iter().map(|id| (Just(id.clone()), make(id))).collect();
+    entries.prop_map(|entries| entries.into_iter().collect())
+}
+
+fn roster() -> impl Strategy<Value = Roster> {
+    let ids = (btree_set(name(), 1..5), btree_set(name(), 0..4));
+    let teams = btree_map(name(), vec(vec(target(), 0..3), 0..3), 0..4);
+    (ids, teams).prop_flat_map(|((people, schedules), teams)| {
+        let people: Vec<PersonId> = people.iter().map(|id| PersonId::new(id)).collect();
+        let everybody = people.clone();
+        let schedules = map(schedules.into_iter().map(|id| ScheduleId::new(&id)), move |id| {
+            schedule(id, everybody.clone())
+        });
+        let teams: BTreeMap<TeamId, Team> = teams
+            .into_iter()
+            .map(|(id, levels)| (TeamId::new(&id), Team { id: TeamId::new(&id), levels }))
+            .collect();
+        (map(people, person), schedules).prop_map(move |(people, schedules)| Roster {
+            people,
+            teams: teams.clone(),
+            schedules,
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn what_is_applied_is_what_is_found_whatever_was_there_before(first in roster(), second in roster()) {
+        let scratch = Scratch::new();
+        let store = Store::open(scratch.path()).unwrap();
+        store.apply_roster(&first, false).unwrap();
+        prop_assert_eq!(&store.reader().load_roster().unwrap(), &first);
+
+        let changes = store.apply_roster(&second, false).unwrap();
+        prop_assert_eq!(changes.is_empty(), first == second);
+        prop_assert_eq!(&store.reader().load_roster().unwrap(), &second);
+        prop_assert_eq!(store.apply_roster(&second, false).unwrap(), []);
+    }
+}

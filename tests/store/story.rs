@@ -1,0 +1,141 @@
+//! Calls as the script tells them to the journal.
+
+use jiff::{Timestamp, ToSpan};
+use nightbell::call::CallId;
+use nightbell::call::journal::{
+    Action, DialIntent, Ended, Event, Journal, Outcome, Record, Started, Step, StepResult,
+};
+use nightbell::call::leg::LegId;
+use nightbell::store::Store;
+
+/// `2026-01-05T08:00:00Z` and so many seconds.
+pub fn at(seconds: i64) -> Timestamp {
+    "2026-01-05T08:00:00Z".parse::<Timestamp>().unwrap() + seconds.seconds()
+}
+
+/// Writes entries as one run of the daemon does, and ends that run with everything on the disk.
+pub fn run(store: &Store, records: impl IntoIterator<Item = Record>) {
+    let (journal, reader) = Journal::new();
+    let writer = store.start_writer(reader, None).unwrap();
+    for record in records {
+        journal.write(record);
+    }
+    drop(journal);
+    writer.join();
+}
+
+/// One call whose steps follow each other by a second.
+pub struct Story {
+    call: CallId,
+    seq: u32,
+    pub records: Vec<Record>,
+}
+
+impl Story {
+    pub fn of(call: u64) -> Self {
+        Self::from_caller(call, "+4915112345678")
+    }
+
+    pub fn from_caller(call: u64, caller: &str) -> Self {
+        let call = CallId(call);
+        let started = Record::Started(Started {
+            call,
+            hotline: "Emergency hotline".to_owned(),
+            number: "+4930123456".to_owned(),
+            caller: caller.to_owned(),
+            at: at(0),
+            trunk: "carrier".to_owned(),
+            sip_call_id: format!("{call}@carrier.example"),
+        });
+        Self { call, seq: 0, records: vec![started] }
+    }
+
+    pub fn then(mut self, record: Record) -> Self {
+        self.records.push(record);
+        self
+    }
+
+    pub fn step(self, step: Step) -> Self {
+        self.about(step, StepResult::Processed, None)
+    }
+
+    pub fn about(mut self, step: Step, result: StepResult, target: Option<&str>) -> Self {
+        self.seq += 1;
+        let event = Event {
+            call: self.call,
+            seq: self.seq,
+            at: at(i64::from(self.seq)),
+            step,
+            action: Action::Internal,
+            result,
+            target: target.map(str::to_owned),
+            detail: format!("{step:?}"),
+        };
+        self.then(Record::Step(event))
+    }
+
+    pub fn dial(self, leg: u64, person: &str) -> Self {
+        let call = self.call;
+        let intent = DialIntent {
+            call,
+            leg: LegId(leg),
+            person: person.to_owned(),
+            phone: "+4915100000001".to_owned(),
+            at: at(i64::from(self.seq)),
+        };
+        self.about(Step::DialTarget, StepResult::Processed, Some(person)).then(Record::DialIntent(intent))
+    }
+
+    pub fn leg_up(self, leg: u64) -> Self {
+        let (call, dialog) = (self.call, format!("{{\"leg\":{leg}}}"));
+        self.then(Record::LegUp { call, leg: LegId(leg), dialog })
+    }
+
+    pub fn leg_down(self, leg: u64) -> Self {
+        self.then(Record::LegDown { leg: LegId(leg) })
+    }
+
+    pub fn recording(self) -> Self {
+        let (call, at) = (self.call, at(i64::from(self.seq)));
+        self.then(Record::RecordingStarted { call, file: format!("{call}.wav"), at })
+    }
+
+    pub fn recorded(self, kept: bool) -> Self {
+        let call = self.call;
+        self.then(Record::RecordingEnded { call, kept, duration_ms: 4200, truncated: false })
+    }
+
+    pub fn ended(self, outcome: Outcome) -> Self {
+        let ended = Ended {
+            call: self.call,
+            at: at(i64::from(self.seq) + 1),
+            outcome,
+            reason: "caller hung up".to_owned(),
+            answered_at: Some(at(1)),
+            route: Some("Production".to_owned()),
+            responder: (outcome == Outcome::Accepted).then(|| "anna".to_owned()),
+        };
+        self.then(Record::Ended(ended))
+    }
+
+    /// As far as every call that is let in comes.
+    pub fn greeted(self) -> Self {
+        self.step(Step::CallReceived).step(Step::Welcome)
+    }
+
+    pub fn chosen(self) -> Self {
+        self.greeted().about(Step::GatherDtmf, StepResult::Processed, Some("Production"))
+    }
+
+    pub fn dialling(self) -> Self {
+        self.chosen().step(Step::DialChainResolved).leg_up(1).dial(2, "anna")
+    }
+
+    pub fn screening(self) -> Self {
+        self.dialling().leg_up(2).about(Step::ConfirmTarget, StepResult::Processed, Some("anna"))
+    }
+
+    pub fn bridged(self) -> Self {
+        self.screening().about(Step::Bridge, StepResult::Processed, Some("anna"))
+    }
+}

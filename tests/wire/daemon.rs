@@ -1,0 +1,163 @@
+//! The daemon as an operator runs it.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::sipp::free_port;
+
+/// A daemon in a folder of its own.
+pub struct Daemon {
+    folder: PathBuf,
+    port: u16,
+    child: Child,
+}
+
+impl Daemon {
+    /// Starts a daemon that rings these people, one level each, at loopback ports. `more` is
+    /// written into the route.
+    pub fn start(people: &[(&str, u16)], more: &str) -> Self {
+        let port = free_port();
+        let folder = std::env::temp_dir().join(format!("nightbell-wire-{}-{port}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("nightbell.toml"), config(port, people, more)).unwrap();
+        std::fs::write(folder.join("oncall.toml"), oncall(people)).unwrap();
+        let child = run(&folder);
+        Self { folder, port, child }
+    }
+
+    /// Kills it as a power cut would, and starts it again.
+    pub fn kill_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = run(&self.folder);
+    }
+
+    /// Where it takes SIP.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// What `calls --json` prints.
+    pub fn calls(&self) -> Vec<Value> {
+        self.json(&["calls", "--json"]).as_array().unwrap().clone()
+    }
+
+    /// The only call there is, once it has ended, with its timeline.
+    pub fn only_call(&self) -> Value {
+        let started = std::time::Instant::now();
+        loop {
+            let calls = self.calls();
+            assert!(calls.len() <= 1, "one call, one record: {calls:?}");
+            match calls.first() {
+                Some(call) if call["outcome"] != "ongoing" => {
+                    return self.json(&["calls", call["id"].as_str().unwrap(), "--json"]);
+                }
+                // The last record is written just after the last BYE.
+                _ => assert!(started.elapsed().as_secs() < 20, "the call's record never ended: {calls:?}"),
+            }
+        }
+    }
+
+    /// Waits until the only call has come to a step.
+    pub fn wait_for_step(&self, step: &str) {
+        let started = std::time::Instant::now();
+        loop {
+            if let Some(call) = self.calls().first() {
+                let whole = self.json(&["calls", call["id"].as_str().unwrap(), "--json"]);
+                if whole["timeline"].as_array().unwrap().iter().any(|event| event["step"] == step) {
+                    return;
+                }
+            }
+            assert!(started.elapsed().as_secs() < 30, "the call never came to {step}");
+        }
+    }
+
+    /// The file of the only message.
+    pub fn message(&self) -> PathBuf {
+        let listed = self.json(&["voicemail", "list", "--json"]);
+        PathBuf::from(listed[0]["path"].as_str().unwrap())
+    }
+
+    /// The folder with its settings and data.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = command(&self.folder, arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+fn config(port: u16, people: &[(&str, u16)], more: &str) -> String {
+    let levels: Vec<String> = people.iter().map(|(id, _)| format!("[\"person:{id}\"]")).collect();
+    format!(
+        r#"
+data_dir = "data"
+oncall = "oncall.toml"
+[sip]
+listen = ["udp:127.0.0.1:{port}"]
+[media]
+ports = "43000-53000"
+[[trunks]]
+name = "carrier"
+sources = ["127.0.0.1/32"]
+destinations = ["sip:*@127.0.0.1"]
+country = "49"
+[[hotlines]]
+name = "Emergency hotline"
+numbers = ["+4930123456"]
+trunks = ["carrier"]
+[hotlines.menu]
+[[hotlines.routes]]
+key = "1"
+name = "Production"
+levels = [{}]
+ring = "5s"
+{more}
+"#,
+        levels.join(", ")
+    )
+}
+
+fn oncall(people: &[(&str, u16)]) -> String {
+    people
+        .iter()
+        .map(|(id, port)| {
+            format!("[[people]]\nid = \"{id}\"\nname = \"{id}\"\nphones = [\"sip:{id}@127.0.0.1:{port}\"]\n")
+        })
+        .collect()
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nightbell"));
+    command.args(arguments).arg("-c").arg(folder.join("nightbell.toml"));
+    command
+}
+
+/// Starts the daemon and waits until it takes calls.
+fn run(folder: &Path) -> Child {
+    let mut child =
+        command(folder, &["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let mut said = Vec::new();
+    let ready = log.by_ref().inspect(|line| said.push(line.clone())).any(|line| line.contains("ready for calls"));
+    assert!(ready, "the daemon did not start: {said:?}");
+    // Somebody must go on reading, or the daemon would block on a full pipe.
+    std::thread::spawn(move || log.for_each(drop));
+    child
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `sipp` as caller and responder.
+
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// An installed `sipp`.
+pub struct Sipp;
+
+/// A running scenario.
+pub struct Scenario {
+    pub port: u16,
+    child: Child,
+}
+
+impl Sipp {
+    /// The installed `sipp`; tells of a test that is left out without it.
+    pub fn find(test: &str) -> Option<Self> {
+        let found =
+            Command::new("sipp").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+        if !found {
+            assert!(
+                std::env::var_os("NIGHTBELL_REQUIRE_WIRE").is_none(),
+                "sipp is not installed, and NIGHTBELL_REQUIRE_WIRE is set"
+            );
+            eprintln!("LEFT OUT: {test} needs sipp (Debian: apt-get install sip-tester)");
+        }
+        found.then_some(Self)
+    }
+
+    /// Starts one call of a scenario on a free port of its own.
+    pub fn start(&self, scenario: &str, more: &[&str]) -> Scenario {
+        let port = free_port();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/sipp").join(scenario);
+        let child = Command::new("sipp")
+            .arg("-sf")
+            .arg(file)
+            .args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "60s"])
+            .args(["-p", &port.to_string(), "-mp", &free_port().to_string()])
+            .args(more)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Scenario { port, child }
+    }
+}
+
+impl Scenario {
+    /// Waits for its end; 0 tells that every step went as written.
+    pub fn finish(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Scenario {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A UDP port that is free now.
+pub fn free_port() -> u16 {
+    UdpSocket::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
