@@ -19,9 +19,18 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ("cli", &["audio", "call", "daemon", "oncall", "rtp", "sip", "store", "switch"]),
 ];
 
-/// What floor 0 must not name: there, time and bytes are arguments.
-const IMPURE: [&str; 7] =
-    ["tokio", "Socket", "std::fs", "std::thread", "Instant::now", "Timestamp::now", "SystemTime"];
+/// What floor 0 must not name outside its tests: there, time and bytes are arguments.
+const IMPURE: [&str; 9] = [
+    "tokio",
+    "UdpSocket",
+    "TcpStream",
+    "TcpListener",
+    "std::fs",
+    "std::thread",
+    "Instant::now",
+    "Timestamp::now",
+    "SystemTime",
+];
 const FLOOR_0: [&str; 5] = ["problem", "oncall", "sip", "rtp", "audio"];
 
 #[test]
@@ -49,6 +58,7 @@ fn floor_0_knows_no_socket_no_file_and_no_clock() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for room in FLOOR_0 {
         for (file, code) in files(&src.join(room)).into_iter().chain(files(&src.join(format!("{room}.rs")))) {
+            let code = code.split("#[cfg(test)]").next().unwrap_or_default();
             let impure = IMPURE.iter().find(|word| code.contains(**word));
             assert!(impure.is_none(), "{file}: {room} must not name {}", impure.unwrap());
         }

@@ -32,7 +32,7 @@ async fn while_one_responder_talks_the_second_caller_gets_the_other() {
     insta::assert_snapshot!(calls[1].timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          bob: 1. ringing bob at +4915100000002 (level 2: named in level 2)
        4.300   DialTargetResult    bob: answered
        4.300   ConfirmTarget       bob: asked to press 1
@@ -66,7 +66,7 @@ async fn who_is_still_busy_at_the_end_is_not_rung_and_the_reason_is_told() {
     insta::assert_snapshot!(calls[1].timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          bob: 1. ringing bob at +4915100000002 (level 2: named in level 2)
        2.400   DialTargetResult    bob: busy
        2.400 ~ DialTarget          anna: not rung: busy with another call, also when tried again after the others

@@ -32,7 +32,7 @@ async fn who_presses_nothing_is_asked_again_and_then_let_go_of() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        4.300   DialTargetResult    anna: answered
        4.300   ConfirmTarget       anna: asked to press 1
@@ -54,7 +54,7 @@ async fn a_mailbox_that_answers_never_gets_the_caller() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        4.300   DialTargetResult    anna: answered
        4.300   ConfirmTarget       anna: asked to press 1
@@ -91,7 +91,7 @@ async fn who_declines_is_let_go_of_and_the_next_is_rung_at_once() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        4.300   DialTargetResult    anna: answered
        4.300   ConfirmTarget       anna: asked to press 1
@@ -142,7 +142,7 @@ async fn picking_up_is_accepting_where_the_route_says_so() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        4.300   DialTargetResult    anna: answered
        4.300   ConfirmTarget       anna: picking up is accepting
@@ -168,7 +168,7 @@ async fn who_hangs_up_during_the_prompt_has_not_accepted() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        4.300   DialTargetResult    anna: answered
        4.300   ConfirmTarget       anna: asked to press 1
@@ -191,7 +191,7 @@ async fn a_line_lost_after_the_prompt_is_told_as_such_and_the_next_is_rung() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        4.300   DialTargetResult    anna: answered
        4.300   ConfirmTarget       anna: asked to press 1

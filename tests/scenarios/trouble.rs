@@ -33,7 +33,7 @@ async fn while_the_disk_hangs_every_wait_for_it_ends_after_half_a_second() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.600   Welcome             played
-       2.600   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.600   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1)
        3.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        6.300   DialTargetResult    anna: answered
        6.300   ConfirmTarget       anna: asked to press 1
@@ -66,7 +66,7 @@ async fn a_recording_that_cannot_be_closed_is_given_up_after_ten_seconds() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   Voicemail           nobody accepted
@@ -149,7 +149,7 @@ async fn the_daemon_stops_while_a_phone_rings_and_the_record_tells_it() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        5.300 ~ DialTargetResult    anna: interrupted: the daemon was stopped
        5.300   Hangup              the daemon was stopped
