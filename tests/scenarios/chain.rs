@@ -5,8 +5,8 @@ use nightbell::call::leg::{Farewell, Gone, NotAnswered};
 
 use crate::house::{House, PEOPLE, one_route};
 use crate::story::{
-    Deed, Sign, Story, accepts_after, answers_after, caller, is_busy, is_dead, ms, refused, rings_out, secs,
-    turns_it_down, upon,
+    Caller, Deed, Sign, Story, accepts_after, answers_after, caller, is_busy, is_dead, ms, refused,
+    rings_out, secs, turns_it_down, upon,
 };
 
 /// The time from the INVITE to the first dial: the ACK and the welcome.
@@ -294,4 +294,18 @@ async fn the_hotline_may_have_a_hold_sound_of_its_own() {
     let call = house.call(caller().hangs_up(upon(Sign::Recorded).plus(secs(1)))).await;
     assert_eq!(call.heard("caller")[2], "[RingbackDe]... --");
     assert_eq!(call.count(Step::DialTargetResult), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn responders_see_the_number_of_the_hotline_or_the_callers() {
+    let shown = async |line: &str, caller: Caller| {
+        let settings =
+            one_route(r#"[["person:anna"]]"#, "").replace("trunks =", &format!("{line}\ntrunks ="));
+        let mut house = House::with(&settings, PEOPLE);
+        house.phone("anna", accepts_after(secs(1)));
+        house.call(caller.hangs_up(upon(Sign::Bridged))).await.shown("anna").map(str::to_owned)
+    };
+    assert_eq!(shown("", caller()).await.as_deref(), Some("+4930123456"));
+    assert_eq!(shown("caller_id = \"caller\"", caller()).await.as_deref(), Some("+4915155500"));
+    assert_eq!(shown("caller_id = \"caller\"", caller().anonymous()).await, None);
 }

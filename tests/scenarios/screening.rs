@@ -213,3 +213,11 @@ async fn who_picks_up_in_the_moment_they_are_let_go_of_is_not_put_through() {
     assert_eq!(call.outcome, Outcome::Accepted);
     assert_eq!(call.released("anna").2, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_operators_own_words_are_heard_with_the_names_filled_in() {
+    let words = r#"prompt = { say = "{hotline}: a call for {route}. Press 1." }"#;
+    let call = screened(words, picks_up().presses('1', after("Press 1"))).await;
+    assert_eq!(call.heard("anna")[0], "\u{201c}Support: a call for Production. Press 1.\u{201d}");
+    assert_eq!(call.outcome, Outcome::Accepted);
+}

@@ -33,14 +33,25 @@ pub enum Disk {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     CalledIn,
-    Dialled,
+    /// With the number shown; nothing: withheld.
+    Dialled {
+        shown: Option<String>,
+    },
     Answered,
-    Plays { prompt: String, looped: bool },
+    Plays {
+        prompt: String,
+        looped: bool,
+    },
     Played(String),
     Cut(String),
-    Bridged { keys: String },
+    Bridged {
+        keys: String,
+    },
     Recording,
-    Released { reason: Farewell, clip: Option<String> },
+    Released {
+        reason: Farewell,
+        clip: Option<String>,
+    },
     Ended(Gone),
 }
 
@@ -290,7 +301,8 @@ impl Switch {
         assert!(!self.exclusive || others.all(|line| line.who != *who), "{who} is rung for two callers");
         let line = Line::new(call, who, true, true, story, dial.events);
         self.lines.insert(dial.leg, line);
-        self.saw(dial.leg, Seen::Dialled);
+        let shown = dial.caller_id.map(|number| number.to_string());
+        self.saw(dial.leg, Seen::Dialled { shown });
         self.sign(dial.leg, &Sign::Dialled);
     }
 
