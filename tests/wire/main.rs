@@ -69,7 +69,8 @@ fn past_one_silent_one_busy_and_one_declining_the_fourth_is_reached() {
 
 #[test]
 fn after_a_kill_in_the_bridge_both_legs_get_a_bye_and_the_call_one_record() {
-    let Some(sipp) = Sipp::find("after_a_kill_in_the_bridge_both_legs_get_a_bye_and_the_call_one_record") else {
+    let Some(sipp) = Sipp::find("after_a_kill_in_the_bridge_both_legs_get_a_bye_and_the_call_one_record")
+    else {
         return;
     };
     let anna = sipp.start("staying.xml", &[]);
