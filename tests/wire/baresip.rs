@@ -25,16 +25,35 @@ fn settings(folder: &Path, port: u16) {
     let modules = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"];
     let modules =
         modules.into_iter().find(|path| Path::new(path).exists()).unwrap_or("/usr/lib/baresip/modules");
-    let config = format!(
-        "sip_listen 127.0.0.1:{port}\naudio_player aubridge,none\naudio_source ausine,440\naudio_alert aubridge,none\n\
-         module_path {modules}\nmodule g711.so\nmodule ausine.so\nmodule aubridge.so\nmodule stdio.so\n\
-         module_app account.so\nmodule_app menu.so\n"
-    );
     std::fs::create_dir_all(folder).unwrap();
+    let tone = folder.join("tone.wav");
+    write_tone(&tone, 440.0);
+    let config = format!(
+        "sip_listen 127.0.0.1:{port}\naudio_player aubridge,none\naudio_source aufile,{tone}\naudio_alert aubridge,none\n\
+         module_path {modules}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule_app account.so\n\
+         module_app menu.so\n",
+        tone = tone.display()
+    );
     std::fs::write(folder.join("config"), config).unwrap();
     std::fs::write(folder.join("accounts"), "<sip:+4915199887766@127.0.0.1>;regint=0;audio_codecs=PCMA\n")
         .unwrap();
     std::fs::write(folder.join("contacts"), "").unwrap();
+}
+
+/// A minute of a tone, at 8 kHz.
+fn write_tone(path: &Path, hz: f64) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(path, spec).unwrap();
+    for n in 0..8000 * 60 {
+        let phase = std::f64::consts::TAU * hz * f64::from(n) / 8000.0;
+        wav.write_sample((8000.0 * phase.sin()) as i16).unwrap();
+    }
+    wav.finalize().unwrap();
 }
 
 /// The share of a recording's energy at one frequency (Goertzel), and its length in seconds.

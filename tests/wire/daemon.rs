@@ -113,6 +113,8 @@ name = "Emergency hotline"
 numbers = ["+4930123456"]
 trunks = ["carrier"]
 [hotlines.menu]
+timeout = "2s"
+silence = "route:1"
 [[hotlines.routes]]
 key = "1"
 name = "Production"
