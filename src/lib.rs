@@ -14,7 +14,7 @@ pub mod sip;
 pub mod call;
 // Floor 2: hands and ears.
 pub mod store;
-//pub mod switch;
+pub mod switch;
 // Floor 3: the door.
-//pub mod cli;
-//pub mod daemon;
+pub mod cli;
+pub mod daemon;

@@ -141,8 +141,8 @@ mod tests {
 
     #[test]
     fn a_tone_stays_the_same_tone_at_every_rate() {
-        for from in [6_000, 8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 8_003] {
-            for frequency in [100.0, 1000.0, 2300.0] {
+        for from in [6_000, 8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 12_345] {
+            for frequency in [300.0, 2300.0] {
                 let out = convert(&sine(frequency, from), from, 8_000, 997);
                 let error = difference(&out, &sine(frequency, 8_000));
                 assert!(error < 2e-3, "{frequency} Hz from {from}: off by {error}");

@@ -9,7 +9,7 @@ use crate::call::occupancy::Reservation;
 use crate::call::plan::Route;
 use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::CallerIdSetting;
-use crate::call::timeline::OpenStep;
+use crate::call::timeline::{OpenStep, Timeline};
 use crate::call::{Desk, describe_ms, screening};
 use crate::oncall::{Attempt, Chain, E164, Person, PersonId, Rung, Walk, resolve};
 
@@ -38,12 +38,12 @@ pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
         Some(&route.name),
         &summary,
     );
-    let mut walk = Walk::new(chain, &route.policy);
+    let mut walk = ToldWalk { walk: Walk::new(chain, &route.policy), timeline: desk.timeline.clone() };
     let mut responder = None;
     while responder.is_none() {
         let occupancy = desk.house.occupancy.clone();
         let mut reserved = None;
-        let next = walk.next(&mut |person, phone| {
+        let next = walk.walk.next(&mut |person, phone| {
             reserved = occupancy.reserve(&person.id, phone);
             reserved.is_none()
         });
@@ -51,18 +51,30 @@ pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
         let reservation = reserved.unwrap_or_else(|| occupancy.hold(&attempt.person.id, &attempt.phone));
         match target(desk, route, &attempt).await {
             Ok(leg) => {
-                walk.report(Rung::Accepted);
+                walk.walk.report(Rung::Accepted);
                 responder = Some(Responder { person: attempt.person, leg, reservation });
             }
-            Err(rung) => walk.report(rung),
+            Err(rung) => walk.walk.report(rung),
         }
     }
-    for left_out in walk.not_rung() {
-        let detail = format!("not rung: {}", left_out.because);
-        let person = left_out.person.as_ref().map(PersonId::as_str);
-        desk.timeline.write(Step::DialTarget, Action::Internal, StepResult::Ignored, person, &detail);
-    }
     responder
+}
+
+/// A walk that tells at its end, also where the call ends in the middle of it, who was not rung.
+#[derive(Debug)]
+struct ToldWalk {
+    walk: Walk,
+    timeline: Timeline,
+}
+
+impl Drop for ToldWalk {
+    fn drop(&mut self) {
+        for left_out in self.walk.not_rung() {
+            let detail = format!("not rung: {}", left_out.because);
+            let person = left_out.person.as_ref().map(PersonId::as_str);
+            self.timeline.write(Step::DialTarget, Action::Internal, StepResult::Ignored, person, &detail);
+        }
+    }
 }
 
 fn summary(chain: &Chain) -> String {

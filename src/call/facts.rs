@@ -67,11 +67,15 @@ impl Facts {
         let recorded = tokio::time::timeout(RECORDING_PATIENCE, ended).await;
         *slot = None;
         let Ok(Ok(recorded)) = recorded else {
+            self.learn(|known| known.broken = true);
             let lost = "the recording could not be closed";
             timeline.write(Step::RecordMessage, Action::Internal, StepResult::Failed, None, lost);
             return;
         };
-        self.learn(|known| known.message_kept = recorded.kept);
+        self.learn(|known| {
+            known.message_kept = recorded.kept;
+            known.broken |= recorded.truncated;
+        });
         journal.write(Record::RecordingEnded {
             call,
             kept: recorded.kept,

@@ -443,10 +443,26 @@ impl Playing {
 
 impl Drop for Leg {
     fn drop(&mut self) {
-        let _ = self.requests.send(Request::Release {
-            leg: self.id,
-            clip: self.clip.take(),
-            reason: self.farewell,
-        });
+        // A script that breaks lets go of its legs: whoever is not yet answered gets a 500.
+        let reason = if std::thread::panicking() { Farewell::Broken } else { self.farewell };
+        let _ = self.requests.send(Request::Release { leg: self.id, clip: self.clip.take(), reason });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_leg_that_a_broken_script_lets_go_of_is_released_as_broken() {
+        let (requests, mut asked) = mpsc::unbounded_channel();
+        let (leg, _events) = Leg::new(requests);
+        let script = async move {
+            let _leg = leg;
+            panic!("a fault of ours");
+        };
+        assert!(tokio::spawn(script).await.unwrap_err().is_panic());
+        let released = asked.recv().await;
+        assert!(matches!(released, Some(Request::Release { reason: Farewell::Broken, .. })), "{released:?}");
     }
 }

@@ -45,10 +45,11 @@ pub async fn confirm(desk: &mut Desk, route: &Route, person: &Person, mut leg: L
         }
         Said::Nothing => {
             let wait = describe_ms(u64::try_from(accept.timeout.as_millis()).unwrap_or(u64::MAX));
-            step.done(&format!(
-                "answered, pressed nothing within {wait} of the prompt, {} times",
-                accept.attempts
-            ));
+            let again = match accept.attempts {
+                1 => String::new(),
+                times => format!(", {times} times"),
+            };
+            step.done(&format!("answered, pressed nothing within {wait} of the prompt{again}"));
             Err(Rung::NotAccepted)
         }
         Said::Gone(Gone::HungUp) => {

@@ -38,16 +38,12 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
         )));
     }
     let mut findings = Findings::default();
-    let Some((source, roster)) =
-        read_oncall(&options.file, &mut findings).filter(|_| !findings.has_errors())
+    let Some((source, roster)) = read_oncall(&options.file, &mut findings).filter(|_| !findings.has_errors())
     else {
         return Err(Failure::Settings(findings));
     };
-    let command = Command::Apply {
-        path: options.file.clone(),
-        text: source.text.clone(),
-        dry_run: options.dry_run,
-    };
+    let command =
+        Command::Apply { path: options.file.clone(), text: source.text.clone(), dry_run: options.dry_run };
     let changes = match control::ask(&config.data_dir, &command)? {
         Some(Reply::Done(changes)) => changes,
         Some(Reply::Failed(why)) => return Err(Failure::Failed(why)),

@@ -40,7 +40,10 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let wanted = options.schedule.as_deref();
     if let Some(unknown) = wanted.filter(|name| !roster.schedules.contains_key(&ScheduleId::from(*name))) {
         let known: Vec<_> = roster.schedules.keys().map(ScheduleId::as_str).collect();
-        return Err(Failure::Usage(format!("there is no schedule {unknown}; there are {}", known.join(", "))));
+        return Err(Failure::Usage(format!(
+            "there is no schedule {unknown}; there are {}",
+            known.join(", ")
+        )));
     }
     let rows: Vec<OnDuty<'_>> = roster
         .schedules

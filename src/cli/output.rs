@@ -81,7 +81,8 @@ pub fn moment(text: &str) -> Result<Timestamp, String> {
         }
         _ => (text, TimeZone::system()),
     };
-    let wrong = |_| "write a time as 2026-12-24T18:00, \"2026-12-24T18:00 Europe/Berlin\" or RFC 3339".to_owned();
+    let wrong =
+        |_| "write a time as 2026-12-24T18:00, \"2026-12-24T18:00 Europe/Berlin\" or RFC 3339".to_owned();
     let civil: jiff::civil::DateTime = civil.parse().map_err(wrong)?;
     civil.to_zoned(zone).map(|zoned| zoned.timestamp()).map_err(wrong)
 }

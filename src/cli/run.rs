@@ -97,7 +97,9 @@ async fn stop(daemon: Daemon, patience: Duration) -> Result<(), Failure> {
     notify(&[NotifyState::Stopping]);
     let running = daemon.running();
     if running > 0 {
-        output::complain(&format!("{running} calls are running; new ones are refused. Once more to end them now.\n"));
+        output::complain(&format!(
+            "{running} calls are running; new ones are refused. Once more to end them now.\n"
+        ));
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

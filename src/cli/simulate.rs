@@ -71,7 +71,8 @@ struct Rings {
 pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let (config, _) = options.common.load()?;
     let roster = super::roster(&options.common)?;
-    let unknown = options.busy.iter().find(|name| !roster.people.contains_key(&PersonId::from(name.as_str())));
+    let unknown =
+        options.busy.iter().find(|name| !roster.people.contains_key(&PersonId::from(name.as_str())));
     if let Some(name) = unknown {
         return Err(Failure::Usage(format!("there is no person {name}")));
     }
@@ -153,7 +154,8 @@ fn chain(route: &Route, roster: &Roster, options: &Options, simulated: &mut Simu
         simulated.story.push("nobody is rung: the route takes messages only".to_owned());
     } else {
         let at = options.at.unwrap_or_else(Timestamp::now);
-        let busy: BTreeSet<PersonId> = options.busy.iter().map(|name| PersonId::from(name.as_str())).collect();
+        let busy: BTreeSet<PersonId> =
+            options.busy.iter().map(|name| PersonId::from(name.as_str())).collect();
         // One order out of those a live call may draw, the same each time this is asked.
         let mut rng = StdRng::seed_from_u64(0);
         let mut walk = Walk::new(resolve(roster, &route.policy, at, &mut rng), &route.policy);

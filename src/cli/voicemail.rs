@@ -39,10 +39,8 @@ pub fn run(command: &Command) -> Result<ExitCode, Failure> {
     let (config, _) = options.common.load()?;
     let rows = Store::open_read_only(&config.data_dir)?.voicemails()?;
     let folder = config.data_dir.join("recordings");
-    let listed: Vec<_> = rows
-        .iter()
-        .map(|row| Listed { row, path: folder.join(&row.file).display().to_string() })
-        .collect();
+    let listed: Vec<_> =
+        rows.iter().map(|row| Listed { row, path: folder.join(&row.file).display().to_string() }).collect();
     if options.json {
         output::json(&listed)?;
         return Ok(ExitCode::SUCCESS);

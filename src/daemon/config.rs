@@ -165,7 +165,11 @@ fn misses(error: &PromptError, compiled: &Compiled) -> Problem {
     Problem::error(written.unwrap_or(0..0), error.message.clone()).help(error.help.clone())
 }
 
-fn read(path: &Path, findings: &mut Findings, named_at: Option<(&Arc<Source>, Range<usize>)>) -> Option<Arc<Source>> {
+fn read(
+    path: &Path,
+    findings: &mut Findings,
+    named_at: Option<(&Arc<Source>, Range<usize>)>,
+) -> Option<Arc<Source>> {
     match std::fs::read_to_string(path) {
         Ok(text) => Some(Arc::new(Source { path: path.to_owned(), text })),
         Err(error) => {
@@ -174,7 +178,8 @@ fn read(path: &Path, findings: &mut Findings, named_at: Option<(&Arc<Source>, Ra
                 None => (None, 0..0),
             };
             let message = format!("cannot read {}: {}", path.display(), plain(&error));
-            let problem = Problem::error(span, message).help("name another file, or let the daemon's user read it");
+            let problem =
+                Problem::error(span, message).help("name another file, or let the daemon's user read it");
             match at {
                 Some(source) => findings.add(source, [problem]),
                 None => findings.add_elsewhere(problem),

@@ -19,10 +19,12 @@ pub enum LogFormat {
 
 /// Starts logging to standard error.
 pub fn start(format: LogFormat, level: LevelFilter) {
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    let colour =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
     // journald stamps lines itself.
     let under_journald = std::env::var_os("JOURNAL_STREAM").is_some();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(colour);
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(colour);
     let lines = match (format, under_journald) {
         (LogFormat::Json, _) => lines.json().flatten_event(true).boxed(),
         (LogFormat::Text, true) => lines.without_time().boxed(),

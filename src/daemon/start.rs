@@ -178,7 +178,9 @@ impl Daemon {
             return Err(findings.render(false));
         };
         let store = self.store.clone();
-        let changes = blocking(move || store.apply_roster(&roster, dry_run)).await.map_err(|error| error.to_string())?;
+        let changes = blocking(move || store.apply_roster(&roster, dry_run))
+            .await
+            .map_err(|error| error.to_string())?;
         if !dry_run {
             self.reload_roster().await.map_err(|error| error.to_string())?;
         }

@@ -59,3 +59,30 @@ fn key(value: &[u8]) -> Option<char> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digit(key: char, duration_ms: Option<u16>) -> Option<Digit> {
+        Some(Digit { key, duration_ms })
+    }
+
+    #[test]
+    fn both_legacy_forms_name_their_key() {
+        assert_eq!(read("application/dtmf-relay", b"Signal=5\r\nDuration=160\r\n"), digit('5', Some(160)));
+        assert_eq!(read("application/dtmf-relay", b"signal = * \nduration = 99999"), digit('*', None));
+        assert_eq!(read("application/dtmf", b" # \r\n"), digit('#', None));
+        assert_eq!(read("application/dtmf", b"d"), digit('D', None));
+        assert_eq!(read("application/dtmf-relay", b"Signal=11\r\nDuration=100"), digit('#', Some(100)));
+    }
+
+    #[test]
+    fn what_names_no_key_is_none() {
+        for body in [&b""[..], b"Signal=", b"Signal=16", b"Signal=x", b"Duration=160", b"\xff"] {
+            assert_eq!(read("application/dtmf-relay", body), None);
+        }
+        assert_eq!(read("application/dtmf", b"55"), None);
+        assert_eq!(read("text/plain", b"5"), None);
+    }
+}

@@ -91,17 +91,6 @@ pub enum NegotiationError {
     NoOffer,
 }
 
-impl NegotiationError {
-    /// The status that answers an offer with this error (RFC 3261 13.3.1.3, 14.2).
-    #[must_use]
-    pub fn status(self) -> u16 {
-        match self {
-            NegotiationError::Malformed(_) => 400,
-            NegotiationError::NotAcceptable | NegotiationError::NoOffer => 488,
-        }
-    }
-}
-
 /// The offers and answers of one dialog. A failed step leaves what was agreed before (RFC 3264 8).
 #[derive(Debug, Clone)]
 pub struct Negotiation {
@@ -337,8 +326,11 @@ fn payload_types<'a>(line: &'a Media, mapped: &'a [Attribute]) -> impl Iterator<
     })
 }
 
-/// 0 to 127 (RFC 3550 5.1).
+/// 0 to 127 (RFC 3550 5.1), without leading zeros: the answer repeats it as it came.
 fn payload_type(format: &str) -> Option<u8> {
+    if format.len() > 1 && format.starts_with('0') {
+        return None;
+    }
     format.parse().ok().filter(|payload_type| *payload_type < 128)
 }
 
@@ -444,3 +436,7 @@ fn valued(name: &str, value: String) -> Attribute {
 fn refused(line: &Media) -> Media {
     Media { port: 0, connection: None, attributes: Vec::new(), ..line.clone() }
 }
+
+#[cfg(test)]
+#[path = "offer_answer_tests.rs"]
+mod tests;

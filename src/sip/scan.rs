@@ -168,3 +168,9 @@ pub(crate) fn printable(octets: &[u8]) -> Option<String> {
     };
     (!text.chars().any(char::is_control)).then_some(text)
 }
+
+/// An octet that must not stand in a head behind `before`: CR, LF, and a NUL that is not escaped (RFC 3261
+/// 25.1 `quoted-pair` allows `\` NUL).
+pub(crate) fn is_forbidden(before: u8, octet: u8) -> bool {
+    matches!(octet, b'\r' | b'\n') || (octet == 0 && before != b'\\')
+}

@@ -135,14 +135,6 @@ impl Media {
     pub fn attribute(&self, name: &str) -> Option<Option<&str>> {
         find(&self.attributes, name)
     }
-
-    /// The values of every attribute of that name.
-    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.attributes
-            .iter()
-            .filter(move |attribute| attribute.name == name)
-            .filter_map(|attribute| attribute.value.as_deref())
-    }
 }
 
 /// The value of the first attribute of that name in a list.

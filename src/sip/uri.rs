@@ -15,7 +15,8 @@ pub struct Uri {
 #[derive(Debug, Clone)]
 enum Form {
     Sip(SipUri),
-    Tel(TelUri),
+    /// The number of a `tel:` URI (RFC 3966) without visual separators, with its `+` when global.
+    Tel(String),
     Other(String),
     Broken,
 }
@@ -35,15 +36,6 @@ pub struct SipUri {
     pub params: Params,
     /// What stands behind `?`.
     pub headers: Option<String>,
-}
-
-/// `tel:` (RFC 3966).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TelUri {
-    /// The number without its visual separators, with a leading `+` when global.
-    pub number: String,
-    /// Parameters such as `phone-context`.
-    pub params: Params,
 }
 
 /// A host (RFC 3261 25.1 `host`).
@@ -119,22 +111,13 @@ impl Uri {
         }
     }
 
-    /// The parts of a `tel:` URI.
-    #[must_use]
-    pub fn as_tel(&self) -> Option<&TelUri> {
-        match &self.form {
-            Form::Tel(tel) => Some(tel),
-            _ => None,
-        }
-    }
-
     /// Whom the URI names: the user part with escapes undone, or the number of a `tel:` URI; `None` when
     /// there is none or it is not printable.
     #[must_use]
     pub fn user(&self) -> Option<String> {
         match &self.form {
             Form::Sip(sip) => sip.user_decoded(),
-            Form::Tel(tel) => Some(tel.number.clone()),
+            Form::Tel(number) => Some(number.clone()),
             Form::Other(_) | Form::Broken => None,
         }
     }
@@ -149,12 +132,6 @@ impl Uri {
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.as_sip().and_then(|sip| sip.port)
-    }
-
-    /// The URI of a loose router (RFC 3261 16.12): it has an `lr` parameter, with or without a value.
-    #[must_use]
-    pub fn is_loose_route(&self) -> bool {
-        self.as_sip().is_some_and(|sip| sip.params.has("lr"))
     }
 }
 
@@ -300,18 +277,18 @@ fn user_part(userinfo: &[u8]) -> Option<String> {
     Some(std::str::from_utf8(user).ok()?.to_owned())
 }
 
-fn tel_form(rest: &[u8]) -> Option<TelUri> {
-    let (number, params) = match scan::split_once(rest, b';') {
-        Some((number, params)) => (number, Params::parse_uri(params)?),
-        None => (rest, Params::default()),
-    };
+fn tel_form(rest: &[u8]) -> Option<String> {
+    let (number, params) = scan::split_once(rest, b';').unwrap_or((rest, &[]));
+    if !params.is_empty() {
+        Params::parse_uri(params)?;
+    }
     let plain: Vec<u8> = number.iter().copied().filter(|octet| !b"-.()".contains(octet)).collect();
     let digits = plain.strip_prefix(b"+").unwrap_or(&plain);
     let legal = |octet: &u8| octet.is_ascii_hexdigit() || matches!(octet, b'*' | b'#');
     if digits.is_empty() || !digits.iter().all(legal) {
         return None;
     }
-    Some(TelUri { number: String::from_utf8(plain).ok()?, params })
+    String::from_utf8(plain).ok()
 }
 
 /// RFC 3261 25.1 `user`: unreserved, user-unreserved, else `%HH`.

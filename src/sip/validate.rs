@@ -30,7 +30,7 @@ impl Objection {
 /// answered: the objection then means that it is to be dropped.
 #[must_use]
 pub fn objection(request: &Request) -> Option<Objection> {
-    if let Err(_malformed) = essentials(&request.headers, Some(&request.method)) {
+    if request.uri.is_broken() || essentials(&request.headers, Some(&request.method)).is_err() {
         return Some(Objection::plain(400));
     }
     method_objection(&request.method)
@@ -88,8 +88,7 @@ fn method_objection(method: &Method) -> Option<Objection> {
 /// RFC 3261 8.2.2.1. `sips:` asks for TLS on every hop, which UDP is not.
 fn uri_objection(request: &Request) -> Option<Objection> {
     match request.uri.scheme() {
-        None => Some(Objection::plain(400)),
-        Some("tel") => None,
+        Some("tel") | None => None,
         Some("sip") => {
             // RFC 3261 19.1.1: header fields have no place in a Request-URI.
             let headers = request.uri.as_sip().is_some_and(|sip| sip.headers.is_some());

@@ -108,7 +108,7 @@ impl Switch {
             rng.random(),
         );
         let recorder = Recorder::start().map_err(StartError::Media)?;
-        let media = Media::start(media_config(&parts.addresses), recorder.clone()).map_err(StartError::Media)?;
+        let media = Media::start(media_config(&parts.addresses)).map_err(StartError::Media)?;
         let (standing, standing_reader) = watch::channel(Standing {
             table: Arc::new(table),
             snapshot: parts.snapshot,

@@ -157,7 +157,8 @@ fn contact(
         .first()
         .copied()
         .or_else(|| trunk.sources.first().map(|network| SocketAddr::new(network.addr(), 5060)));
-    let same_family = |address: &SocketAddr| towards.is_none_or(|towards| towards.is_ipv4() == address.is_ipv4());
+    let same_family =
+        |address: &SocketAddr| towards.is_none_or(|towards| towards.is_ipv4() == address.is_ipv4());
     let socket = bound.iter().position(same_family).unwrap_or(0);
     let Some(own) = bound.get(socket) else {
         return (SocketAddr::from(([0, 0, 0, 0], 5060)), 0);
@@ -172,7 +173,8 @@ fn contact(
 
 /// The local address the system uses towards another. Sends nothing.
 fn local_towards(to: SocketAddr) -> Option<IpAddr> {
-    let any: SocketAddr = if to.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { (IpAddr::from([0_u16; 8]), 0).into() };
+    let any: SocketAddr =
+        if to.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { (IpAddr::from([0_u16; 8]), 0).into() };
     let probe = UdpSocket::bind(any).ok()?;
     probe.connect(to).ok()?;
     Some(probe.local_addr().ok()?.ip())

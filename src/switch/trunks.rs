@@ -108,17 +108,14 @@ pub struct Addresses {
 }
 
 /// Checks `[sip]` and `[media]`.
-pub fn compile_addresses(
-    sip: &SipSettings,
-    media: &MediaSettings,
-    problems: &mut Vec<Problem>,
-) -> Addresses {
+pub fn compile_addresses(sip: &SipSettings, media: &MediaSettings, problems: &mut Vec<Problem>) -> Addresses {
     let mut listen = Vec::new();
     for written in &sip.listen {
         match listen_address(written.get_ref()) {
             Ok(address) => listen.push(address),
             Err(help) => problems.push(
-                Problem::error(written.span(), format!("cannot listen on `{}`", written.get_ref())).help(help),
+                Problem::error(written.span(), format!("cannot listen on `{}`", written.get_ref()))
+                    .help(help),
             ),
         }
     }
@@ -222,7 +219,9 @@ fn unknown_codec(written: &Spanned<String>) -> Problem {
 fn server(text: &str) -> Result<Server, &'static str> {
     let rest = match text.split_once(':') {
         Some(("udp", rest)) => rest,
-        Some(("tcp" | "tls", _)) => return Err("this version speaks SIP over UDP; write udp:HOST or udp:HOST:PORT"),
+        Some(("tcp" | "tls", _)) => {
+            return Err("this version speaks SIP over UDP; write udp:HOST or udp:HOST:PORT");
+        }
         _ => return Err("write udp:HOST or udp:HOST:PORT"),
     };
     let wrong = "write udp:HOST or udp:HOST:PORT; IPv6 addresses in brackets";
@@ -240,7 +239,8 @@ fn server(text: &str) -> Result<Server, &'static str> {
 
 fn country(written: &Spanned<String>, problems: &mut Vec<Problem>) -> String {
     let code = written.get_ref().trim_start_matches('+');
-    let ok = (1..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit()) && !code.starts_with('0');
+    let ok =
+        (1..=3).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit()) && !code.starts_with('0');
     if !ok {
         let message = format!("`{}` is not a calling code", written.get_ref());
         problems.push(Problem::error(written.span(), message).help("write its digits, as in \"49\""));
@@ -321,9 +321,8 @@ mod tests {
 
     #[test]
     fn a_trunk_dials_its_own_country_unless_told_otherwise() {
-        let (trunks, problems) = compiled(
-            "[[trunks]]\nname = 'carrier'\nserver = 'udp:sip.carrier.example'\ncountry = '49'\n",
-        );
+        let (trunks, problems) =
+            compiled("[[trunks]]\nname = 'carrier'\nserver = 'udp:sip.carrier.example'\ncountry = '49'\n");
         assert_eq!(problems, Vec::<String>::new());
         let trunk = trunks.first().unwrap();
         assert!(trunk.may_dial(&Phone::parse("+4915112345").unwrap()));

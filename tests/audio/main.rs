@@ -3,6 +3,7 @@
 
 mod damage;
 mod formats;
+mod talk_off;
 
 use std::fs;
 use std::path::PathBuf;

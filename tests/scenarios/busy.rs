@@ -32,7 +32,7 @@ async fn while_one_responder_talks_the_second_caller_gets_the_other() {
     insta::assert_snapshot!(calls[1].timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          bob: 1. ringing bob at +4915100000002 (level 2: named in level 2)
        4.300   DialTargetResult    bob: answered
        4.300   ConfirmTarget       bob: asked to press 1
@@ -49,7 +49,7 @@ async fn the_busy_one_is_tried_last_and_rung_if_free_by_then() {
     let mut house = House::with(&one_route(BOTH, ""), PEOPLE);
     house.phone("anna", accepts_after(secs(2)));
     house.phone("bob", rings_out());
-    // The first call is over at 73.7 s: while bob rings for the second.
+    // The first call is over at 72.7 s: while bob rings for the second.
     let calls = house.calls(vec![first(), second(60)]).await;
     assert_eq!(calls[1].rang(), ["bob", "anna"]);
     assert_eq!(calls[1].outcome, Outcome::Accepted);
@@ -66,7 +66,7 @@ async fn who_is_still_busy_at_the_end_is_not_rung_and_the_reason_is_told() {
     insta::assert_snapshot!(calls[1].timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          bob: 1. ringing bob at +4915100000002 (level 2: named in level 2)
        2.400   DialTargetResult    bob: busy
        2.400 ~ DialTarget          anna: not rung: busy with another call, also when tried again after the others

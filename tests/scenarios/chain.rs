@@ -5,8 +5,8 @@ use nightbell::call::leg::{Farewell, Gone, NotAnswered};
 
 use crate::house::{House, PEOPLE, one_route};
 use crate::story::{
-    Deed, Sign, Story, accepts_after, answers_after, caller, is_busy, is_dead, ms, refused, rings_out, secs,
-    turns_it_down, upon,
+    Caller, Deed, Sign, Story, accepts_after, answers_after, caller, is_busy, is_dead, ms, refused,
+    rings_out, secs, turns_it_down, upon,
 };
 
 /// The time from the INVITE to the first dial: the ACK and the welcome.
@@ -29,7 +29,7 @@ async fn one_silent_one_busy_one_declining_and_the_fourth_gets_the_call() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 1: named in level 1); carla (level 2: named in level 2); dora (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 1: named in level 1); carla (level 2: named in level 2); dora (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
       22.300   DialTargetResult    anna: no answer within 20 s
       22.300   DialTarget          bob: 2. ringing bob at +4915100000002 (level 1: named in level 1)
@@ -65,7 +65,7 @@ async fn a_phone_that_does_not_begin_to_ring_is_given_six_seconds() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        8.100 ! DialTargetResult    anna: it did not begin to ring within 6 s
        8.100   DialTarget          bob: 2. ringing bob at +4915100000002 (level 2: named in level 2)
@@ -101,7 +101,7 @@ async fn what_the_operator_must_look_at_is_told_as_a_failed_step() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 1: named in level 1); carla (level 2: named in level 2); dora (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 1: named in level 1); carla (level 2: named in level 2); dora (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400 ! DialTargetResult    anna: refused with 404 Not Found: check the number and the trunk
        2.400   DialTarget          bob: 2. ringing bob at +4915100000002 (level 1: named in level 1)
@@ -127,7 +127,7 @@ async fn no_more_people_are_rung_than_the_limit_allows() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 1: named in level 1); carla (level 2: named in level 2); dora (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 1: named in level 1); carla (level 2: named in level 2); dora (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   DialTarget          bob: 2. ringing bob at +4915100000002 (level 1: named in level 1)
@@ -152,7 +152,7 @@ async fn a_phone_that_two_people_share_is_rung_once() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 1: named in level 1); carla (level 2: named in level 2); dora (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 1: named in level 1); carla (level 2: named in level 2); dora (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   DialTarget          carla: 2. ringing carla at +4915100000003 (level 2: named in level 2)
@@ -224,7 +224,7 @@ start = "2026-11-09 09:00"
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: bob (level 1: on call in schedule production (rotation weekly, turn 2, since Mon 09:00))
+       2.100   DialChainResolved   Production: to be rung in this order: bob (level 1: on call in schedule production (rotation weekly, turn 2, since Mon 09:00))
        2.100   DialTarget          bob: 1. ringing bob at +4915100000002 (level 1: on call in schedule production (rotation weekly, turn 2, since Mon 09:00))
        4.300   DialTargetResult    bob: answered
        4.300   ConfirmTarget       bob: asked to press 1
@@ -257,7 +257,7 @@ start = "2026-01-05 09:00"
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   nobody is to be rung
+       2.100   DialChainResolved   Production: nobody is to be rung
        2.100 ~ DialTarget          anna: not rung: is marked as unavailable
        2.100 ~ DialTarget          not rung: schedule production: nobody is on call on purpose (rotation office, turn 46, since Mon 09:00) for a year to come
        2.100   Voicemail           nobody accepted
@@ -294,4 +294,18 @@ async fn the_hotline_may_have_a_hold_sound_of_its_own() {
     let call = house.call(caller().hangs_up(upon(Sign::Recorded).plus(secs(1)))).await;
     assert_eq!(call.heard("caller")[2], "[RingbackDe]... --");
     assert_eq!(call.count(Step::DialTargetResult), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn responders_see_the_number_of_the_hotline_or_the_callers() {
+    let shown = async |line: &str, caller: Caller| {
+        let settings =
+            one_route(r#"[["person:anna"]]"#, "").replace("trunks =", &format!("{line}\ntrunks ="));
+        let mut house = House::with(&settings, PEOPLE);
+        house.phone("anna", accepts_after(secs(1)));
+        house.call(caller.hangs_up(upon(Sign::Bridged))).await.shown("anna").map(str::to_owned)
+    };
+    assert_eq!(shown("", caller()).await.as_deref(), Some("+4930123456"));
+    assert_eq!(shown("caller_id = \"caller\"", caller()).await.as_deref(), Some("+4915155500"));
+    assert_eq!(shown("caller_id = \"caller\"", caller().anonymous()).await, None);
 }

@@ -118,7 +118,8 @@ async fn while_the_intent_of_a_dial_is_written() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.300   Welcome             played
-       2.300   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.300   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.400 ~ DialTarget          bob: not rung: not reached before the call ended
        2.400   Hangup              the caller hung up
     missed: the caller hung up
     "#);
@@ -134,9 +135,10 @@ async fn while_a_phone_is_called_that_does_not_ring_yet() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.200 ~ DialTargetResult    anna: interrupted: the caller hung up
+       2.200 ~ DialTarget          bob: not rung: not reached before the call ended
        2.200   Hangup              the caller hung up
     missed: the caller hung up
     "#);
@@ -153,9 +155,10 @@ async fn while_a_phone_rings() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        7.300 ~ DialTargetResult    anna: interrupted: the caller hung up
+       7.300 ~ DialTarget          bob: not rung: not reached before the call ended
        7.300   Hangup              the caller hung up
     missed: the caller hung up
     "#);
@@ -186,11 +189,12 @@ async fn while_the_responder_hears_the_prompt_and_is_told() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        5.300   DialTargetResult    anna: answered
        5.300   ConfirmTarget       anna: asked to press 1
        5.800 ~ ConfirmTargetResult anna: interrupted: the caller hung up
+       5.800 ~ DialTarget          bob: not rung: not reached before the call ended
        5.800   Hangup              the caller hung up
     missed: the caller hung up
     "#);
@@ -224,7 +228,7 @@ async fn in_the_conversation() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        5.300   DialTargetResult    anna: answered
        5.300   ConfirmTarget       anna: asked to press 1
@@ -244,7 +248,7 @@ async fn during_the_greeting_of_the_voicemail() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   DialTarget          bob: 2. ringing bob at +4915100000002 (level 2: named in level 2)
@@ -297,7 +301,7 @@ async fn during_the_closing_words() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   DialTarget          bob: 2. ringing bob at +4915100000002 (level 2: named in level 2)
@@ -326,7 +330,7 @@ async fn the_responder_hangs_up_and_the_call_is_over() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        5.300   DialTargetResult    anna: answered
        5.300   ConfirmTarget       anna: asked to press 1

@@ -1,6 +1,6 @@
 //! A house with one hotline, as its operator wrote it, and the phones of its people.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,18 +143,23 @@ impl House {
         self.switch.recorder_stuck = true;
     }
 
+    /// From now on a phone that is rung while another call has it is an error.
+    pub fn nobody_is_rung_twice_at_once(&mut self) {
+        self.switch.exclusive = true;
+    }
+
     /// One call, from the INVITE to its record.
     pub async fn call(self, caller: Caller) -> Told {
         self.calls(vec![caller]).await.remove(0)
     }
 
-    /// Several calls, each at its time.
+    /// Several calls, each at its time. Nobody can call once the switch is gone.
     pub async fn calls(mut self, callers: Vec<Caller>) -> Vec<Told> {
-        let names: Vec<_> = callers.iter().map(|caller| caller.name).collect();
         let mut waiting: Vec<_> = callers.into_iter().enumerate().collect();
         waiting.sort_by_key(|(_, caller)| std::cmp::Reverse(caller.at));
         let opened = Instant::now();
         let mut running = JoinSet::new();
+        let mut came = BTreeMap::new();
         while !(waiting.is_empty() && running.is_empty()) {
             let next = waiting.last().map_or(opened + LONGEST, |(_, caller)| opened + caller.at);
             tokio::select! {
@@ -163,13 +168,16 @@ impl House {
                 Some(ended) = running.join_next() => ended.expect("a call ends in order"),
                 () = tokio::time::sleep_until(next) => {
                     let (index, caller) = waiting.pop().expect("a call takes two hours at most");
-                    running.spawn(run::run(self.comes_in(index, caller), self.shared.clone()));
+                    if !self.switch.lost {
+                        came.insert(index, caller.name);
+                        running.spawn(run::run(self.comes_in(index, caller), self.shared.clone()));
+                    }
                 }
             }
         }
         self.switch.drain();
         self.is_quiet();
-        names.into_iter().enumerate().map(|(index, name)| self.told(index, name)).collect()
+        came.into_iter().map(|(index, name)| self.told(index, name)).collect()
     }
 
     fn comes_in(&mut self, index: usize, caller: Caller) -> Incoming {

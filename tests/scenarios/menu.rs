@@ -27,8 +27,8 @@ async fn a_key_leads_to_a_person_who_accepts_and_both_hear_each_other() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       5.300   GatherDtmf          pressed 1: Production (attempt 1 of 3)
-       5.300   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       5.300   GatherDtmf          Production: pressed 1: Production (attempt 1 of 3)
+       5.300   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1)
        5.300   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        9.500   DialTargetResult    anna: answered
        9.500   ConfirmTarget       anna: asked to press 1
@@ -47,8 +47,8 @@ async fn a_key_pressed_during_the_welcome_counts() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        0.600   Welcome             cut short by the key 2
-       0.600   GatherDtmf          pressed 2: Billing (attempt 1 of 3)
-       0.600   DialChainResolved   to be rung in this order: bob (level 1: named in level 1)
+       0.600   GatherDtmf          Billing: pressed 2: Billing (attempt 1 of 3)
+       0.600   DialChainResolved   Billing: to be rung in this order: bob (level 1: named in level 1)
        0.600   DialTarget          bob: 1. ringing bob at +4915100000002 (level 1: named in level 1)
        4.800   DialTargetResult    bob: answered
        4.800   ConfirmTarget       bob: asked to press 1
@@ -74,8 +74,8 @@ async fn a_wrong_key_during_the_welcome_uses_up_an_attempt_and_the_next_key_coun
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        0.600   Welcome             cut short by the key 9
        0.600 ! GatherDtmf          pressed 9, which leads nowhere (attempt 1 of 3)
-       1.100   GatherDtmf          pressed 1: Production (attempt 2 of 3)
-       1.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       1.100   GatherDtmf          Production: pressed 1: Production (attempt 2 of 3)
+       1.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1)
        1.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        5.300   DialTargetResult    anna: answered
        5.300   ConfirmTarget       anna: asked to press 1
@@ -110,8 +110,8 @@ async fn silence_takes_the_route_that_is_meant_for_it() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       7.300   GatherDtmf          pressed nothing: Billing (attempt 1 of 3)
-       7.300   DialChainResolved   to be rung in this order: bob (level 1: named in level 1)
+       7.300   GatherDtmf          Billing: pressed nothing: Billing (attempt 1 of 3)
+       7.300   DialChainResolved   Billing: to be rung in this order: bob (level 1: named in level 1)
        7.300   DialTarget          bob: 1. ringing bob at +4915100000002 (level 1: named in level 1)
       11.500   DialTargetResult    bob: answered
       11.500   ConfirmTarget       bob: asked to press 1
@@ -168,7 +168,7 @@ async fn a_hotline_with_one_route_has_no_menu_and_keys_in_its_welcome_mean_nothi
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        6.300   DialTargetResult    anna: answered
        6.300   ConfirmTarget       anna: asked to press 1

@@ -32,7 +32,7 @@ async fn who_presses_nothing_is_asked_again_and_then_let_go_of() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        4.300   DialTargetResult    anna: answered
        4.300   ConfirmTarget       anna: asked to press 1
@@ -54,11 +54,11 @@ async fn a_mailbox_that_answers_never_gets_the_caller() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        4.300   DialTargetResult    anna: answered
        4.300   ConfirmTarget       anna: asked to press 1
-      16.700   ConfirmTargetResult anna: answered, pressed nothing within 5 s of the prompt, 1 times
+      16.700   ConfirmTargetResult anna: answered, pressed nothing within 5 s of the prompt
       16.700   DialTarget          bob: 2. ringing bob at +4915100000002 (level 2: named in level 2)
       18.900   DialTargetResult    bob: answered
       18.900   ConfirmTarget       bob: asked to press 1
@@ -91,7 +91,7 @@ async fn who_declines_is_let_go_of_and_the_next_is_rung_at_once() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        4.300   DialTargetResult    anna: answered
        4.300   ConfirmTarget       anna: asked to press 1
@@ -142,7 +142,7 @@ async fn picking_up_is_accepting_where_the_route_says_so() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        4.300   DialTargetResult    anna: answered
        4.300   ConfirmTarget       anna: picking up is accepting
@@ -168,7 +168,7 @@ async fn who_hangs_up_during_the_prompt_has_not_accepted() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        4.300   DialTargetResult    anna: answered
        4.300   ConfirmTarget       anna: asked to press 1
@@ -191,7 +191,7 @@ async fn a_line_lost_after_the_prompt_is_told_as_such_and_the_next_is_rung() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1); bob (level 2: named in level 2)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        4.300   DialTargetResult    anna: answered
        4.300   ConfirmTarget       anna: asked to press 1
@@ -212,4 +212,12 @@ async fn who_picks_up_in_the_moment_they_are_let_go_of_is_not_put_through() {
     let call = screened("", late).await;
     assert_eq!(call.outcome, Outcome::Accepted);
     assert_eq!(call.released("anna").2, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_operators_own_words_are_heard_with_the_names_filled_in() {
+    let words = r#"prompt = { say = "{hotline}: a call for {route}. Press 1." }"#;
+    let call = screened(words, picks_up().presses('1', after("Press 1"))).await;
+    assert_eq!(call.heard("anna")[0], "\u{201c}Support: a call for Production. Press 1.\u{201d}");
+    assert_eq!(call.outcome, Outcome::Accepted);
 }

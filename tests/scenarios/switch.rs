@@ -33,14 +33,25 @@ pub enum Disk {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     CalledIn,
-    Dialled,
+    /// With the number shown; nothing: withheld.
+    Dialled {
+        shown: Option<String>,
+    },
     Answered,
-    Plays { prompt: String, looped: bool },
+    Plays {
+        prompt: String,
+        looped: bool,
+    },
     Played(String),
     Cut(String),
-    Bridged { keys: String },
+    Bridged {
+        keys: String,
+    },
     Recording,
-    Released { reason: Farewell, clip: Option<String> },
+    Released {
+        reason: Farewell,
+        clip: Option<String>,
+    },
     Ended(Gone),
 }
 
@@ -96,6 +107,8 @@ pub struct Switch {
     pub disk: Disk,
     /// A recorder that is stuck never closes a recording.
     pub recorder_stuck: bool,
+    /// No phone is rung while another call has it.
+    pub exclusive: bool,
     /// Phones by what is dialled: their name, and their behaviour at each call in turn.
     pub phones: HashMap<String, (String, Vec<Story>)>,
     pub sights: Vec<Sight>,
@@ -123,6 +136,7 @@ impl Switch {
         Self {
             disk: Disk::Quick,
             recorder_stuck: false,
+            exclusive: false,
             phones: HashMap::new(),
             sights: Vec::new(),
             journal: Vec::new(),
@@ -283,9 +297,12 @@ impl Switch {
         let phone = dial.phone.to_string();
         let (who, behaviour) = self.phones.get_mut(&phone).expect("every phone that is rung has a story");
         let story = if behaviour.len() > 1 { behaviour.remove(0) } else { behaviour[0].clone() };
+        let mut others = self.lines.values().filter(|line| line.outbound && !line.released);
+        assert!(!self.exclusive || others.all(|line| line.who != *who), "{who} is rung for two callers");
         let line = Line::new(call, who, true, true, story, dial.events);
         self.lines.insert(dial.leg, line);
-        self.saw(dial.leg, Seen::Dialled);
+        let shown = dial.caller_id.map(|number| number.to_string());
+        self.saw(dial.leg, Seen::Dialled { shown });
         self.sign(dial.leg, &Sign::Dialled);
     }
 

@@ -1,15 +1,20 @@
 //! What came of a call: what it wrote down and what the switch saw of it, held against the rules
 //! that hold for every call.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use nightbell::call::journal::{Action, Ended, Event, Outcome, Record, Started, Step, StepResult};
 use nightbell::call::leg::{Farewell, LegId};
 use nightbell::call::plan::{Accept, AcceptKey, Hotline};
+use nightbell::oncall::DialPolicy;
 
 use crate::switch::{Seen, Sight};
+
+/// The time within which a leg that has ended or lost is let go of.
+const AT_ONCE: Duration = Duration::from_millis(200);
 
 pub struct Told {
     pub outcome: Outcome,
@@ -56,7 +61,13 @@ impl Told {
         told.outcome_is_what_was_seen();
         if !lost {
             told.every_leg_is_released_once();
-            told.nobody_is_bridged_unasked(hotline);
+            told.every_leg_that_ended_is_let_go_of_at_once();
+            if let Some(route) =
+                hotline.routes.iter().find(|route| Some(&route.name) == told.ended.route.as_ref())
+            {
+                told.nobody_is_bridged_unasked(&route.accept);
+                told.no_more_is_rung_than_the_route_allows(&route.policy);
+            }
         }
         told
     }
@@ -114,15 +125,42 @@ impl Told {
         assert!(releases.values().all(|count| *count == 1), "{:#?}", self.sights);
     }
 
-    /// A responder who was bridged has pressed what the route asks for, last of all.
-    fn nobody_is_bridged_unasked(&self, hotline: &Hotline) {
-        let route = hotline.routes.iter().find(|route| Some(&route.name) == self.ended.route.as_ref());
-        for sight in &self.sights {
-            if let (Seen::Bridged { keys }, Some(route)) = (&sight.seen, route)
-                && sight.who != self.name
-            {
-                assert!(accepted(&route.accept, keys), "{} is bridged after pressing {keys:?}", sight.who);
+    /// Also the call itself: only a recording that cannot be closed holds its record up.
+    fn every_leg_that_ended_is_let_go_of_at_once(&self) {
+        for ended in self.sights.iter().filter(|sight| matches!(sight.seen, Seen::Ended(_))) {
+            let release = self
+                .sights
+                .iter()
+                .find(|sight| sight.leg == ended.leg && matches!(sight.seen, Seen::Released { .. }));
+            let within = release.expect("this leg was released").at - ended.at;
+            assert!(within <= AT_ONCE, "{} is held for {within:?}", ended.who);
+            if ended.who == self.name && !self.timeline().contains("could not be closed") {
+                let told = self.ended.at.duration_since(self.started.at).unsigned_abs();
+                assert!(told <= ended.at - self.sights[0].at + AT_ONCE, "{}", self.timeline());
             }
+        }
+    }
+
+    /// A responder who was bridged has pressed what the route asks for, last of all.
+    fn nobody_is_bridged_unasked(&self, accept: &Accept) {
+        for sight in self.sights.iter().filter(|sight| sight.who != self.name) {
+            if let Seen::Bridged { keys } = &sight.seen {
+                assert!(accepted(accept, keys), "{} is bridged after pressing {keys:?}", sight.who);
+            }
+        }
+    }
+
+    /// Where the chain is not repeated: as many people as may be, and no phone twice.
+    fn no_more_is_rung_than_the_route_allows(&self, policy: &DialPolicy) {
+        if policy.repeat > 0 {
+            return;
+        }
+        let people: BTreeSet<_> = self.rang().into_iter().collect();
+        let most = policy.max_people.map_or(usize::MAX, |most| usize::try_from(most).unwrap());
+        assert!(people.len() <= most, "{}", self.timeline());
+        let mut phones = BTreeSet::new();
+        for sight in self.sights.iter().filter(|sight| matches!(sight.seen, Seen::Dialled { .. })) {
+            assert!(phones.insert(&sight.who) || !policy.skip_dialled, "{} is rung twice", sight.who);
         }
     }
 
@@ -142,8 +180,9 @@ impl Told {
 
     /// Whose phones were rung, and when: ms since the call came in.
     pub fn rung(&self) -> Vec<(&str, i64)> {
-        let dialled =
-            |leg: &LegId| self.sights.iter().any(|sight| sight.leg == *leg && sight.seen == Seen::Dialled);
+        let dialled = |leg: &LegId| {
+            self.sights.iter().any(|sight| sight.leg == *leg && matches!(sight.seen, Seen::Dialled { .. }))
+        };
         let rung = self.intents.iter().filter(|(leg, ..)| dialled(leg));
         rung.map(|(_, person, at)| (person.as_str(), *at)).collect()
     }
@@ -151,6 +190,14 @@ impl Told {
     /// Whose phones were rung.
     pub fn rang(&self) -> Vec<&str> {
         self.rung().into_iter().map(|(person, _)| person).collect()
+    }
+
+    /// The number that a phone showed when it was first rung; nothing: withheld.
+    pub fn shown(&self, who: &str) -> Option<&str> {
+        self.sights.iter().filter(|sight| sight.who == who).find_map(|sight| match &sight.seen {
+            Seen::Dialled { shown } => shown.as_deref(),
+            _ => None,
+        })
     }
 
     /// What somebody heard, in order; what was cut short ends in `--`, and what was repeated until

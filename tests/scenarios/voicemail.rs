@@ -24,7 +24,7 @@ async fn a_message_ends_with_the_caller_hanging_up() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   Voicemail           nobody accepted
@@ -44,7 +44,7 @@ async fn a_message_ends_with_the_hash_key_which_is_cut_off() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   Voicemail           nobody accepted
@@ -62,7 +62,7 @@ async fn a_message_ends_at_its_longest_length() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   Voicemail           nobody accepted
@@ -101,7 +101,7 @@ async fn an_empty_message_is_not_kept_and_the_call_was_missed() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   Voicemail           nobody accepted
@@ -127,7 +127,7 @@ async fn where_the_route_says_so_the_caller_hears_the_closing_words() {
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   to be rung in this order: anna (level 1: named in level 1)
+       2.100   DialChainResolved   Production: to be rung in this order: anna (level 1: named in level 1)
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        4.400   Closing             nobody was available; the closing message was played

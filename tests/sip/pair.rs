@@ -65,12 +65,18 @@ struct Pair {
 }
 
 fn media(address: SocketAddr) -> LocalMedia {
-    LocalMedia { address: address.ip(), rtp_port: 20_000, codecs: vec![Codec::Pcma, Codec::Pcmu], session_id: 7 }
+    LocalMedia {
+        address: address.ip(),
+        rtp_port: 20_000,
+        codecs: vec![Codec::Pcma, Codec::Pcmu],
+        session_id: 7,
+    }
 }
 
 fn side(number: u8, seed: u64, timers: Timers) -> Side {
     let address = SocketAddr::from((Ipv4Addr::new(192, 0, 2, number), 5060));
-    let trunk = TrunkProfile { contact: address, domain: "pair.test".into(), codecs: vec![Codec::Pcma, Codec::Pcmu] };
+    let trunk =
+        TrunkProfile { contact: address, domain: "pair.test".into(), codecs: vec![Codec::Pcma, Codec::Pcmu] };
     let config = Config { trunks: vec![trunk], timers, software: "pair".into(), max_dialogs: 8 };
     let mut key = [number; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -112,7 +118,8 @@ impl Pair {
     fn call(&mut self) -> LegId {
         let (from, to) = (self.sides[0].address, self.sides[1].address);
         let request_uri = "sip:+4930123456@pair.test".into();
-        let outgoing = Outgoing { trunk: 0, to, request_uri, from_user: Some("+49301".into()), media: media(from) };
+        let outgoing =
+            Outgoing { trunk: 0, to, request_uri, from_user: Some("+49301".into()), media: media(from) };
         let leg = self.sides[0].endpoint.invite(self.now, outgoing);
         self.sides[0].legs.insert(leg, Life::default());
         if let Some(after) = self.script.caller_leaves {
@@ -323,8 +330,7 @@ fn on_a_good_wire_every_answered_call_is_set_up() {
             callee_leaves: Some(9_000),
             ..Script::default()
         };
-        let mut pair =
-            Pair::new(seed, Weather { loss: 0, doubled: 0, delay: 50 }, script, Timers::default());
+        let mut pair = Pair::new(seed, Weather { loss: 0, doubled: 0, delay: 50 }, script, Timers::default());
         pair.call();
         pair.run();
         assert!(pair.is_set_up(), "seed {seed}");

@@ -8,7 +8,8 @@ use crate::sipp::free_port;
 
 /// Whether `baresip` is installed; tells of a test that is left out without it.
 fn installed(test: &str) -> bool {
-    let found = Command::new("baresip").arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    let found =
+        Command::new("baresip").arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !found {
         assert!(
             std::env::var_os("NIGHTBELL_REQUIRE_WIRE").is_none(),
@@ -22,7 +23,8 @@ fn installed(test: &str) -> bool {
 /// A baresip that speaks a tone of 440 Hz and throws away what it hears.
 fn settings(folder: &Path, port: u16) {
     let modules = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"];
-    let modules = modules.into_iter().find(|path| Path::new(path).exists()).unwrap_or("/usr/lib/baresip/modules");
+    let modules =
+        modules.into_iter().find(|path| Path::new(path).exists()).unwrap_or("/usr/lib/baresip/modules");
     let config = format!(
         "sip_listen 127.0.0.1:{port}\naudio_player aubridge,none\naudio_source ausine,440\naudio_alert aubridge,none\n\
          module_path {modules}\nmodule g711.so\nmodule ausine.so\nmodule aubridge.so\nmodule stdio.so\n\
@@ -30,7 +32,8 @@ fn settings(folder: &Path, port: u16) {
     );
     std::fs::create_dir_all(folder).unwrap();
     std::fs::write(folder.join("config"), config).unwrap();
-    std::fs::write(folder.join("accounts"), "<sip:+4915199887766@127.0.0.1>;regint=0;audio_codecs=PCMA\n").unwrap();
+    std::fs::write(folder.join("accounts"), "<sip:+4915199887766@127.0.0.1>;regint=0;audio_codecs=PCMA\n")
+        .unwrap();
     std::fs::write(folder.join("contacts"), "").unwrap();
 }
 

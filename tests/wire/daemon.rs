@@ -141,11 +141,11 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 
 /// Starts the daemon and waits until it takes calls.
 fn run(folder: &Path) -> Child {
-    let mut child =
-        command(folder, &["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command(folder, &["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     let mut said = Vec::new();
-    let ready = log.by_ref().inspect(|line| said.push(line.clone())).any(|line| line.contains("ready for calls"));
+    let ready =
+        log.by_ref().inspect(|line| said.push(line.clone())).any(|line| line.contains("ready for calls"));
     assert!(ready, "the daemon did not start: {said:?}");
     // Somebody must go on reading, or the daemon would block on a full pipe.
     std::thread::spawn(move || log.for_each(drop));

@@ -3,6 +3,8 @@
 //! Where a foreign stack is not installed the test says that it was left out; with
 //! `NIGHTBELL_REQUIRE_WIRE=1` (as in CI) that is a failure.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests, and they tell what was left out")]
+
 mod baresip;
 mod daemon;
 mod sipp;
@@ -69,7 +71,8 @@ fn past_one_silent_one_busy_and_one_declining_the_fourth_is_reached() {
 
 #[test]
 fn after_a_kill_in_the_bridge_both_legs_get_a_bye_and_the_call_one_record() {
-    let Some(sipp) = Sipp::find("after_a_kill_in_the_bridge_both_legs_get_a_bye_and_the_call_one_record") else {
+    let Some(sipp) = Sipp::find("after_a_kill_in_the_bridge_both_legs_get_a_bye_and_the_call_one_record")
+    else {
         return;
     };
     let anna = sipp.start("staying.xml", &[]);

@@ -31,10 +31,11 @@ impl Sipp {
     /// Starts one call of a scenario on a free port of its own.
     pub fn start(&self, scenario: &str, more: &[&str]) -> Scenario {
         let port = free_port();
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/sipp").join(scenario);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/sipp");
         let child = Command::new("sipp")
             .arg("-sf")
-            .arg(file)
+            .arg(scenario)
+            .current_dir(folder)
             .args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "60s"])
             .args(["-p", &port.to_string(), "-mp", &free_port().to_string()])
             .args(more)

@@ -107,7 +107,11 @@ fn write_config(folder: &Path, phones: &Phones) -> Result<PathBuf, Failure> {
         .replace("BOB", &phones.bob.address.to_string());
     let config = include_str!("nightbell.toml").replace("BLOCKED", BLOCKED);
     let path = folder.join("nightbell.toml");
-    output::say(&format!("# {}\n{config}\n# {}\n{oncall}", path.display(), folder.join("oncall.toml").display()));
+    output::say(&format!(
+        "# {}\n{config}\n# {}\n{oncall}",
+        path.display(),
+        folder.join("oncall.toml").display()
+    ));
     std::fs::write(&path, config)?;
     std::fs::write(folder.join("oncall.toml"), oncall)?;
     Ok(path)
@@ -146,7 +150,10 @@ fn accepted(phones: &Phones, at: SocketAddr, proofs: &mut Vec<Proof>) {
     proofs.push(heard("the caller", "Bob", &caller, bobs_hz));
     proofs.push(heard("Bob", "the caller", &bob, callers_hz));
     let prompts = caller.heard.other > 50;
-    proofs.push(Proof(prompts, format!("the caller heard prompts and hold tone for {} ms", caller.heard.other * 20)));
+    proofs.push(Proof(
+        prompts,
+        format!("the caller heard prompts and hold tone for {} ms", caller.heard.other * 20),
+    ));
 }
 
 fn heard(who: &str, whom: &str, report: &Report, hz: u32) -> Proof {
@@ -171,7 +178,10 @@ fn message(phones: &Phones, at: SocketAddr, proofs: &mut Vec<Proof>) {
     ];
     phones.caller.call(at, "hotline", CALLER, &acts);
     let caller = phones.caller.report(CALL_PATIENCE);
-    proofs.push(Proof(caller.is_some_and(|report| report.answered), "the second caller was answered".to_owned()));
+    proofs.push(Proof(
+        caller.is_some_and(|report| report.answered),
+        "the second caller was answered".to_owned(),
+    ));
 }
 
 fn blocked(phones: &Phones, at: SocketAddr, proofs: &mut Vec<Proof>) {

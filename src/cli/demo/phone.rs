@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rand::rngs::SysRng;
 use rand::TryRng;
+use rand::rngs::SysRng;
 
 use super::ear::Ear;
 use crate::audio::g711::linear_to_alaw;
@@ -91,7 +91,8 @@ impl Phone {
         let (orders, taken) = channel();
         let (reports_to, reports) = channel();
         let body = Body::new(sip, rtp, voice_hz, reports_to)?;
-        let thread = std::thread::Builder::new().name("softphone".to_owned()).spawn(move || body.live(&taken))?;
+        let thread =
+            std::thread::Builder::new().name("softphone".to_owned()).spawn(move || body.live(&taken))?;
         Ok(Self { address, orders, reports, thread })
     }
 
@@ -172,11 +173,8 @@ impl Body {
         let address = sip.local_addr()?;
         let mut seed = [0; 32];
         SysRng.try_fill_bytes(&mut seed).map_err(io::Error::other)?;
-        let profile = TrunkProfile {
-            contact: address,
-            domain: address.ip().to_string(),
-            codecs: vec![Codec::Pcma],
-        };
+        let profile =
+            TrunkProfile { contact: address, domain: address.ip().to_string(), codecs: vec![Codec::Pcma] };
         let config = Config {
             trunks: vec![profile],
             timers: Timers::default(),
@@ -379,7 +377,13 @@ fn voice(speaking: bool, hz: u32, at: u32) -> u8 {
     linear_to_alaw(if speaking { (8000.0 * phase.sin()) as i16 } else { 0 })
 }
 
-fn rtp(call: &mut OneCall, payload_type: u8, marked: bool, timestamp: u32, payload: &[u8]) -> Option<Vec<u8>> {
+fn rtp(
+    call: &mut OneCall,
+    payload_type: u8,
+    marked: bool,
+    timestamp: u32,
+    payload: &[u8],
+) -> Option<Vec<u8>> {
     call.sequence = call.sequence.wrapping_add(1);
     rtp_rs::RtpPacketBuilder::new()
         .payload_type(payload_type)

@@ -170,7 +170,7 @@ pub enum AnswerError {
     /// The caller is no longer there, or was answered before.
     #[error("the call is no longer waiting for an answer")]
     Gone,
-    /// No codec in common: 488 was sent, and the leg is over.
+    /// No codec in common: the call was refused with 488, and the leg is over.
     #[error("the offer has no media that can be used; refused with 488")]
     NotAcceptable,
 }

@@ -124,7 +124,7 @@ impl Endpoint {
             return self.refuse_in_dialog(peer, request, 500);
         }
         let Some(mut entry) = self.take(leg) else { return };
-        let Some((body, agreed)) = renegotiate(&mut entry, peer, request) else {
+        let Some(outcome) = renegotiate(&mut entry, peer, request) else {
             self.keep(leg, entry);
             let response = compose::response(request, 488, "", &self.config.software);
             return self.open_reinvite(now, peer, leg, request, facts, &response);
@@ -132,11 +132,11 @@ impl Endpoint {
         let contact = compose::contact(&entry.contact_user, entry.contact);
         let mut response = compose::response(request, 200, "", &self.config.software);
         compose::begin_dialog(&mut response, request, contact);
-        compose::with_sdp(&mut response, body);
+        compose::with_sdp(&mut response, outcome.body);
         self.open_reinvite(now, peer, leg, request, facts, &response);
-        let offered = agreed.is_none();
+        let offered = outcome.agreed.is_none();
         self.await_ack(now, &mut entry, &response, Pending { first: false, offered, to: peer.addr });
-        if let Some((media, true)) = agreed {
+        if let Some(media) = outcome.agreed.filter(|_| outcome.is_new) {
             self.tell(&entry, Event::MediaChanged { leg, media });
         }
         self.keep(leg, entry);
@@ -203,18 +203,25 @@ fn take_answer(leg: &mut Leg, facts: &Facts) -> Option<Answer> {
     if ours { up.answer.take() } else { None }
 }
 
-/// The SDP of our 200 to a re-INVITE; and if that is an answer, what is agreed on from now, and
-/// whether it is something new.
-fn renegotiate(leg: &mut Leg, peer: Peer, request: &Request) -> Option<(Vec<u8>, Option<(Agreed, bool)>)> {
+/// What comes of a re-INVITE that can be met.
+struct Renegotiated {
+    /// The SDP of our 200.
+    body: Vec<u8>,
+    /// What is agreed on from now; nothing if our SDP is an offer.
+    agreed: Option<Agreed>,
+    /// It differs from what was agreed on before.
+    is_new: bool,
+}
+
+fn renegotiate(leg: &mut Leg, peer: Peer, request: &Request) -> Option<Renegotiated> {
     let State::Up(up) = &mut leg.state else { return None };
     let before = up.negotiation.agreed().cloned();
     let outcome = match media::in_request(request) {
         Some(offer) => {
             let (body, agreed) = up.negotiation.answer(offer).ok()?;
-            let changed = before.as_ref() != Some(&agreed);
-            (body, Some((agreed, changed)))
+            Renegotiated { body, is_new: before.as_ref() != Some(&agreed), agreed: Some(agreed) }
         }
-        None => (up.negotiation.offer(), None),
+        None => Renegotiated { body: up.negotiation.offer(), agreed: None, is_new: false },
     };
     let contact = request.headers.contact().ok().flatten();
     up.dialog.refresh(contact.as_ref().map(|contact| &contact.uri), peer.addr);

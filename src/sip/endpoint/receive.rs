@@ -155,8 +155,11 @@ impl Endpoint {
     }
 
     /// The request of ours that a response belongs to. It must have come from its trunk, with our Via
-    /// alone on it (RFC 3261 8.1.3.3) and with the Call-ID of the request.
+    /// alone on it (RFC 3261 8.1.3.3); the branch is 64 random bits that nobody else has seen.
     fn client_of(&self, peer: Peer, response: &Response) -> Option<TransactionId> {
+        if !validate::is_usable(response) {
+            return None;
+        }
         let cseq = response.headers.cseq().ok()??;
         let vias = response.headers.vias().ok()?;
         let [via] = vias.as_slice() else { return None };

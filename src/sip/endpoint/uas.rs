@@ -104,7 +104,7 @@ impl Endpoint {
             Some(dialog) => Up { answer: None, farewell: None, negotiation, dialog },
             None => {
                 self.refuse_incoming(now, leg, entry, 400, None);
-                return Err(AnswerError::Gone);
+                return Err(AnswerError::NotAcceptable);
             }
         };
         let to = incoming.source;

@@ -47,22 +47,12 @@ impl Params {
         Some(())
     }
 
-    /// The parameter stands there, with or without a value.
-    #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        self.list.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
-    }
-
-    /// The value of the first parameter of that name, as it stands on the wire (quotation marks included).
-    #[must_use]
-    pub fn raw(&self, name: &str) -> Option<&[u8]> {
-        self.list.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?.1.as_deref()
-    }
-
-    /// The value of the first parameter of that name as text, when it is UTF-8.
+    /// The value of the first parameter of that name as it stands on the wire (quotation marks included), when
+    /// it is UTF-8.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        std::str::from_utf8(self.raw(name)?).ok()
+        let (_, value) = self.list.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
+        std::str::from_utf8(value.as_deref()?).ok()
     }
 
     /// Sets a parameter to a value (`None`: a bare name) in its place, or behind the others.

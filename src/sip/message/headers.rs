@@ -148,11 +148,6 @@ impl Headers {
         self.list.push((name, value.into()));
     }
 
-    /// Adds a header field in front of the others.
-    pub fn prepend(&mut self, name: HeaderName, value: impl Into<Vec<u8>>) {
-        self.list.insert(0, (name, value.into()));
-    }
-
     /// Takes every header field of that name out.
     pub fn remove(&mut self, name: &HeaderName) {
         self.list.retain(|(own, _)| own != name);
@@ -334,14 +329,6 @@ impl Headers {
     /// It is no media type or stands there twice.
     pub fn content_type(&self) -> Result<Option<String>, HeaderError> {
         self.single(HeaderName::ContentType, media_type)
-    }
-
-    /// Seconds of Retry-After (RFC 3261 20.33), without comment and parameters.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<u32> {
-        let value = self.get(&HeaderName::RetryAfter)?;
-        let end = value.iter().position(|octet| !octet.is_ascii_digit()).unwrap_or(value.len());
-        scan::number(value.get(..end)?)
     }
 
     fn single<T>(

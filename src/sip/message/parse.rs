@@ -73,7 +73,7 @@ pub(super) fn datagram(datagram: &[u8]) -> Result<Message, Malformed> {
     if text.is_empty() {
         return Err(alone(Fault::Empty));
     }
-    let mut lines = Lines { rest: text };
+    let mut lines = Lines { rest: text, ended: false };
     let (start, start_fault) = start_line(lines.next_line().unwrap_or_default()).map_err(alone)?;
     let (headers, header_fault) = header_fields(&mut lines);
     let size_fault = (datagram.len() > MAX_MESSAGE).then_some(Fault::TooLarge);
@@ -111,6 +111,8 @@ fn skip_line_ends(mut octets: &[u8]) -> &[u8] {
 /// Physical lines, ended by CRLF or, leniently, by LF alone.
 struct Lines<'a> {
     rest: &'a [u8],
+    /// The line before `rest` had its end.
+    ended: bool,
 }
 
 impl<'a> Lines<'a> {
@@ -119,7 +121,9 @@ impl<'a> Lines<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let (line, rest) = scan::split_once(self.rest, b'\n').unwrap_or((self.rest, &[]));
+        let split = scan::split_once(self.rest, b'\n');
+        self.ended = split.is_some();
+        let (line, rest) = split.unwrap_or((self.rest, &[]));
         self.rest = rest;
         Some(line.strip_suffix(b"\r").unwrap_or(line))
     }
@@ -199,8 +203,9 @@ fn header_fields(lines: &mut Lines<'_>) -> (Headers, Option<Fault>) {
             Err(problem) => fault = fault.or(Some(problem)),
         }
     }
-    // The empty line is missing: the datagram was cut short.
-    (headers, fault.or(Some(Fault::HeaderField)))
+    // The empty line is missing. That is let through where the last line is whole and no body is announced
+    // (RFC 4475 `baddn` comes so); a datagram that was cut short is not.
+    (headers, fault.or((!lines.ended).then_some(Fault::HeaderField)))
 }
 
 /// The line with its continuations, each begun by one space (RFC 3261 7.3.1). All of them are taken even
@@ -226,9 +231,10 @@ fn header_field(line: &[u8]) -> Result<(HeaderName, Vec<u8>), Fault> {
     Ok((name, scan::trim(value).to_vec()))
 }
 
-/// What no part of a head may hold.
+/// What no part of a head may hold: a line end that is none, and a NUL that is not escaped.
 fn has_forbidden(octets: &[u8]) -> bool {
-    octets.iter().any(|octet| matches!(octet, b'\r' | b'\n' | 0))
+    let before = std::iter::once(0).chain(octets.iter().copied());
+    octets.iter().zip(before).any(|(octet, before)| scan::is_forbidden(before, *octet))
 }
 
 /// The body by Content-Length; without one, all that is left of the datagram (RFC 3261 18.3).

@@ -1,5 +1,7 @@
 //! Messages to octets (RFC 3261 7).
 
+use crate::sip::scan;
+
 use super::{HeaderName, Headers, Request, Response};
 
 pub(super) fn request(request: &Request) -> Vec<u8> {
@@ -28,8 +30,10 @@ fn head_and_body(mut out: Vec<u8>, headers: &Headers, body: &[u8]) -> Vec<u8> {
 
 /// One line of the head. What would end it early becomes a space.
 fn line(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    let mut before = 0;
     for octet in parts.iter().flat_map(|part| part.iter().copied()) {
-        out.push(if matches!(octet, b'\r' | b'\n' | 0) { b' ' } else { octet });
+        out.push(if scan::is_forbidden(before, octet) { b' ' } else { octet });
+        before = octet;
     }
     out.extend_from_slice(b"\r\n");
 }

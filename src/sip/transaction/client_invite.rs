@@ -71,6 +71,7 @@ impl ClientInvite {
     /// The time has come.
     pub fn timeout(&mut self, now: Instant) -> OnTimeout {
         if self.timers.take_if_due(Timer::NoResponse, now) {
+            self.timers.clear();
             return OnTimeout::TimedOut;
         }
         if self.timers.take_if_due(Timer::ClientLinger, now) {

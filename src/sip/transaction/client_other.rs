@@ -53,6 +53,7 @@ impl ClientOther {
     /// The time has come.
     pub fn timeout(&mut self, now: Instant, lengths: &Timers) -> OnTimeout {
         if self.timers.take_if_due(Timer::NoResponse, now) {
+            self.timers.clear();
             return OnTimeout::TimedOut;
         }
         if self.timers.take_if_due(Timer::ClientLinger, now) {

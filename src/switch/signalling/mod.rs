@@ -219,7 +219,11 @@ impl Signalling {
     }
 }
 
-async fn receive(socket: Arc<UdpSocket>, standing: watch::Receiver<Standing>, forward: mpsc::Sender<Datagram>) {
+async fn receive(
+    socket: Arc<UdpSocket>,
+    standing: watch::Receiver<Standing>,
+    forward: mpsc::Sender<Datagram>,
+) {
     let mut buffer = vec![0; DATAGRAM];
     loop {
         let (length, addr) = tokio::select! {

@@ -1,0 +1,95 @@
+//! What comes to a media port: RTP, RTCP, telephone-events, from anybody.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use nightbell::rtp::latch::{Latch, Verdict};
+use nightbell::rtp::packet::{HEADER, Packet};
+use nightbell::rtp::reassembly::{Piece, Reassembly};
+use nightbell::rtp::sequence::Receiver;
+use nightbell::rtp::{rtcp, telephone_event};
+
+/// One octet tells the time that passes in ms, one the sender, one the length; then comes a datagram.
+pub fn rtp(data: &[u8]) {
+    let mut port = Port::new();
+    let mut rest = data;
+    while let [ms, sender, len, after @ ..] = rest {
+        let (datagram, next) = after.split_at(usize::from(*len).min(after.len()));
+        port.receive(u64::from(*ms), *sender, datagram);
+        rest = next;
+    }
+    port.whole(data);
+}
+
+struct Port {
+    now: Instant,
+    latch: Latch,
+    receiver: Receiver,
+    presses: telephone_event::Receiver,
+    reassembly: Reassembly,
+    /// Where the audio given so far ends.
+    at: u64,
+    packets: u64,
+}
+
+impl Port {
+    fn new() -> Self {
+        let now = Instant::now();
+        let signalled = SocketAddr::from(([192, 0, 2, 1], 4000));
+        let allowed = "198.51.100.0/24".parse().into_iter().collect();
+        Self {
+            now,
+            latch: Latch::new(signalled, allowed, now),
+            receiver: Receiver::default(),
+            presses: telephone_event::Receiver::default(),
+            reassembly: Reassembly::new(now),
+            at: 0,
+            packets: 0,
+        }
+    }
+
+    /// The whole input as one datagram of each kind.
+    fn whole(&self, data: &[u8]) {
+        if let Some(packet) = Packet::read(data) {
+            let mut copy = data.to_vec();
+            let sent = packet.rewrite(&mut copy, &packet.header).expect("the header has room");
+            let again = Packet::read(sent).expect("what we send can be read");
+            assert_eq!(again.header, packet.header);
+            assert_eq!(again.payload(sent), packet.payload(data));
+            assert_eq!(again.payload.start, HEADER);
+        }
+        if let Some(parts) = rtcp::read(data) {
+            assert!(parts.count() <= data.len());
+        }
+    }
+
+    fn receive(&mut self, ms: u64, sender: u8, datagram: &[u8]) {
+        self.now += Duration::from_millis(ms);
+        self.whole(datagram);
+        let Some(packet) = Packet::read(datagram) else { return };
+        let net = if sender % 2 == 0 { [198, 51, 100, sender % 8] } else { [203, 0, 113, sender % 8] };
+        let source = SocketAddr::from((net, 5000));
+        let header = packet.header;
+        let verdict = self.latch.receive(self.now, source, header.ssrc, header.sequence);
+        assert!(sender % 2 == 0 || verdict == Verdict::Foreign, "a stranger is never heard");
+        assert!(verdict != Verdict::Accepted || self.latch.remote() == source);
+        self.receiver.receive(header.ssrc, header.sequence, header.timestamp, ms as u32);
+        self.packets += 1;
+        let payload = packet.payload(datagram);
+        let heard = self.presses.receive(self.now, header.ssrc, header.timestamp, header.marker, payload);
+        assert!(heard.is_none_or(|heard| heard.press <= self.packets), "no packet is two presses");
+        self.reassemble(&packet, payload);
+    }
+
+    fn reassemble(&mut self, packet: &Packet, payload: &[u8]) {
+        let at = &mut self.at;
+        self.reassembly.receive(self.now, packet.header.sequence, packet.header.timestamp, payload, |piece| {
+            let (begin, samples) = match piece {
+                Piece::Audio { at, payload } => (at, payload.len() as u64),
+                Piece::Lost { at, samples } => (at, samples),
+            };
+            assert_eq!(begin, *at, "pieces follow each other");
+            *at += samples;
+        });
+    }
+}

@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../checks/sdp.rs"]
+mod sdp;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| sdp::check(data));

@@ -1,0 +1,50 @@
+//! What a media thread is told.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::leg::Leg;
+use super::{Opening, Parameters};
+use crate::switch::clip::Clip;
+use crate::switch::recorder::Tap;
+
+/// Names a stream within this run of the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Token(pub u64);
+
+/// An order to a thread.
+#[derive(Debug)]
+pub(super) enum Command {
+    Open(Token, Box<Opening>),
+    Close(Token),
+    Bridge(Token, Token),
+    Leg(Token, Order),
+    Shutdown,
+}
+
+/// An order that concerns one leg.
+#[derive(Debug)]
+pub(super) enum Order {
+    Configure(Box<Parameters>),
+    Play { clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()> },
+    Silence,
+    Record(Tap),
+    StopRecording { cut_ms: u32 },
+    Press(char),
+}
+
+impl Order {
+    /// Does it.
+    pub fn carry_out(self, now: Instant, leg: &mut Leg) {
+        match self {
+            Self::Configure(parameters) => leg.configure(now, *parameters),
+            Self::Play { clip, looped, done } => leg.play(now, clip, looped, done),
+            Self::Silence => leg.silence(),
+            Self::Record(tap) => leg.record(now, tap),
+            Self::StopRecording { cut_ms } => leg.stop_recording(cut_ms),
+            Self::Press(key) => leg.press(now, key),
+        }
+    }
+}

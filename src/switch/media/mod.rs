@@ -1,0 +1,299 @@
+//! Media: RTP on real sockets, on threads of its own, so that audio waits for nothing else.
+//!
+//! A call's legs all live on one thread, chosen by the call's id. Each leg is a [`Stream`]: a pair of
+//! ports, and one RTP stream in each direction. What a leg hears is the clip it is played, else the
+//! leg it is bridged to, else silence: an answered leg is never without packets, so NATs stay open
+//! and carriers do not give up the call. Packets of a bridged leg go on at once, renumbered in place;
+//! there is no jitter buffer, and loss stays loss.
+
+mod codec;
+mod command;
+mod ear;
+mod keys;
+mod leg;
+mod outbound;
+mod ports;
+mod reports;
+mod statistics;
+#[cfg(test)]
+mod tests;
+mod thread;
+mod voice;
+mod watch;
+mod wire;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use rustix::event::{EventfdFlags, eventfd};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::call::leg::{LegEvents, LegId};
+use crate::switch::clip::Clip;
+use crate::switch::recorder::Tap;
+use command::{Command, Order, Token};
+use ports::Ports;
+use thread::MediaThread;
+use wire::Wire;
+
+pub use codec::G711;
+pub use ports::OpenError;
+pub use statistics::{Figure, Statistics};
+
+/// How media is to be run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// UDP ports for RTP (even) and RTCP (odd).
+    pub ports: RangeInclusive<u16>,
+    /// How many threads carry the calls; at least one is started.
+    pub threads: usize,
+    /// A leg of which neither RTP nor RTCP came for so long is reported; on hold, five times that.
+    pub media_timeout: Duration,
+    /// The local address.
+    pub bind: IpAddr,
+}
+
+/// What was agreed with a phone by offer and answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameters {
+    /// Where its SDP wants RTP.
+    pub remote_rtp: SocketAddr,
+    /// Where its SDP wants RTCP.
+    pub remote_rtcp: SocketAddr,
+    /// The codec, in both directions.
+    pub codec: G711,
+    /// The payload type the phone wants for it.
+    pub send_payload_type: u8,
+    /// The payload type we want for it.
+    pub receive_payload_type: u8,
+    /// The payload types of telephone-event, if both know it: the one to send, the one to receive.
+    pub telephone_event: Option<(u8, u8)>,
+    /// Whether the phone wants to hear us.
+    pub may_send: bool,
+    /// Whether the phone may speak.
+    pub may_receive: bool,
+    /// Networks from which its audio may come besides the address in its SDP: those of its trunk.
+    pub allowed_sources: Vec<IpNet>,
+    /// Whether keys count that are heard as tones.
+    pub in_band: InBand,
+}
+
+/// Whether keys count that are heard as tones in the audio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InBand {
+    /// Never.
+    Never,
+    /// If telephone-event was not agreed.
+    WhenNoEventsAgreed,
+    /// Also while none was ever seen though agreed. For callers only: a greeting of a responder's
+    /// mailbox must not be able to press a key.
+    AlsoWhenEventsNeverSeen,
+}
+
+/// What the signalling must know of a stream. Keys go straight to the script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaEvent {
+    /// Nothing came for [`Config::media_timeout`].
+    Timeout {
+        /// From which leg.
+        leg: LegId,
+    },
+    /// Nothing came in the first 10 s after the agreement.
+    NeverAnyMedia {
+        /// From which leg.
+        leg: LegId,
+    },
+}
+
+/// A leg on its way to its thread.
+#[derive(Debug)]
+struct Opening {
+    id: LegId,
+    wire: Wire,
+    events: mpsc::UnboundedSender<MediaEvent>,
+    keys: LegEvents,
+}
+
+/// The media threads.
+#[derive(Debug, Clone)]
+pub struct Media {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    ports: Arc<Ports>,
+    bind: IpAddr,
+    threads: Vec<Mailbox>,
+    running: Mutex<Vec<JoinHandle<()>>>,
+    next_token: AtomicU64,
+}
+
+/// The way to a thread.
+#[derive(Debug, Clone)]
+struct Mailbox {
+    commands: std_mpsc::Sender<Command>,
+    wake: Arc<OwnedFd>,
+}
+
+impl Mailbox {
+    /// Gives an order. Returns whether there is still a thread to obey it.
+    fn send(&self, command: Command) -> bool {
+        let sent = self.commands.send(command).is_ok();
+        // It fails only when the counter is full, and then the thread is being woken already.
+        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+        sent
+    }
+}
+
+impl Media {
+    /// Starts the threads.
+    pub fn start(config: Config) -> io::Result<Self> {
+        let mut threads = Vec::new();
+        let mut running = Vec::new();
+        for n in 0..config.threads.max(1) {
+            let (commands, receiver) = std_mpsc::channel();
+            let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+            let thread = MediaThread::new(receiver, Arc::clone(&wake), config.media_timeout)?;
+            let builder = std::thread::Builder::new().name(format!("media-{n}"));
+            running.push(builder.spawn(move || thread.run())?);
+            threads.push(Mailbox { commands, wake });
+        }
+        let shared = Shared {
+            ports: Arc::new(Ports::new(config.bind, config.ports)),
+            bind: config.bind,
+            threads,
+            running: Mutex::new(running),
+            next_token: AtomicU64::new(0),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Opens a stream for a leg. Legs of one `shard`, the call's id, share a thread, as they must to
+    /// be bridged. Nothing is sent or accepted before [`Stream::configure`].
+    pub fn open(
+        &self,
+        shard: u64,
+        leg: LegId,
+        events: mpsc::UnboundedSender<MediaEvent>,
+        keys: LegEvents,
+    ) -> Result<Stream, OpenError> {
+        let shared = &self.shared;
+        let count = shared.threads.len() as u64;
+        let place = shard.checked_rem(count).and_then(|place| usize::try_from(place).ok());
+        let mailbox = place.and_then(|place| shared.threads.get(place)).ok_or(OpenError::Ended)?;
+        let pair = shared.ports.open()?;
+        let rtp_port = pair.port();
+        let statistics = Arc::new(Statistics::default());
+        let wire = Wire { pair, statistics: Arc::clone(&statistics), ipv6: shared.bind.is_ipv6() };
+        let token = Token(shared.next_token.fetch_add(1, Ordering::Relaxed));
+        let opening = Box::new(Opening { id: leg, wire, events, keys });
+        if !mailbox.send(Command::Open(token, opening)) {
+            return Err(OpenError::Ended);
+        }
+        Ok(Stream { token, mailbox: mailbox.clone(), rtp_port, statistics })
+    }
+
+    /// Ends all streams and the threads, and waits for them.
+    pub fn shutdown(self) {
+        self.shared.end();
+        let mut running = self.shared.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in running.drain(..) {
+            // A thread that broke has said so in the log.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn end(&self) {
+        for mailbox in &self.threads {
+            mailbox.send(Command::Shutdown);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The audio of one leg. Letting go of it ends the bridge and the recording, says goodbye in RTCP
+/// and gives the ports back. No call of it waits.
+#[derive(Debug)]
+pub struct Stream {
+    token: Token,
+    mailbox: Mailbox,
+    rtp_port: u16,
+    statistics: Arc<Statistics>,
+}
+
+impl Stream {
+    /// The port for our SDP; RTCP is on the next one.
+    pub fn rtp_port(&self) -> u16 {
+        self.rtp_port
+    }
+
+    /// Tells what was agreed, first or anew after a re-INVITE. From here on silence is sent while
+    /// there is nothing else.
+    pub fn configure(&self, parameters: Parameters) {
+        self.order(Order::Configure(Box::new(parameters)));
+    }
+
+    /// Plays a clip, in place of what is being played and before the bridged leg. `done` is sent at
+    /// its end, and dropped unsent when something else takes its place.
+    pub fn play(&self, clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()>) {
+        self.order(Order::Play { clip, looped, done });
+    }
+
+    /// Stops playing.
+    pub fn silence(&self) {
+        self.order(Order::Silence);
+    }
+
+    /// Lets two legs of one shard hear each other, in place of those they heard before. Ends with
+    /// either.
+    pub fn bridge(&self, other: &Self) {
+        self.mailbox.send(Command::Bridge(self.token, other.token));
+    }
+
+    /// Records what the leg says from now on.
+    pub fn record(&self, tap: Tap) {
+        self.order(Order::Record(tap));
+    }
+
+    /// Ends the recording, without its last `cut_ms`.
+    pub fn stop_recording(&self, cut_ms: u32) {
+        self.order(Order::StopRecording { cut_ms });
+    }
+
+    /// A key came in the signalling (SIP INFO). It reaches the script unless the same press has come
+    /// in the media.
+    pub fn press(&self, key: char) {
+        self.order(Order::Press(key));
+    }
+
+    /// What it counts.
+    pub fn statistics(&self) -> Arc<Statistics> {
+        Arc::clone(&self.statistics)
+    }
+
+    fn order(&self, order: Order) {
+        // After a shutdown there is nobody to obey, and nothing left to be done.
+        self.mailbox.send(Command::Leg(self.token, order));
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.mailbox.send(Command::Close(self.token));
+    }
+}

@@ -1,0 +1,170 @@
+//! The ports of the streams: RTP on an even one, RTCP on the next (RFC 3550 11).
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, UdpSocket};
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::net::sockopt;
+
+/// How long a freed port is not used: packets of the old call must not reach the next one.
+const REST: Duration = Duration::from_secs(30);
+/// Octets a socket may hold for us: some 50 packets, a second of audio.
+const RECEIVE_BUFFER: usize = 32 * 1024;
+/// DSCP EF (RFC 3246) as the octet of the header.
+const EXPEDITED_FORWARDING: u8 = 46 << 2;
+
+/// Why no stream could be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// All ports are in use, at rest after a call, or taken by other programs.
+    #[error("no free pair of media ports in {}-{}", .0.start(), .0.end())]
+    NoPorts(RangeInclusive<u16>),
+    /// The system refused for another reason.
+    #[error("cannot open a media socket on {address}")]
+    Socket {
+        /// Where.
+        address: IpAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The media threads have ended.
+    #[error("the media threads have ended")]
+    Ended,
+}
+
+/// The range of ports.
+#[derive(Debug)]
+pub(super) struct Ports {
+    bind: IpAddr,
+    range: RangeInclusive<u16>,
+    /// Even ports that cannot be taken, and until when; nothing: in use.
+    taken: Mutex<HashMap<u16, Option<Instant>>>,
+}
+
+/// A pair of ports and its sockets. Letting go of it gives the ports back.
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub rtp: UdpSocket,
+    pub rtcp: UdpSocket,
+    lease: Lease,
+}
+
+/// The right to a pair of ports.
+#[derive(Debug)]
+struct Lease {
+    ports: Arc<Ports>,
+    port: u16,
+}
+
+impl Pair {
+    /// The even port.
+    pub fn port(&self) -> u16 {
+        self.lease.port
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.ports.rest(self.port, Instant::now());
+    }
+}
+
+impl Ports {
+    pub fn new(bind: IpAddr, range: RangeInclusive<u16>) -> Self {
+        Self { bind, range, taken: Mutex::default() }
+    }
+
+    /// Opens a pair, from a random port on, so that nobody can guess where the next call will be.
+    pub fn open(self: &Arc<Self>) -> Result<Pair, OpenError> {
+        let first = u32::from(*self.range.start()).next_multiple_of(2);
+        // Pairs whose upper port lies within the range.
+        let pairs = (u32::from(*self.range.end()) + 1).saturating_sub(first) / 2;
+        let start = if pairs == 0 { 0 } else { rand::random_range(0..pairs) };
+        for n in 0..pairs {
+            let Ok(port) = u16::try_from(first + (start + n) % pairs * 2) else { continue };
+            let Some(lease) = self.lease(port, Instant::now()) else { continue };
+            match self.bind(port) {
+                Ok((rtp, rtcp)) => return Ok(Pair { rtp, rtcp, lease }),
+                // Taken by another program: the lease rests it, so it is not tried each time.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(source) => return Err(OpenError::Socket { address: self.bind, source }),
+            }
+        }
+        Err(OpenError::NoPorts(self.range.clone()))
+    }
+
+    fn lease(self: &Arc<Self>, port: u16, now: Instant) -> Option<Lease> {
+        self.take(port, now).then(|| Lease { ports: Arc::clone(self), port })
+    }
+
+    fn take(&self, port: u16, now: Instant) -> bool {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = taken.get(&port).is_none_or(|until| until.is_some_and(|until| until <= now));
+        if free {
+            taken.insert(port, None);
+        }
+        free
+    }
+
+    fn rest(&self, port: u16, now: Instant) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.insert(port, Some(now + REST));
+    }
+
+    fn bind(&self, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
+        let rtp = UdpSocket::bind((self.bind, port))?;
+        let rtcp = UdpSocket::bind((self.bind, port.saturating_add(1)))?;
+        for socket in [&rtp, &rtcp] {
+            socket.set_nonblocking(true)?;
+            sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER)?;
+        }
+        // A network that knows nothing of it carries the call all the same.
+        let _ = if self.bind.is_ipv4() {
+            sockopt::set_ip_tos(&rtp, EXPEDITED_FORWARDING)
+        } else {
+            sockopt::set_ipv6_tclass(&rtp, u32::from(EXPEDITED_FORWARDING))
+        };
+        Ok((rtp, rtcp))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn a_port_rests_after_its_call() {
+        let ports = Ports::new(LOOPBACK, 0..=0);
+        let now = Instant::now();
+        assert!(ports.take(4000, now));
+        assert!(!ports.take(4000, now + REST * 10), "still in use");
+        ports.rest(4000, now);
+        assert!(!ports.take(4000, now + REST - Duration::from_millis(1)));
+        assert!(ports.take(4000, now + REST));
+    }
+
+    #[test]
+    fn pairs_are_even_and_within_the_range_until_there_are_no_more() {
+        let ports = Arc::new(Ports::new(LOOPBACK, 23_911..=23_920));
+        let open: Vec<_> = std::iter::from_fn(|| ports.open().ok()).collect();
+        let mut taken: Vec<_> = open.iter().map(Pair::port).collect();
+        taken.sort_unstable();
+        assert_eq!(taken, [23_912, 23_914, 23_916, 23_918]);
+        assert!(matches!(ports.open(), Err(OpenError::NoPorts(_))));
+        drop(open);
+        assert!(matches!(ports.open(), Err(OpenError::NoPorts(_))), "they rest");
+    }
+
+    #[test]
+    fn a_port_of_another_program_is_passed_over() {
+        let other = UdpSocket::bind((LOOPBACK, 23_933)).expect("a free port");
+        let ports = Arc::new(Ports::new(LOOPBACK, 23_932..=23_935));
+        assert_eq!(ports.open().expect("the other pair").port(), 23_934);
+        drop(other);
+    }
+}

@@ -1,0 +1,52 @@
+//! What a stream counts, for the call record and the metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A counter or a gauge. One media thread writes it; anybody reads it.
+#[derive(Debug, Default)]
+pub struct Figure(AtomicU64);
+
+impl Figure {
+    /// Its value now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, more: u64) {
+        // One writer only: no read-modify-write of the processor is needed.
+        self.0.store(self.get().wrapping_add(more), Ordering::Relaxed);
+    }
+
+    pub(super) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+}
+
+/// The figures of one stream.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    /// RTP packets accepted.
+    pub packets_received: Figure,
+    /// Octets of their payload.
+    pub octets_received: Figure,
+    /// RTP packets sent.
+    pub packets_sent: Figure,
+    /// Octets of their payload.
+    pub octets_sent: Figure,
+    /// Packets that the network could not take.
+    pub send_failures: Figure,
+    /// Packets that never came.
+    pub lost: Figure,
+    /// Interarrival jitter of what came, in us.
+    pub jitter_us: Figure,
+    /// Packets from addresses that have no business here.
+    pub foreign: Figure,
+    /// Packets from sources not yet proven.
+    pub unproven: Figure,
+    /// Packets that were broken or of a payload type not agreed.
+    pub unusable: Figure,
+    /// Packets that never reached the far side, by its own reports.
+    pub far_lost: Figure,
+    /// Interarrival jitter at the far side, by its own reports, in us.
+    pub far_jitter_us: Figure,
+}

@@ -1,0 +1,372 @@
+//! The media threads on loopback, with real sockets and phones made of a socket.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::path::PathBuf;
+
+use super::*;
+use crate::audio::g711::{ALAW_TO_ULAW, linear_to_alaw};
+use crate::call::leg::{Leg, Request};
+use crate::rtp::packet::{Header, Packet};
+use crate::rtp::rtcp::{self, Part};
+use crate::rtp::telephone_event::Payload;
+use crate::switch::clip::FRAME;
+use crate::switch::recorder::Recorder;
+use crate::switch::scratch::Scratch;
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Longer than anything here takes; a wait for it is a failure.
+const PATIENCE: Duration = Duration::from_secs(5);
+const EVENT: u8 = 101;
+
+struct Bench {
+    media: Media,
+    requests: mpsc::UnboundedSender<Request>,
+}
+
+/// A phone and the stream that it talks to.
+struct Phone {
+    rtp: UdpSocket,
+    rtcp: UdpSocket,
+    stream: Stream,
+    events: mpsc::UnboundedReceiver<MediaEvent>,
+    _leg: Leg,
+    sequence: u16,
+}
+
+impl Bench {
+    fn new(ports: RangeInclusive<u16>) -> Self {
+        let config = Config { ports, threads: 2, media_timeout: Duration::from_millis(200), bind: LOOPBACK };
+        Self { media: Media::start(config).expect("threads"), requests: mpsc::unbounded_channel().0 }
+    }
+
+    fn phone(&self) -> Phone {
+        let (leg, keys) = Leg::new(self.requests.clone());
+        let (tell, events) = mpsc::unbounded_channel();
+        let stream = self.media.open(5, leg.id(), tell, keys).expect("a stream");
+        let [rtp, rtcp] = [socket(), socket()];
+        Phone { rtp, rtcp, stream, events, _leg: leg, sequence: 100 }
+    }
+
+    fn configured(&self, change: impl FnOnce(&mut Parameters)) -> Phone {
+        let phone = self.phone();
+        let mut parameters = phone.parameters();
+        change(&mut parameters);
+        phone.stream.configure(parameters);
+        phone
+    }
+}
+
+fn socket() -> UdpSocket {
+    let socket = UdpSocket::bind((LOOPBACK, 0)).expect("a port");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    socket
+}
+
+fn receive(socket: &UdpSocket) -> Vec<u8> {
+    let mut buffer = [0; 2048];
+    let (len, _) = socket.recv_from(&mut buffer).expect("a packet in time");
+    buffer[..len].to_vec()
+}
+
+fn clip(octet: u8, frames: usize) -> Arc<Clip> {
+    Arc::new(Clip { pcma: vec![[octet; FRAME]; frames].into(), pcmu: vec![[octet; FRAME]; frames].into() })
+}
+
+impl Phone {
+    fn parameters(&self) -> Parameters {
+        Parameters {
+            remote_rtp: self.rtp.local_addr().expect("bound"),
+            remote_rtcp: self.rtcp.local_addr().expect("bound"),
+            codec: G711::Pcma,
+            send_payload_type: 8,
+            receive_payload_type: 8,
+            telephone_event: Some((EVENT, EVENT)),
+            may_send: true,
+            may_receive: true,
+            allowed_sources: Vec::new(),
+            in_band: InBand::Never,
+        }
+    }
+
+    fn say_from(&mut self, socket: &UdpSocket, payload_type: u8, timestamp: u32, payload: &[u8]) {
+        let header = Header { marker: false, payload_type, sequence: self.sequence, timestamp, ssrc: 7 };
+        self.sequence = self.sequence.wrapping_add(1);
+        let packet = [&header.to_octets()[..], payload].concat();
+        socket.send_to(&packet, (LOOPBACK, self.stream.rtp_port())).expect("sent");
+    }
+
+    fn say(&mut self, payload_type: u8, timestamp: u32, payload: &[u8]) {
+        let socket = self.rtp.try_clone().expect("a second handle");
+        self.say_from(&socket, payload_type, timestamp, payload);
+    }
+
+    fn hear(&self) -> (Header, Vec<u8>) {
+        let datagram = receive(&self.rtp);
+        let packet = Packet::read(&datagram).expect("RTP");
+        (packet.header, packet.payload(&datagram).to_vec())
+    }
+
+    /// The next packet that is wanted.
+    fn hear_until(&self, wanted: impl Fn(&Header, &[u8]) -> bool) -> (Header, Vec<u8>) {
+        (0..500)
+            .map(|_| self.hear())
+            .find(|(header, payload)| wanted(header, payload))
+            .expect("heard in time")
+    }
+}
+
+#[test]
+fn an_answered_leg_hears_silence_then_a_clip_in_one_stream_and_its_end_is_told() {
+    let bench = Bench::new(24_000..=24_019);
+    let phone = bench.configured(|_| {});
+    let (first, payload) = phone.hear();
+    assert!(first.marker && payload == [0xd5; FRAME]);
+    let (done, over) = oneshot::channel();
+    phone.stream.play(clip(0x11, 3), false, done);
+    let (mut last, _) = phone.hear_until(|_, payload| payload == [0x11; FRAME]);
+    for _ in 0..2 {
+        let (next, payload) = phone.hear();
+        assert_eq!((next.ssrc, next.sequence), (first.ssrc, last.sequence.wrapping_add(1)));
+        assert_eq!((next.timestamp.wrapping_sub(last.timestamp), payload), (160, vec![0x11; FRAME]));
+        last = next;
+    }
+    over.blocking_recv().expect("the end is told");
+    assert_eq!(phone.hear().1, [0xd5; FRAME]);
+}
+
+#[test]
+fn bridged_legs_hear_each_other_in_their_own_law_and_numbers() {
+    let bench = Bench::new(24_020..=24_039);
+    let mut caller = bench.configured(|_| {});
+    let responder = bench.configured(|p| {
+        (p.codec, p.send_payload_type, p.receive_payload_type) = (G711::Pcmu, 0, 0);
+    });
+    let (before, _) = responder.hear();
+    caller.stream.bridge(&responder.stream);
+    caller.say(8, 5000, &[0x2a; FRAME]);
+    caller.say(8, 5160, &[0x2b; FRAME]);
+    let converted = [0x2a, 0x2b].map(|octet: u8| ALAW_TO_ULAW[usize::from(octet)]);
+    let (first, _) = responder.hear_until(|_, payload| payload == [converted[0]; FRAME]);
+    let (second, payload) = responder.hear();
+    assert_eq!((first.payload_type, first.ssrc, first.marker), (0, before.ssrc, true));
+    assert_eq!(payload, [converted[1]; FRAME]);
+    assert_eq!(second.sequence.wrapping_sub(first.sequence), 1);
+    assert_eq!(second.timestamp.wrapping_sub(first.timestamp), 160);
+}
+
+#[test]
+fn a_clip_goes_before_the_bridge_and_the_bridge_is_heard_again_after_it() {
+    let bench = Bench::new(24_040..=24_059);
+    let (mut caller, responder) = (bench.configured(|_| {}), bench.configured(|_| {}));
+    caller.stream.bridge(&responder.stream);
+    let (done, over) = oneshot::channel();
+    responder.stream.play(clip(0x33, 5), false, done);
+    let (played, _) = responder.hear_until(|_, payload| payload == [0x33; FRAME]);
+    over.blocking_recv().expect("the end is told");
+    caller.say(8, 0, &[0x44; FRAME]);
+    let (relayed, _) = responder.hear_until(|_, payload| payload == [0x44; FRAME]);
+    assert_eq!(relayed.sequence.wrapping_sub(played.sequence), 5);
+    assert!(relayed.marker);
+}
+
+#[test]
+fn when_one_leg_ends_the_other_hears_silence() {
+    let bench = Bench::new(24_060..=24_079);
+    let (caller, responder) = (bench.configured(|_| {}), bench.configured(|_| {}));
+    caller.stream.bridge(&responder.stream);
+    drop(caller);
+    responder.hear_until(|_, payload| payload == [0xd5; FRAME]);
+}
+
+#[test]
+fn strangers_are_neither_heard_nor_answered() {
+    let bench = Bench::new(24_080..=24_099);
+    let (mut caller, responder) = (bench.configured(|_| {}), bench.configured(|_| {}));
+    caller.stream.bridge(&responder.stream);
+    caller.say(8, 0, &[1; FRAME]);
+    let stranger = socket();
+    for n in 1..20 {
+        caller.say_from(&stranger, 8, n * 160, &[0x66; FRAME]);
+    }
+    let first = caller.sequence;
+    caller.say(8, 20 * 160, &[2; FRAME]);
+    let (header, payload) = responder.hear_until(|_, payload| payload[0] != 0xd5 && payload[0] != 1);
+    assert_eq!(payload, [2; FRAME], "after packet {first}: {header:?}");
+    assert_eq!(caller.stream.statistics().foreign.get(), 19);
+    stranger.set_nonblocking(true).expect("set");
+    assert!(stranger.recv_from(&mut [0; 64]).is_err());
+}
+
+#[test]
+fn a_key_reaches_the_partner_as_one_event_with_its_own_payload_type() {
+    let bench = Bench::new(24_100..=24_119);
+    let mut caller = bench.configured(|_| {});
+    let responder = bench.configured(|p| p.telephone_event = Some((96, 96)));
+    caller.stream.bridge(&responder.stream);
+    let key = |n: u16| Payload { event: 5, end: n >= 3, volume: 10, duration: n.min(3) * 160 }.to_octets();
+    for n in 1..=5 {
+        caller.say(EVENT, 800, &key(n));
+    }
+    let (first, _) = responder.hear_until(|header, _| header.payload_type == 96);
+    for n in 2..=5 {
+        let (next, payload) = responder.hear();
+        assert_eq!((next.payload_type, next.timestamp, payload), (96, first.timestamp, key(n).to_vec()));
+    }
+}
+
+#[test]
+fn a_key_that_began_before_the_bridge_is_not_passed_on() {
+    let bench = Bench::new(24_120..=24_139);
+    let (caller, mut responder) = (bench.configured(|_| {}), bench.configured(|_| {}));
+    let accept = |end| Payload { event: 1, end, volume: 10, duration: 160 }.to_octets();
+    responder.say(EVENT, 800, &accept(false));
+    // A frame answers later than the thread took the packet that came before.
+    let seen = responder.stream.statistics();
+    while seen.packets_received.get() == 0 {
+        responder.hear();
+    }
+    caller.stream.bridge(&responder.stream);
+    responder.say(EVENT, 800, &accept(true));
+    responder.say(8, 2000, &[0x55; FRAME]);
+    let heard: Vec<_> = std::iter::from_fn(|| {
+        let (header, payload) = caller.hear();
+        (payload != [0x55; FRAME]).then_some(header.payload_type)
+    })
+    .collect();
+    assert!(!heard.contains(&EVENT));
+}
+
+#[test]
+fn a_key_sounds_for_a_phone_that_knows_no_events() {
+    let bench = Bench::new(24_140..=24_159);
+    let mut caller = bench.configured(|_| {});
+    let responder = bench.configured(|p| p.telephone_event = None);
+    caller.stream.bridge(&responder.stream);
+    caller.say(EVENT, 800, &Payload { event: 9, end: true, volume: 10, duration: 800 }.to_octets());
+    let mut detector = crate::audio::dtmf::Detector::new(8000);
+    let heard = (0..100).find_map(|_| {
+        let samples: Vec<_> = responder.hear().1.iter().map(|octet| G711::Pcma.decode(*octet)).collect();
+        detector.process(&samples).first().map(|digit| digit.key)
+    });
+    assert_eq!(heard, Some('9'));
+}
+
+#[test]
+fn a_key_heard_as_tones_goes_on_as_an_event() {
+    let bench = Bench::new(24_160..=24_179);
+    let mut caller = bench.configured(|p| {
+        p.telephone_event = None;
+        p.in_band = InBand::WhenNoEventsAgreed;
+    });
+    let responder = bench.configured(|_| {});
+    caller.stream.bridge(&responder.stream);
+    let sines = [852.0, 1336.0].map(|frequency| crate::audio::tone::Sine { frequency, level: -9.0 });
+    let tone = crate::audio::tone::tone(&sines, 100, 2);
+    for (n, frame) in tone.chunks(FRAME).enumerate() {
+        let octets: Vec<_> = frame.iter().map(|sample| linear_to_alaw(*sample)).collect();
+        caller.say(8, n as u32 * 160, &octets);
+    }
+    let (_, payload) = responder.hear_until(|header, _| header.payload_type == EVENT);
+    assert_eq!(Payload::read(&payload).and_then(|payload| payload.key()), Some('8'));
+}
+
+#[test]
+fn the_stream_goes_where_the_packets_come_from_only_if_its_network_is_allowed() {
+    let bench = Bench::new(24_180..=24_199);
+    let mut phone = bench.configured(|p| {
+        p.remote_rtp = "192.0.2.1:4000".parse().expect("an address");
+        p.allowed_sources = vec!["127.0.0.0/8".parse().expect("a network")];
+    });
+    // Paced by another leg, which hears a frame every 20 ms.
+    let pace = bench.configured(|_| {});
+    for n in 0..6 {
+        phone.say(8, n * 160, &[1; FRAME]);
+        pace.hear();
+    }
+    phone.hear();
+    let mut refused = bench.configured(|p| p.remote_rtp = "192.0.2.1:4000".parse().expect("an address"));
+    for n in 0..6 {
+        refused.say(8, n * 160, &[1; FRAME]);
+        pace.hear();
+    }
+    refused.rtp.set_nonblocking(true).expect("set");
+    assert!(refused.rtp.recv_from(&mut [0; 64]).is_err());
+}
+
+#[test]
+fn a_leg_says_goodbye_and_its_port_is_closed_and_rests() {
+    let bench = Bench::new(24_200..=24_201);
+    let phone = bench.configured(|_| {});
+    phone.hear();
+    let Phone { rtcp, stream, .. } = phone;
+    drop(stream);
+    let goodbye = receive(&rtcp);
+    assert!(rtcp::read(&goodbye).expect("valid").any(|part| matches!(part, Part::Goodbye { .. })));
+    let (leg, keys) = Leg::new(bench.requests.clone());
+    let again = bench.media.open(1, leg.id(), mpsc::unbounded_channel().0, keys);
+    assert!(matches!(again, Err(OpenError::NoPorts(_))));
+}
+
+#[test]
+fn a_leg_that_falls_silent_is_told_of() {
+    let bench = Bench::new(24_220..=24_239);
+    let mut phone = bench.configured(|_| {});
+    phone.say(8, 0, &[1; FRAME]);
+    let told = phone.events.blocking_recv();
+    assert!(matches!(told, Some(MediaEvent::Timeout { .. })), "{told:?}");
+}
+
+#[test]
+fn what_a_leg_says_is_recorded_in_order_and_the_end_is_cut() {
+    let bench = Bench::new(24_240..=24_259);
+    let folder = Scratch::new();
+    let path: PathBuf = folder.path().join("a.wav");
+    let (done, recorded) = oneshot::channel();
+    let recorder = Recorder::start().expect("a recorder");
+    let mut phone = bench.configured(|_| {});
+    phone.stream.record(recorder.open(path.clone(), done));
+    let (keeper, stored) = (phone.stream.statistics(), 25);
+    for n in [0, 2, 1].into_iter().chain(3..stored) {
+        phone.sequence = 500 + n;
+        phone.say(8, 9000 + u32::from(n) * 160, &[0x20 + n as u8; FRAME]);
+    }
+    while keeper.packets_received.get() < u64::from(stored) {
+        phone.hear();
+    }
+    phone.stream.stop_recording(100);
+    let recorded = recorded.blocking_recv().expect("told");
+    assert!(recorded.kept && !recorded.truncated, "{recorded:?}");
+    let samples: Vec<i16> =
+        hound::WavReader::open(path).expect("a WAV").samples().map(|sample| sample.expect("whole")).collect();
+    let skip = samples.iter().position(|sample| *sample != 0).unwrap_or(0);
+    for n in 0..stored - 5 {
+        let at = skip + usize::from(n) * FRAME;
+        assert_eq!(samples[at..at + FRAME], [G711::Pcma.decode(0x20 + n as u8); FRAME], "frame {n}");
+    }
+    assert!(samples[skip..].iter().filter(|sample| **sample != 0).count() <= usize::from(stored - 5) * FRAME);
+}
+
+#[test]
+fn garbage_changes_nothing() {
+    let bench = Bench::new(24_260..=24_279);
+    let phone = bench.configured(|_| {});
+    let (before, _) = phone.hear();
+    for len in 0..60 {
+        let to = phone.stream.rtp_port() + (len % 2) as u16;
+        phone.rtp.send_to(&vec![0x80 | len as u8; len], (LOOPBACK, to)).expect("sent");
+    }
+    let (after, _) = phone.hear_until(|header, _| header.sequence.wrapping_sub(before.sequence) >= 5);
+    assert_eq!(after.ssrc, before.ssrc);
+    assert_eq!(phone.stream.statistics().packets_received.get(), 0);
+}
+
+#[test]
+fn shutting_down_ends_every_stream() {
+    let bench = Bench::new(24_280..=24_299);
+    let phone = bench.configured(|_| {});
+    phone.hear();
+    bench.media.shutdown();
+    let goodbye = receive(&phone.rtcp);
+    assert!(rtcp::read(&goodbye).is_some());
+    phone.stream.silence();
+}

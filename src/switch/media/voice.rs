@@ -1,0 +1,213 @@
+//! What we say to a leg ourselves: keys and tones first, then a clip, then silence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::codec::{Frames, G711};
+use crate::audio::tone::{Sine, tone};
+use crate::rtp::telephone_event::{Outgoing, Sender};
+use crate::switch::clip::{Clip, FRAME};
+
+/// The time of a frame.
+pub(super) const FRAME_TIME: Duration = Duration::from_millis(20);
+/// How long a key sounds, in ms; within Q.24's 40 ms and a margin for the far side's detector.
+const TONE_MS: u32 = 100;
+/// The level of each of its two tones, in dBm0.
+const TONE_LEVEL: f64 = -9.0;
+/// The frequencies of the keys' rows and columns in Hz (ITU-T Q.23).
+const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
+const COLUMNS: [f64; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
+const KEYS: &str = "123A456B789C*0#D";
+
+/// What is to be sent next.
+#[derive(Debug)]
+pub(super) enum Utterance {
+    /// A packet of a key.
+    Event(Outgoing),
+    /// Audio.
+    Frame([u8; FRAME]),
+}
+
+/// What is being said.
+#[derive(Debug, Default)]
+pub(super) struct Voice {
+    event: Option<Sender>,
+    tone: Option<Playing>,
+    clip: Option<Playing>,
+}
+
+#[derive(Debug)]
+struct Playing {
+    clip: Arc<Clip>,
+    next: usize,
+    looped: bool,
+    done: Option<oneshot::Sender<()>>,
+}
+
+impl Voice {
+    /// Plays a clip in place of what is being played.
+    pub fn play(&mut self, clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()>) {
+        self.clip = Some(Playing { clip, next: 0, looped, done: Some(done) });
+    }
+
+    /// Stops playing.
+    pub fn silence(&mut self) {
+        self.clip = None;
+    }
+
+    /// Sends a key as an event, which began at `timestamp`. A key that is being sent goes first.
+    pub fn send_event(&mut self, key: char, timestamp: u32) {
+        if self.event.is_none() {
+            self.event = Sender::new(key, timestamp);
+        }
+    }
+
+    /// Lets a key sound.
+    pub fn sound_key(&mut self, key: char) {
+        let Some(place) = KEYS.find(key) else { return };
+        let frequencies = ROWS.get(place / 4).into_iter().chain(COLUMNS.get(place % 4));
+        let sines: Vec<_> =
+            frequencies.map(|frequency| Sine { frequency: *frequency, level: TONE_LEVEL }).collect();
+        let clip = Arc::new(Clip::from_samples(&tone(&sines, TONE_MS, 2)));
+        self.tone = Some(Playing { clip, next: 0, looped: false, done: None });
+    }
+
+    /// Whether there is anything to be said.
+    pub fn speaks(&self) -> bool {
+        self.event.is_some() || self.tone.is_some() || self.clip.is_some()
+    }
+
+    /// What is said in the next 20 ms; nothing: silence.
+    pub fn next(&mut self, codec: G711) -> Option<Utterance> {
+        if let Some(outgoing) = self.event.as_mut().and_then(Iterator::next) {
+            return Some(Utterance::Event(outgoing));
+        }
+        self.event = None;
+        next_frame(&mut self.tone, codec).or_else(|| next_frame(&mut self.clip, codec)).map(Utterance::Frame)
+    }
+
+    /// Time passed unused: what would have been said in it is left out.
+    pub fn skip(&mut self, frames: u64) {
+        if let Some(playing) = &mut self.clip {
+            playing.skip(frames);
+        }
+    }
+
+    /// Ends a key that is being sent: its last packets.
+    pub fn end_event(&mut self) -> impl Iterator<Item = Outgoing> {
+        let mut event = self.event.take();
+        if let Some(sender) = &mut event {
+            sender.cut_short();
+        }
+        event.into_iter().flatten()
+    }
+}
+
+/// The next frame of what is played; at its end it is over, and told so.
+fn next_frame(playing: &mut Option<Playing>, codec: G711) -> Option<[u8; FRAME]> {
+    let frame = playing.as_mut()?.next_frame(codec);
+    if frame.is_none() {
+        let done = playing.take().and_then(|over| over.done);
+        // The script may have stopped waiting.
+        let _ = done.map(|done| done.send(()));
+    }
+    frame
+}
+
+impl Playing {
+    fn next_frame(&mut self, codec: G711) -> Option<[u8; FRAME]> {
+        let frames: &Frames = codec.frames(&self.clip);
+        if self.looped && self.next >= frames.len() {
+            self.next = 0;
+        }
+        let frame = frames.get(self.next).copied();
+        self.next = self.next.saturating_add(1);
+        frame
+    }
+
+    fn skip(&mut self, frames: u64) {
+        let next = (self.next as u64).saturating_add(frames);
+        let len = self.clip.pcma.len() as u64;
+        let next = if self.looped { next.checked_rem(len).unwrap_or(0) } else { next.min(len) };
+        self.next = usize::try_from(next).unwrap_or(usize::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::dtmf::Detector;
+
+    fn clip(frames: usize) -> Arc<Clip> {
+        Arc::new(Clip::from_samples(&vec![1000; frames * FRAME]))
+    }
+
+    fn frames(voice: &mut Voice, max: usize) -> usize {
+        (0..max).take_while(|_| matches!(voice.next(G711::Pcma), Some(Utterance::Frame(_)))).count()
+    }
+
+    #[test]
+    fn a_clip_tells_its_end_once_its_last_frame_has_sounded() {
+        let (mut voice, (done, mut over)) = (Voice::default(), oneshot::channel());
+        voice.play(clip(3), false, done);
+        assert_eq!(frames(&mut voice, 3), 3);
+        assert!(over.try_recv().is_err());
+        assert!(voice.next(G711::Pcma).is_none());
+        assert_eq!(over.try_recv(), Ok(()));
+        assert!(!voice.speaks());
+    }
+
+    #[test]
+    fn a_clip_that_is_replaced_never_tells_its_end() {
+        let (mut voice, (first, mut over), (second, _)) =
+            (Voice::default(), oneshot::channel(), oneshot::channel());
+        voice.play(clip(1), false, first);
+        voice.play(clip(1), true, second);
+        assert_eq!(over.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+        assert_eq!(frames(&mut voice, 10), 10, "looped");
+    }
+
+    #[test]
+    fn an_empty_clip_is_over_at_once_looped_or_not() {
+        for looped in [false, true] {
+            let (mut voice, (done, mut over)) = (Voice::default(), oneshot::channel());
+            voice.play(clip(0), looped, done);
+            voice.skip(7);
+            assert!(voice.next(G711::Pcmu).is_none());
+            assert_eq!(over.try_recv(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn time_that_passed_is_left_out_of_a_clip() {
+        let (mut voice, (done, _over)) = (Voice::default(), oneshot::channel());
+        voice.play(clip(10), false, done);
+        voice.skip(4);
+        assert_eq!(frames(&mut voice, 20), 6);
+    }
+
+    #[test]
+    fn every_key_sounds_as_itself() {
+        for key in KEYS.chars() {
+            let (mut voice, mut detector, mut heard) = (Voice::default(), Detector::new(8000), String::new());
+            voice.sound_key(key);
+            while let Some(Utterance::Frame(frame)) = voice.next(G711::Pcmu) {
+                let samples = frame.map(|octet| G711::Pcmu.decode(octet));
+                heard.extend(detector.process(&samples).iter().map(|digit| digit.key));
+            }
+            assert_eq!(heard, key.to_string());
+        }
+    }
+
+    #[test]
+    fn a_key_goes_before_a_clip_and_is_ended_when_the_stream_is_closed() {
+        let (mut voice, (done, _over)) = (Voice::default(), oneshot::channel());
+        voice.play(clip(1), false, done);
+        voice.send_event('1', 0);
+        assert!(matches!(voice.next(G711::Pcma), Some(Utterance::Event(_))));
+        assert_eq!(voice.end_event().count(), 3);
+        assert!(matches!(voice.next(G711::Pcma), Some(Utterance::Frame(_))));
+    }
+}

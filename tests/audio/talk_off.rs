@@ -1,0 +1,25 @@
+//! Speech must not press keys: the shipped prompts are what a detector hears most.
+
+use std::fs;
+use std::path::Path;
+
+use nightbell::audio::dtmf::Detector;
+use nightbell::audio::g711::{alaw_to_linear, linear_to_alaw};
+use nightbell::audio::prompt::decode;
+
+#[test]
+fn no_shipped_prompt_presses_a_key() {
+    let mut prompts = 0;
+    for language in ["en", "de"] {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("audio").join(language);
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let sound = decode(&fs::read(&path).unwrap()).unwrap();
+            let heard: Vec<_> =
+                sound.into_iter().map(|sample| alaw_to_linear(linear_to_alaw(sample))).collect();
+            assert_eq!(Detector::new(8000).process(&heard), [], "{}", path.display());
+            prompts += 1;
+        }
+    }
+    assert_eq!(prompts, 56);
+}

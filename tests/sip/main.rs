@@ -1,0 +1,17 @@
+//! The SIP room from outside: foreign messages, a foreign reader, and rules that hold for every input.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod agreement;
+mod carrier;
+mod pair;
+mod properties;
+mod scenarios;
+mod torture;
+
+// The rules of the fuzz targets, which hold on stable Rust too.
+#[path = "../../fuzz/checks/sdp.rs"]
+mod sdp;
+#[path = "../../fuzz/checks/sip_message.rs"]
+mod sip_message;
+#[path = "../../fuzz/checks/uri.rs"]
+mod uri;

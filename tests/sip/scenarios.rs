@@ -1,0 +1,864 @@
+//! The races of a call, each in plain words: one endpoint, and a peer that is played by hand.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use nightbell::sip::{
+    AnswerError, Cause, Codec, Config, Direction, EndCause, Endpoint, Event, FailureCause, LegId, LocalMedia,
+    Outgoing, Peer, StoredDialog, Timers, TrunkProfile,
+};
+
+const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 198.51.100.9\r\ns=-\r\nc=IN IP4 198.51.100.9\r\nt=0 0\r\n\
+    m=audio 4000 RTP/AVP 8 0 96\r\na=rtpmap:96 telephone-event/8000\r\n";
+
+struct Desk {
+    endpoint: Endpoint,
+    start: Instant,
+    now: Instant,
+    peer: Peer,
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn media() -> LocalMedia {
+    let address = address("192.0.2.1:0").ip();
+    LocalMedia { address, rtp_port: 20_000, codecs: vec![Codec::Pcma], session_id: 7 }
+}
+
+/// The value of a header field.
+fn header<'a>(message: &'a str, name: &str) -> &'a str {
+    headers(message, name).first().copied().unwrap_or_else(|| panic!("no {name} in {message}"))
+}
+
+fn headers<'a>(message: &'a str, name: &str) -> Vec<&'a str> {
+    let head = message.split("\r\n\r\n").next().unwrap();
+    let fields = head.lines().filter_map(|line| line.split_once(": "));
+    fields.filter(|(own, _)| *own == name).map(|(_, value)| value).collect()
+}
+
+fn tag(value: &str) -> &str {
+    value.split(";tag=").nth(1).unwrap_or_default()
+}
+
+fn start_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
+}
+
+/// A request of the peer's; `more` are further header fields, each ended by CRLF.
+struct Ask<'a> {
+    method: &'a str,
+    branch: &'a str,
+    to_tag: &'a str,
+    sequence: u32,
+    more: &'a str,
+    body: &'a str,
+}
+
+const INVITE: Ask<'static> =
+    Ask { method: "INVITE", branch: "one", to_tag: "", sequence: 1, more: "", body: OFFER };
+
+impl Ask<'_> {
+    fn text(&self) -> String {
+        let Ask { method, branch, to_tag, sequence, more, body } = self;
+        let to_tag = if to_tag.is_empty() { String::new() } else { format!(";tag={to_tag}") };
+        let kind = if body.is_empty() || more.contains("Content-Type") {
+            ""
+        } else {
+            "Content-Type: application/sdp\r\n"
+        };
+        format!(
+            "{method} sip:hotline@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bK{branch};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:+4930999@carrier.test>;tag=theirs\r\nTo: <sip:hotline@192.0.2.1>{to_tag}\r\n\
+             Call-ID: call-1\r\nCSeq: {sequence} {method}\r\nContact: <sip:caller@10.0.0.9:5060>\r\n{more}{kind}\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self::with_room(4)
+    }
+
+    fn with_room(max_dialogs: usize) -> Self {
+        let trunk = TrunkProfile {
+            contact: address("192.0.2.1:5060"),
+            domain: "carrier.test".into(),
+            codecs: vec![Codec::Pcma],
+        };
+        let config =
+            Config { trunks: vec![trunk], timers: Timers::default(), software: "desk".into(), max_dialogs };
+        let start = Instant::now();
+        let peer = Peer { trunk: 0, addr: address("198.51.100.9:5070") };
+        Self { endpoint: Endpoint::new(config, [3; 32]), start, now: start, peer }
+    }
+
+    fn hear(&mut self, text: &str) {
+        self.endpoint.receive(self.now, self.peer, text.as_bytes());
+    }
+
+    fn ask(&mut self, ask: Ask<'_>) {
+        self.hear(&ask.text());
+    }
+
+    fn sent(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.endpoint.poll_transmit())
+            .map(|transmit| String::from_utf8(transmit.payload).unwrap())
+            .collect()
+    }
+
+    /// The one message that was sent.
+    fn said(&mut self) -> String {
+        let mut sent = self.sent();
+        assert_eq!(sent.len(), 1, "{sent:#?}");
+        sent.remove(0)
+    }
+
+    fn lines(&mut self) -> Vec<String> {
+        self.sent().iter().map(|message| start_line(message).to_owned()).collect()
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.endpoint.poll_event()).collect()
+    }
+
+    fn event(&mut self) -> Event {
+        let mut events = self.events();
+        assert_eq!(events.len(), 1, "{events:#?}");
+        events.remove(0)
+    }
+
+    /// Lets time pass, with everything that is due on the way.
+    fn wait(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        while let Some(at) = self.endpoint.poll_timeout().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.endpoint.handle_timeout(self.now);
+        }
+        self.now = until;
+    }
+
+    fn seconds(&mut self, seconds: u64) {
+        self.wait(Duration::from_secs(seconds));
+    }
+
+    /// A call has come in; its 100 and its event are out of the way.
+    fn called(&mut self, ask: Ask<'_>) -> LegId {
+        self.ask(ask);
+        assert!(self.said().starts_with("SIP/2.0 100 "));
+        let Event::Invite { leg, .. } = self.event() else { panic!("no call") };
+        leg
+    }
+
+    /// A call that we have answered; hands back our tag.
+    fn answered(&mut self, ask: Ask<'_>) -> (LegId, String) {
+        let leg = self.called(ask);
+        self.endpoint.answer(self.now, leg, media()).unwrap();
+        let answer = self.said();
+        assert!(answer.starts_with("SIP/2.0 200 "));
+        (leg, tag(header(&answer, "To")).to_owned())
+    }
+
+    /// A call that is up.
+    fn talking(&mut self) -> (LegId, String) {
+        let (leg, ours) = self.answered(INVITE);
+        self.ask(Ask { method: "ACK", branch: "ack", to_tag: &ours, body: "", ..INVITE });
+        assert!(matches!(self.event(), Event::Established { media: None, .. }));
+        (leg, ours)
+    }
+
+    /// A call that we place; hands back the INVITE.
+    fn calling(&mut self) -> (LegId, String) {
+        let outgoing = Outgoing {
+            trunk: 0,
+            to: self.peer.addr,
+            request_uri: "sip:+4930123@carrier.test".into(),
+            from_user: Some("+49301".into()),
+            media: media(),
+        };
+        let leg = self.endpoint.invite(self.now, outgoing);
+        (leg, self.said())
+    }
+
+    /// The peer responds to a request of ours.
+    fn respond(&mut self, request: &str, status: &str, their_tag: &str, more: &str, body: &str) {
+        let to = header(request, "To");
+        let to = if to.contains(";tag=") { to.to_owned() } else { format!("{to};tag={their_tag}") };
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let text = format!(
+            "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\n{more}{kind}\
+             Content-Length: {}\r\n\r\n{body}",
+            header(request, "Via"),
+            header(request, "From"),
+            header(request, "Call-ID"),
+            header(request, "CSeq"),
+            body.len()
+        );
+        self.hear(&text);
+    }
+
+    fn accept(&mut self, request: &str, their_tag: &str) {
+        self.respond(request, "200 OK", their_tag, "Contact: <sip:phone@10.0.0.9>\r\n", OFFER);
+    }
+}
+
+fn end(desk: &mut Desk) -> EndCause {
+    match desk.event() {
+        Event::Ended { cause, .. } => cause,
+        other => panic!("{other:?}"),
+    }
+}
+
+// -- a call to us --
+
+#[test]
+fn an_invite_is_answered_with_100_at_once_and_its_retransmission_begins_nothing() {
+    let mut desk = Desk::new();
+    let leg = desk.called(INVITE);
+    desk.ask(INVITE);
+    assert!(desk.said().starts_with("SIP/2.0 100 "));
+    assert!(desk.events().is_empty());
+    desk.endpoint.ring(desk.now, leg);
+    let ringing = desk.said();
+    desk.ask(INVITE);
+    assert_eq!(desk.said(), ringing, "the last response again");
+}
+
+#[test]
+fn responses_go_to_the_source_with_rport_filled_in() {
+    let mut desk = Desk::new();
+    desk.ask(INVITE);
+    let transmit = desk.endpoint.poll_transmit().unwrap();
+    assert_eq!(transmit.to, desk.peer.addr);
+    let via = String::from_utf8(transmit.payload).unwrap();
+    let via = header(&via, "Via");
+    assert!(via.contains("received=198.51.100.9") && via.contains("rport=5070"), "{via}");
+}
+
+#[test]
+fn an_answer_is_repeated_until_its_ack() {
+    let mut desk = Desk::new();
+    let (_, ours) = desk.answered(INVITE);
+    desk.ask(INVITE);
+    assert!(desk.sent().is_empty(), "the INVITE no longer brings the answer out");
+    desk.wait(Duration::from_millis(1500));
+    assert_eq!(desk.lines(), ["SIP/2.0 200 OK", "SIP/2.0 200 OK"]);
+    desk.ask(Ask { method: "ACK", branch: "ack", to_tag: &ours, body: "", ..INVITE });
+    assert!(matches!(desk.event(), Event::Established { .. }));
+    desk.seconds(20);
+    assert!(desk.sent().is_empty());
+}
+
+#[test]
+fn an_answer_without_ack_ends_with_bye_after_64_times_t1() {
+    let mut desk = Desk::new();
+    desk.answered(INVITE);
+    desk.wait(Duration::from_millis(31_999));
+    assert!(desk.lines().iter().all(|line| line == "SIP/2.0 200 OK"));
+    assert!(desk.events().is_empty());
+    desk.wait(Duration::from_millis(1));
+    assert!(desk.said().starts_with("BYE sip:caller@10.0.0.9:5060 "));
+    assert_eq!(end(&mut desk), EndCause::NoAck);
+    desk.seconds(40);
+    assert_eq!(desk.endpoint.active(), 0);
+}
+
+#[test]
+fn our_bye_waits_for_the_ack_of_our_answer() {
+    let mut desk = Desk::new();
+    let (leg, ours) = desk.answered(INVITE);
+    desk.endpoint.hang_up(desk.now, leg, Cause::Normal);
+    assert!(desk.sent().is_empty());
+    desk.ask(Ask { method: "ACK", branch: "ack", to_tag: &ours, body: "", ..INVITE });
+    assert!(desk.said().starts_with("BYE "));
+    assert!(desk.events().is_empty());
+}
+
+#[test]
+fn a_bye_before_the_ack_is_taken() {
+    let mut desk = Desk::new();
+    let (_, ours) = desk.answered(INVITE);
+    desk.ask(Ask { method: "BYE", branch: "bye", to_tag: &ours, sequence: 2, body: "", ..INVITE });
+    assert_eq!(desk.lines(), ["SIP/2.0 200 OK"]);
+    assert_eq!(end(&mut desk), EndCause::Bye);
+    desk.ask(Ask { method: "ACK", branch: "ack", to_tag: &ours, body: "", ..INVITE });
+    desk.seconds(40);
+    assert!(desk.sent().is_empty(), "the answer is not repeated for somebody who has gone");
+    assert_eq!(desk.endpoint.active(), 0);
+}
+
+#[test]
+fn both_sides_hang_up_at_once() {
+    let mut desk = Desk::new();
+    let (leg, ours) = desk.talking();
+    desk.endpoint.hang_up(desk.now, leg, Cause::Normal);
+    let bye = desk.said();
+    desk.ask(Ask { method: "BYE", branch: "bye", to_tag: &ours, sequence: 2, body: "", ..INVITE });
+    assert_eq!(desk.lines(), ["SIP/2.0 200 OK"]);
+    desk.respond(&bye, "481 Gone", "", "", "");
+    assert!(desk.events().is_empty());
+    desk.seconds(40);
+    assert_eq!(desk.endpoint.active(), 0);
+}
+
+#[test]
+fn a_cancel_before_our_answer_ends_the_invite_with_487() {
+    let mut desk = Desk::new();
+    let leg = desk.called(INVITE);
+    desk.ask(Ask { method: "CANCEL", body: "", ..INVITE });
+    assert_eq!(desk.lines(), ["SIP/2.0 200 OK", "SIP/2.0 487 Request Terminated"]);
+    assert_eq!(end(&mut desk), EndCause::Cancelled);
+    assert_eq!(desk.endpoint.answer(desk.now, leg, media()), Err(AnswerError::Gone));
+    desk.ask(Ask { method: "ACK", to_tag: "any", body: "", ..INVITE });
+    desk.seconds(6);
+    assert!(desk.sent().is_empty(), "the ACK ends the retransmissions of the 487");
+}
+
+#[test]
+fn a_cancel_that_crosses_our_answer_changes_nothing() {
+    let mut desk = Desk::new();
+    let (_, ours) = desk.answered(INVITE);
+    desk.ask(Ask { method: "CANCEL", body: "", ..INVITE });
+    let answer = desk.said();
+    assert!(answer.starts_with("SIP/2.0 200 ") && header(&answer, "CSeq").contains("CANCEL"));
+    assert!(desk.events().is_empty());
+    desk.ask(Ask { method: "ACK", branch: "ack", to_tag: &ours, body: "", ..INVITE });
+    assert!(matches!(desk.event(), Event::Established { .. }));
+    desk.ask(Ask { method: "BYE", branch: "bye", to_tag: &ours, sequence: 2, body: "", ..INVITE });
+    assert_eq!(end(&mut desk), EndCause::Bye);
+}
+
+#[test]
+fn a_cancel_for_nothing_gets_481() {
+    let mut desk = Desk::new();
+    desk.ask(Ask { method: "CANCEL", body: "", ..INVITE });
+    assert!(desk.said().starts_with("SIP/2.0 481 "));
+}
+
+#[test]
+fn the_same_call_over_another_way_gets_482() {
+    let mut desk = Desk::new();
+    desk.called(INVITE);
+    desk.ask(Ask { branch: "two", ..INVITE });
+    assert!(desk.said().starts_with("SIP/2.0 482 "));
+    assert!(desk.events().is_empty());
+}
+
+#[test]
+fn an_invite_while_the_first_one_waits_gets_500_with_retry_after() {
+    let mut desk = Desk::new();
+    let leg = desk.called(INVITE);
+    desk.endpoint.ring(desk.now, leg);
+    let ours = tag(header(&desk.said(), "To")).to_owned();
+    desk.ask(Ask { branch: "two", to_tag: &ours, sequence: 2, ..INVITE });
+    let answer = desk.said();
+    assert!(answer.starts_with("SIP/2.0 500 "));
+    assert!(header(&answer, "Retry-After").parse::<u64>().unwrap() <= 10);
+}
+
+#[test]
+fn without_a_codec_in_common_a_call_gets_488_and_never_surfaces() {
+    let mut desk = Desk::new();
+    desk.ask(Ask { body: &OFFER.replace("8 0 96", "18"), ..INVITE });
+    assert!(desk.said().starts_with("SIP/2.0 488 "));
+    assert!(desk.events().is_empty());
+    assert_eq!(desk.endpoint.active(), 0);
+}
+
+#[test]
+fn beyond_max_dialogs_a_call_gets_503_with_retry_after() {
+    let mut desk = Desk::with_room(1);
+    desk.called(INVITE);
+    let other = Ask { branch: "two", ..INVITE }.text().replace("call-1", "call-2");
+    desk.hear(&other);
+    let answer = desk.said();
+    assert!(answer.starts_with("SIP/2.0 503 "));
+    assert_eq!(header(&answer, "Retry-After"), "5");
+    assert!(desk.events().is_empty());
+}
+
+#[test]
+fn an_invite_without_offer_gets_ours_and_the_ack_brings_the_answer() {
+    let mut desk = Desk::new();
+    let leg = desk.called(Ask { body: "", ..INVITE });
+    assert_eq!(desk.endpoint.answer(desk.now, leg, media()), Ok(None));
+    let answer = desk.said();
+    assert!(answer.contains("m=audio 20000 RTP/AVP 8"));
+    let ours = tag(header(&answer, "To"));
+    desk.ask(Ask { method: "ACK", branch: "ack", to_tag: ours, ..INVITE });
+    let Event::Established { media: Some(agreed), .. } = desk.event() else { panic!("no agreement") };
+    assert_eq!(agreed.remote_rtp, address("198.51.100.9:4000"));
+}
+
+#[test]
+fn a_late_offer_that_is_never_answered_is_hung_up() {
+    let mut desk = Desk::new();
+    let (_, ours) = desk.answered(Ask { body: "", ..INVITE });
+    desk.ask(Ask { method: "ACK", branch: "ack", to_tag: &ours, body: "", ..INVITE });
+    assert!(desk.said().starts_with("BYE "));
+    assert_eq!(end(&mut desk), EndCause::NoMedia);
+}
+
+#[test]
+fn a_refusal_can_say_when_to_try_again_and_is_repeated_until_its_ack() {
+    let mut desk = Desk::new();
+    let leg = desk.called(INVITE);
+    desk.endpoint.refuse(desk.now, leg, 503, Some(Duration::from_millis(1200)));
+    let answer = desk.said();
+    assert_eq!(header(&answer, "Retry-After"), "2");
+    desk.wait(Duration::from_millis(500));
+    assert_eq!(desk.said(), answer);
+    desk.seconds(40);
+    assert_eq!(desk.endpoint.active(), 0);
+    assert!(desk.events().is_empty());
+}
+
+// -- inside a call --
+
+#[test]
+fn record_routes_are_kept_in_their_order_and_requests_go_to_the_trunk() {
+    let mut desk = Desk::new();
+    let routes = "Record-Route: <sip:p1.test;lr>, <sip:p2.test;lr>\r\nRecord-Route: <sip:p3.test;lr=on>\r\n";
+    let leg = desk.called(Ask { more: routes, ..INVITE });
+    desk.endpoint.answer(desk.now, leg, media()).unwrap();
+    let answer = desk.said();
+    assert_eq!(
+        headers(&answer, "Record-Route"),
+        ["<sip:p1.test;lr>, <sip:p2.test;lr>", "<sip:p3.test;lr=on>"]
+    );
+    let ours = tag(header(&answer, "To"));
+    desk.ask(Ask { method: "ACK", branch: "ack", to_tag: ours, body: "", ..INVITE });
+    desk.endpoint.hang_up(desk.now, leg, Cause::Normal);
+    let transmit = desk.endpoint.poll_transmit().unwrap();
+    assert_eq!(transmit.to, desk.peer.addr);
+    let bye = String::from_utf8(transmit.payload).unwrap();
+    assert_eq!(start_line(&bye), "BYE sip:caller@10.0.0.9:5060 SIP/2.0");
+    assert_eq!(headers(&bye, "Route"), ["<sip:p1.test;lr>", "<sip:p2.test;lr>", "<sip:p3.test;lr=on>"]);
+}
+
+#[test]
+fn hold_and_resume_are_told_and_a_mere_repetition_is_not() {
+    let mut desk = Desk::new();
+    let (_, ours) = desk.talking();
+    let hold = OFFER.replace("o=- 1 1", "o=- 1 2") + "a=sendonly\r\n";
+    let resume = OFFER.replace("o=- 1 1", "o=- 1 3");
+    let mut directions = Vec::new();
+    for (sequence, body) in [(2, hold.as_str()), (3, &resume), (4, &resume)] {
+        let branch = format!("re{sequence}");
+        desk.ask(Ask { branch: &branch, to_tag: &ours, sequence, body, ..INVITE });
+        assert!(desk.said().starts_with("SIP/2.0 200 "));
+        desk.ask(Ask { method: "ACK", branch: "ack2", to_tag: &ours, sequence, body: "", ..INVITE });
+        for event in desk.events() {
+            let Event::MediaChanged { media, .. } = event else { panic!("{event:?}") };
+            directions.push(media.direction);
+        }
+    }
+    assert_eq!(directions, [Direction::RecvOnly, Direction::SendRecv]);
+}
+
+#[test]
+fn a_reinvite_without_sdp_gets_our_offer() {
+    let mut desk = Desk::new();
+    let (_, ours) = desk.talking();
+    desk.ask(Ask { branch: "re", to_tag: &ours, sequence: 2, body: "", ..INVITE });
+    assert!(desk.said().contains("m=audio 20000 "));
+    let moved = OFFER.replace("audio 4000", "audio 4010");
+    desk.ask(Ask { method: "ACK", branch: "ack2", to_tag: &ours, sequence: 2, body: &moved, ..INVITE });
+    let Event::MediaChanged { media, .. } = desk.event() else { panic!("no change") };
+    assert_eq!(media.remote_rtp.port(), 4010);
+}
+
+#[test]
+fn a_reinvite_that_cannot_be_met_gets_488_and_the_call_goes_on() {
+    let mut desk = Desk::new();
+    let (_, ours) = desk.talking();
+    let body = OFFER.replace("o=- 1 1", "o=- 1 2").replace("8 0 96", "18");
+    desk.ask(Ask { branch: "re", to_tag: &ours, sequence: 2, body: &body, ..INVITE });
+    assert!(desk.said().starts_with("SIP/2.0 488 "));
+    desk.ask(Ask { method: "BYE", branch: "bye", to_tag: &ours, sequence: 3, body: "", ..INVITE });
+    assert_eq!(end(&mut desk), EndCause::Bye);
+}
+
+#[test]
+fn a_reinvite_before_the_ack_of_our_answer_gets_491() {
+    let mut desk = Desk::new();
+    let (_, ours) = desk.answered(INVITE);
+    desk.ask(Ask { branch: "re", to_tag: &ours, sequence: 2, ..INVITE });
+    assert!(desk.said().starts_with("SIP/2.0 491 "));
+}
+
+#[test]
+fn a_reinvite_whose_answer_is_not_acknowledged_ends_the_call() {
+    let mut desk = Desk::new();
+    let (_, ours) = desk.talking();
+    desk.ask(Ask { branch: "re", to_tag: &ours, sequence: 2, ..INVITE });
+    desk.seconds(33);
+    assert!(desk.lines().iter().any(|line| line.starts_with("BYE ")));
+    assert_eq!(end(&mut desk), EndCause::NoAck);
+}
+
+#[test]
+fn a_key_in_an_info_is_told_once() {
+    let mut desk = Desk::new();
+    let (_, ours) = desk.talking();
+    let info = Ask {
+        method: "INFO",
+        branch: "info",
+        to_tag: &ours,
+        sequence: 2,
+        more: "Content-Type: application/dtmf-relay\r\n",
+        body: "Signal=5\r\nDuration=160\r\n",
+    };
+    let text = info.text();
+    desk.hear(&text);
+    desk.hear(&text);
+    assert_eq!(desk.lines(), ["SIP/2.0 200 OK", "SIP/2.0 200 OK"]);
+    assert!(matches!(desk.event(), Event::Digit { key: '5', duration_ms: Some(160), .. }));
+}
+
+#[test]
+fn options_is_answered_inside_and_outside_a_call() {
+    let mut desk = Desk::new();
+    desk.ask(Ask { method: "OPTIONS", body: "", ..INVITE });
+    let outside = desk.said();
+    assert!(outside.starts_with("SIP/2.0 200 ") && header(&outside, "Allow").contains("INVITE"));
+    assert_eq!(desk.endpoint.active(), 0, "nothing is kept of it");
+    let (_, ours) = desk.talking();
+    desk.ask(Ask { method: "OPTIONS", branch: "opt", to_tag: &ours, sequence: 2, body: "", ..INVITE });
+    assert!(desk.said().starts_with("SIP/2.0 200 "));
+}
+
+#[test]
+fn what_we_do_not_do_gets_405_with_allow() {
+    let mut desk = Desk::new();
+    for method in ["REFER", "SUBSCRIBE", "MESSAGE", "REGISTER", "UPDATE"] {
+        desk.ask(Ask { method, body: "", ..INVITE });
+        let answer = desk.said();
+        assert!(answer.starts_with("SIP/2.0 405 "), "{method}");
+        assert!(header(&answer, "Allow").contains("INVITE"));
+    }
+}
+
+#[test]
+fn requests_with_foreign_tags_get_481_and_touch_nothing() {
+    let mut desk = Desk::new();
+    let (_, ours) = desk.talking();
+    for method in ["BYE", "INVITE", "INFO", "OPTIONS"] {
+        let body = if method == "INVITE" { OFFER } else { "" };
+        desk.ask(Ask { method, branch: "x", to_tag: "guessed", sequence: 2, body, ..INVITE });
+        assert!(desk.said().starts_with("SIP/2.0 481 "), "{method}: our tag");
+        let ask = Ask { method, branch: "y", to_tag: &ours, sequence: 2, body, ..INVITE };
+        desk.hear(&ask.text().replace("tag=theirs", "tag=other"));
+        assert!(desk.said().starts_with("SIP/2.0 481 "), "{method}: their tag");
+    }
+    assert!(desk.events().is_empty());
+    desk.ask(Ask { method: "ACK", branch: "z", to_tag: "guessed", body: "", ..INVITE });
+    assert!(desk.sent().is_empty(), "an ACK is never answered");
+}
+
+#[test]
+fn a_request_of_another_trunk_does_not_reach_the_call() {
+    let mut desk = Desk::new();
+    let (_, ours) = desk.talking();
+    desk.peer.trunk = 1;
+    desk.ask(Ask { method: "BYE", branch: "bye", to_tag: &ours, sequence: 2, body: "", ..INVITE });
+    assert!(desk.said().starts_with("SIP/2.0 481 "));
+    assert!(desk.events().is_empty());
+}
+
+#[test]
+fn a_request_with_an_old_cseq_gets_500() {
+    let mut desk = Desk::new();
+    let (_, ours) = desk.talking();
+    desk.ask(Ask { method: "BYE", branch: "bye", to_tag: &ours, sequence: 1, body: "", ..INVITE });
+    assert!(desk.said().starts_with("SIP/2.0 500 "));
+    assert!(desk.events().is_empty());
+}
+
+// -- a call of ours --
+
+#[test]
+fn our_invite_shows_the_number_or_nobody() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    assert!(header(&invite, "From").starts_with("<sip:+49301@carrier.test>;tag="));
+    assert_eq!(header(&invite, "P-Asserted-Identity"), "<sip:+49301@carrier.test>");
+    assert!(invite.len() < 1300, "{}", invite.len());
+    let outgoing = Outgoing {
+        trunk: 0,
+        to: desk.peer.addr,
+        request_uri: "sip:+4930123@carrier.test;user=phone".into(),
+        from_user: None,
+        media: media(),
+    };
+    desk.endpoint.invite(desk.now, outgoing);
+    let hidden = desk.said();
+    assert!(header(&hidden, "From").contains("<sip:anonymous@anonymous.invalid>"));
+    assert_eq!(header(&hidden, "Privacy"), "id");
+    assert!(headers(&hidden, "P-Asserted-Identity").is_empty());
+}
+
+#[test]
+fn every_retransmitted_answer_gets_the_same_ack() {
+    let mut desk = Desk::new();
+    let (leg, invite) = desk.calling();
+    desk.respond(&invite, "180 Ringing", "early", "", "");
+    assert!(matches!(desk.event(), Event::Ringing { status: 180, .. }));
+    desk.accept(&invite, "other");
+    let ack = desk.said();
+    assert!(ack.starts_with("ACK sip:phone@10.0.0.9 "));
+    assert_eq!(tag(header(&ack, "To")), "other", "another tag than that of the 180 is fine");
+    assert!(matches!(desk.event(), Event::Answered { .. }));
+    desk.accept(&invite, "other");
+    assert_eq!(desk.said(), ack);
+    desk.endpoint.hang_up(desk.now, leg, Cause::Normal);
+    let bye = desk.said();
+    desk.respond(&bye, "200 OK", "", "", "");
+    desk.accept(&invite, "other");
+    assert_eq!(desk.said(), ack, "also when the call is over");
+}
+
+#[test]
+fn a_second_phone_that_answers_is_acknowledged_and_hung_up() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    desk.accept(&invite, "first");
+    desk.sent();
+    assert!(matches!(desk.event(), Event::Answered { .. }));
+    desk.accept(&invite, "second");
+    let sent = desk.sent();
+    assert_eq!(sent.len(), 2);
+    assert!(sent[0].starts_with("ACK ") && sent[1].starts_with("BYE "));
+    assert!(sent.iter().all(|message| tag(header(message, "To")) == "second"));
+    assert!(desk.events().is_empty());
+}
+
+#[test]
+fn a_cancel_waits_for_the_first_provisional_response() {
+    let mut desk = Desk::new();
+    let (leg, invite) = desk.calling();
+    desk.endpoint.hang_up(desk.now, leg, Cause::AnsweredElsewhere);
+    assert!(desk.sent().is_empty());
+    desk.respond(&invite, "100 Trying", "", "", "");
+    let cancel = desk.said();
+    assert!(cancel.starts_with("CANCEL sip:+4930123@carrier.test "));
+    assert_eq!(header(&cancel, "Via"), header(&invite, "Via"));
+    assert_eq!(header(&cancel, "Reason"), "SIP;cause=200;text=\"Call completed elsewhere\"");
+    desk.respond(&cancel, "200 OK", "t", "", "");
+    desk.respond(&invite, "487 Request Terminated", "t", "", "");
+    assert!(desk.said().starts_with("ACK sip:+4930123@carrier.test "));
+    assert!(desk.events().is_empty());
+    desk.seconds(40);
+    assert_eq!(desk.endpoint.active(), 0);
+}
+
+#[test]
+fn a_cancel_that_crosses_the_answer_becomes_ack_and_bye_at_once() {
+    let mut desk = Desk::new();
+    let (leg, invite) = desk.calling();
+    desk.respond(&invite, "180 Ringing", "t", "", "");
+    desk.events();
+    desk.endpoint.hang_up(desk.now, leg, Cause::NoAnswer);
+    assert!(desk.said().starts_with("CANCEL "));
+    desk.accept(&invite, "t");
+    let sent = desk.sent();
+    assert!(sent.len() == 2 && sent[0].starts_with("ACK ") && sent[1].starts_with("BYE "), "{sent:#?}");
+    assert!(desk.events().is_empty());
+}
+
+#[test]
+fn an_answer_that_outruns_every_provisional_response_is_hung_up_when_unwanted() {
+    let mut desk = Desk::new();
+    let (leg, invite) = desk.calling();
+    desk.endpoint.hang_up(desk.now, leg, Cause::Normal);
+    desk.accept(&invite, "t");
+    let sent = desk.sent();
+    assert!(sent.len() == 2 && sent[0].starts_with("ACK ") && sent[1].starts_with("BYE "), "{sent:#?}");
+}
+
+#[test]
+fn a_cancelled_invite_that_is_never_finished_is_let_go_of() {
+    let mut desk = Desk::new();
+    let (leg, invite) = desk.calling();
+    desk.respond(&invite, "180 Ringing", "t", "", "");
+    desk.events();
+    desk.endpoint.hang_up(desk.now, leg, Cause::Normal);
+    desk.seconds(33);
+    assert_eq!(desk.endpoint.active(), 0);
+    assert!(desk.events().is_empty());
+}
+
+#[test]
+fn a_dead_trunk_is_passed_over_after_timer_b() {
+    let mut desk = Desk::new();
+    desk.calling();
+    desk.wait(Duration::from_millis(5_999));
+    assert!(desk.events().is_empty());
+    desk.wait(Duration::from_millis(1));
+    assert!(matches!(desk.event(), Event::Failed { status: 408, cause: FailureCause::Timeout, .. }));
+    assert_eq!(desk.now - desk.start, Duration::from_secs(6));
+    assert_eq!(desk.lines(), vec!["INVITE sip:+4930123@carrier.test SIP/2.0"; 3]);
+    assert_eq!(desk.endpoint.active(), 0);
+}
+
+#[test]
+fn an_unreachable_network_fails_the_call_at_once_but_not_a_ringing_one() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    desk.respond(&invite, "180 Ringing", "t", "", "");
+    desk.events();
+    let (failing, _) = desk.calling();
+    desk.endpoint.transport_failed(desk.now, desk.peer.addr);
+    let Event::Failed { leg, status: 503, cause: FailureCause::Transport, .. } = desk.event() else {
+        panic!()
+    };
+    assert_eq!(leg, failing);
+}
+
+#[test]
+fn a_phone_that_rings_without_end_is_cancelled() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    desk.respond(&invite, "180 Ringing", "t", "", "");
+    desk.events();
+    desk.seconds(240);
+    assert!(desk.said().starts_with("CANCEL "));
+    assert!(matches!(desk.event(), Event::Failed { status: 408, cause: FailureCause::Timeout, .. }));
+}
+
+#[test]
+fn a_refusal_is_told_once_and_acknowledged_each_time() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    for _ in 0..2 {
+        desk.respond(&invite, "486 Besetzt", "t", "", "");
+        let ack = desk.said();
+        assert!(ack.starts_with("ACK "));
+        assert_eq!(header(&ack, "Via"), header(&invite, "Via"));
+    }
+    let Event::Failed { status: 486, reason, cause: FailureCause::Response, .. } = desk.event() else {
+        panic!()
+    };
+    assert_eq!(reason, "Besetzt");
+}
+
+#[test]
+fn a_redirection_is_not_followed() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    desk.respond(&invite, "302 Moved", "t", "Contact: <sip:+88299@premium.test>\r\n", "");
+    assert_eq!(desk.lines(), ["ACK sip:+4930123@carrier.test SIP/2.0"]);
+    assert!(matches!(desk.event(), Event::Failed { status: 302, .. }));
+}
+
+#[test]
+fn an_answer_without_usable_media_is_acknowledged_and_hung_up() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    let body = OFFER.replace("8 0 96", "18");
+    desk.respond(&invite, "200 OK", "t", "Contact: <sip:phone@10.0.0.9>\r\n", &body);
+    let lines = desk.lines();
+    assert!(lines.len() == 2 && lines[0].starts_with("ACK ") && lines[1].starts_with("BYE "), "{lines:?}");
+    assert!(matches!(desk.event(), Event::Failed { status: 488, cause: FailureCause::NoMedia, .. }));
+}
+
+#[test]
+fn sdp_of_a_provisional_response_serves_when_the_answer_has_none() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    desk.respond(&invite, "183 Session Progress", "t", "", OFFER);
+    desk.events();
+    desk.respond(&invite, "200 OK", "t", "Contact: <sip:phone@10.0.0.9>\r\n", "");
+    let Event::Answered { media, .. } = desk.event() else { panic!("not answered") };
+    assert_eq!(media.remote_rtp.port(), 4000);
+}
+
+#[test]
+fn routes_of_an_answer_are_turned_round() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    let more = "Contact: <sip:phone@10.0.0.9>\r\nRecord-Route: <sip:p1.test;lr>, <sip:p2.test;lr>\r\n";
+    desk.respond(&invite, "200 OK", "t", more, OFFER);
+    assert_eq!(headers(&desk.said(), "Route"), ["<sip:p2.test;lr>", "<sip:p1.test;lr>"]);
+}
+
+#[test]
+fn a_response_with_a_foreign_branch_is_dropped() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    let forged = invite.replace("z9hG4bK", "z9hG4bKf");
+    desk.accept(&forged, "t");
+    assert!(desk.sent().is_empty() && desk.events().is_empty());
+}
+
+#[test]
+fn after_a_restart_a_stored_dialog_gets_its_bye() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    desk.accept(&invite, "t");
+    let Event::Answered { dialog, .. } = desk.event() else { panic!("not answered") };
+    let stored = serde_json::to_string(&dialog).unwrap();
+    let mut later = Desk::new();
+    let dialog: StoredDialog = serde_json::from_str(&stored).unwrap();
+    later.endpoint.bye_stored(later.now, &dialog);
+    let bye = later.said();
+    assert_eq!(start_line(&bye), "BYE sip:phone@10.0.0.9 SIP/2.0");
+    assert_eq!(header(&bye, "Call-ID"), header(&invite, "Call-ID"));
+    assert_eq!(header(&bye, "From"), header(&invite, "From"));
+    assert_eq!(header(&bye, "CSeq"), "2 BYE");
+    later.respond(&bye, "200 OK", "", "", "");
+    later.seconds(6);
+    assert_eq!(later.endpoint.active(), 0);
+}
+
+#[test]
+fn garbage_brings_nothing_out_and_an_unreadable_request_gets_400() {
+    let mut desk = Desk::new();
+    desk.hear("\r\n\r\n");
+    desk.hear("hello");
+    desk.hear("SIP/2.0 200 OK\r\n\r\n");
+    assert!(desk.sent().is_empty());
+    desk.hear(&INVITE.text().replace("Content-Length: ", "Content-Length: 9"));
+    assert!(desk.said().starts_with("SIP/2.0 400 "));
+    assert_eq!(desk.endpoint.active(), 0);
+    assert_eq!(desk.endpoint.poll_timeout(), None, "an idle endpoint never wakes");
+}
+
+#[test]
+fn bent_messages_break_nothing_and_leave_nothing_behind() {
+    let mut random = StdRng::seed_from_u64(11);
+    for _ in 0..40 {
+        let mut desk = Desk::new();
+        let (leg, ours) = desk.talking();
+        let (_, invite) = desk.calling();
+        let asks = ["INVITE", "ACK", "BYE", "CANCEL", "INFO", "OPTIONS"]
+            .map(|method| Ask { method, branch: "x", to_tag: &ours, sequence: 2, ..INVITE }.text());
+        for _ in 0..200 {
+            let pick = random.next_u64() as usize % (asks.len() + 1);
+            let mut bytes = asks.get(pick).unwrap_or(&invite).clone().into_bytes();
+            for _ in 0..1 + random.next_u64() % 3 {
+                let at = random.next_u64() as usize % bytes.len();
+                match random.next_u64() % 3 {
+                    0 => bytes[at] = random.next_u64() as u8,
+                    1 => drop(bytes.remove(at)),
+                    _ => bytes.insert(at, b"\r\n;,:<>@\"=\0"[random.next_u64() as usize % 11]),
+                }
+            }
+            desk.endpoint.receive(desk.now, desk.peer, &bytes);
+            desk.wait(Duration::from_millis(10));
+        }
+        let begun: Vec<_> = desk.events().iter().map(Event::leg).collect();
+        for leg in begun.into_iter().chain([leg]) {
+            desk.endpoint.hang_up(desk.now, leg, Cause::Normal);
+        }
+        desk.seconds(300);
+        assert_eq!(desk.endpoint.active(), 0);
+        assert_eq!(desk.endpoint.poll_timeout(), None);
+    }
+}
