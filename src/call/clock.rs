@@ -1,5 +1,6 @@
 //! The time of a call: a wall clock that follows the runtime's clock, so that a paused clock in a
-//! scenario moves both, and a step of the system's clock never bends a call's durations.
+//! scenario moves both, and a step of the system's clock never bends a call's durations. The daemon
+//! anchors one anew for each call.
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;

@@ -4,17 +4,17 @@ use crate::call::filter::Admission;
 use crate::call::journal::{Action, Step, StepResult};
 use crate::call::leg::{Farewell, Gone, Heard, Leg};
 use crate::call::plan::Route;
-use crate::call::run::{DISK_PATIENCE, turn_away};
+use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::FallbackKind;
 use crate::call::{Desk, dial, menu, voicemail};
 
 /// From the INVITE to the last word. What it returns is why the call ended.
-pub async fn script(mut caller: Leg, mut desk: Desk) -> String {
+pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
     if let Admission::Blocked(why) = desk.hotline.filter.admit(desk.caller_number.as_ref()) {
         return block(caller, &desk, &why);
     }
     let Some(_line) = desk.house.occupancy.line(&desk.hotline.name, desk.hotline.max_calls) else {
-        turn_away(caller, Farewell::Overload);
+        caller.on_release(Farewell::Overload, None);
         return "all lines of the hotline were in use".to_owned();
     };
     if !desk.house.journal.durable(DISK_PATIENCE).await {
@@ -26,10 +26,10 @@ pub async fn script(mut caller: Leg, mut desk: Desk) -> String {
     }
     desk.facts.learn(|known| known.answered_at = Some(desk.house.clock.now()));
     if !desk.hotline.enabled {
-        return closing(&mut caller, &desk, &desk.hotline.prompts.closed, "the line is closed").await;
+        return closing(caller, &desk, &desk.hotline.prompts.closed, "the line is closed").await;
     }
-    let key = welcome(&mut caller, &desk).await;
-    let route = match menu::choose(&mut caller, &desk, key).await {
+    let key = welcome(caller, &desk).await;
+    let route = match menu::choose(caller, &desk, key).await {
         menu::Choice::Route(route) => route,
         menu::Choice::Left => {
             caller.say(&desk.hotline.prompts.goodbye).await;
@@ -37,22 +37,22 @@ pub async fn script(mut caller: Leg, mut desk: Desk) -> String {
         }
     };
     desk.facts.learn(|known| known.route = Some(route.name.clone()));
-    if let Some(responder) = ring(&caller, &mut desk, &route).await {
-        return bridge(&caller, &desk, responder).await;
+    if let Some(responder) = ring(caller, &mut desk, &route).await {
+        return bridge(caller, &desk, responder).await;
     }
     match route.fallback.then {
-        FallbackKind::Voicemail => voicemail::take(&mut caller, &desk, &route).await,
-        FallbackKind::Closing if route.direct_voicemail => voicemail::take(&mut caller, &desk, &route).await,
+        FallbackKind::Voicemail => voicemail::take(caller, &desk, &route).await,
+        FallbackKind::Closing if route.direct_voicemail => voicemail::take(caller, &desk, &route).await,
         FallbackKind::Closing => {
-            closing(&mut caller, &desk, &route.fallback.closing, "nobody was available").await
+            closing(caller, &desk, &route.fallback.closing, "nobody was available").await
         }
     }
 }
 
-fn block(caller: Leg, desk: &Desk, why: &str) -> String {
+fn block(caller: &mut Leg, desk: &Desk, why: &str) -> String {
     desk.facts.learn(|known| known.blocked = true);
     desk.timeline.write(Step::CallerBlocked, Action::Internal, StepResult::Processed, None, why);
-    turn_away(caller, Farewell::Refused);
+    caller.on_release(Farewell::Refused, None);
     why.to_owned()
 }
 

@@ -12,7 +12,7 @@ use crate::call::clock::Clock;
 use crate::call::facts::Facts;
 use crate::call::hotline;
 use crate::call::journal::{Action, Ended, Journal, Record, Started, Step, StepResult};
-use crate::call::leg::{Farewell, Gone, GoneWatch, Leg, Request};
+use crate::call::leg::{Gone, GoneWatch, Leg, Request};
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Hotline;
 use crate::call::timeline::Timeline;
@@ -92,7 +92,12 @@ pub async fn run(incoming: Incoming, house: House) {
         facts: facts.clone(),
         rng: StdRng::from_seed(incoming.seed),
     };
-    let mut script = tokio::spawn(hotline::script(incoming.caller, desk));
+    let mut caller = incoming.caller;
+    let mut script = tokio::spawn(async move {
+        let reason = hotline::script(&mut caller, desk).await;
+        // The leg comes back with the reason: were it let go of inside, its end would be seen first.
+        (reason, caller)
+    });
     let reason = tokio::select! {
         biased;
         ended = &mut script => script_ended(ended, &facts),
@@ -132,9 +137,9 @@ fn epilogue(id: CallId, reason: &str, facts: &Facts, timeline: &Timeline, house:
     }));
 }
 
-fn script_ended(ended: Result<String, tokio::task::JoinError>, facts: &Facts) -> String {
+fn script_ended(ended: Result<(String, Leg), tokio::task::JoinError>, facts: &Facts) -> String {
     match ended {
-        Ok(reason) => reason,
+        Ok((reason, _caller)) => reason,
         Err(error) => {
             facts.learn(|known| known.broken = true);
             tracing::error!(%error, "the script of a call broke");
@@ -157,9 +162,4 @@ fn describe_gone(gone: &Gone, facts: &Facts) -> String {
             why.clone()
         }
     }
-}
-
-/// Lets go of a caller who is not let in.
-pub fn turn_away(mut caller: Leg, farewell: Farewell) {
-    caller.on_release(farewell, None);
 }

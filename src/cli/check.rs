@@ -62,7 +62,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     if errors == 0 {
         output::say(&met);
     }
-    output::say(&format!("{errors} errors, {warnings} warnings\n"));
+    output::say(&format!("{}, {}\n", output::count(errors, "error"), output::count(warnings, "warning")));
     Ok(ExitCode::from(status))
 }
 

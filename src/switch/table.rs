@@ -19,6 +19,8 @@ pub struct Resolved {
     pub contact: SocketAddr,
     /// The number of the socket that reaches it.
     pub socket: usize,
+    /// No longer in the settings: kept for the calls that still run over it.
+    pub retired: bool,
 }
 
 /// All trunks.
@@ -46,7 +48,7 @@ impl Table {
         last: &Table,
     ) -> (Self, Vec<NotFound>) {
         let mut failures = Vec::new();
-        let trunks = trunks
+        let mut resolved: Vec<_> = trunks
             .iter()
             .map(|trunk| {
                 let servers = match trunk.server.as_ref().map(look_up).transpose() {
@@ -57,9 +59,19 @@ impl Table {
                     }
                 };
                 let (contact, socket) = contact(trunk, &servers, addresses, bound);
-                Resolved { trunk: trunk.clone(), servers, contact, socket }
+                Resolved { trunk: trunk.clone(), servers, contact, socket, retired: false }
             })
             .collect();
+        // Running calls know their trunk by its place: places stay.
+        let mut trunks: Vec<_> = last
+            .trunks
+            .iter()
+            .map(|old| match resolved.iter().position(|new| new.trunk.name == old.trunk.name) {
+                Some(at) => resolved.remove(at),
+                None => Resolved { retired: true, ..old.clone() },
+            })
+            .collect();
+        trunks.append(&mut resolved);
         (Self { trunks }, failures)
     }
 
@@ -76,9 +88,10 @@ impl Table {
             let is_server = known.servers.iter().any(|server| server.ip() == source);
             let networks = known.trunk.sources.iter().filter(|network| network.contains(&source));
             let narrowest = networks.map(|network| network.prefix_len()).max();
-            if is_server { Some((u8::MAX, index)) } else { narrowest.map(|length| (length, index)) }
+            let width = if is_server { Some(u8::MAX) } else { narrowest };
+            width.map(|width| (!known.retired, width, std::cmp::Reverse(index)))
         });
-        widths.max_by_key(|(length, index)| (*length, std::cmp::Reverse(*index))).map(|(_, index)| index)
+        widths.max().map(|(_, _, std::cmp::Reverse(index))| index)
     }
 
     /// The first of the named trunks that may dial a phone, and the address it goes to.
@@ -246,6 +259,7 @@ mod tests {
                 servers: servers.into_iter().map(|server| server.parse().unwrap()).collect(),
                 contact: "127.0.0.1:5060".parse().unwrap(),
                 socket: 0,
+                retired: false,
             })
             .collect();
         Table { trunks }
@@ -264,6 +278,23 @@ mod tests {
         assert_eq!(of("10.1.2.3"), Some(2));
         assert_eq!(of("::ffff:10.1.2.3"), Some(2), "an IPv4 source on a dual-stack socket");
         assert_eq!(of("192.0.2.1"), None);
+    }
+
+    #[test]
+    fn a_reload_leaves_running_calls_their_trunk() {
+        let before = table(vec![("a", vec!["10.0.0.1/32"], vec![]), ("b", vec!["10.0.0.2/32"], vec![])]);
+        let after = table(vec![("c", vec!["10.0.0.1/32"], vec![]), ("b", vec!["10.0.0.2/32"], vec![])]);
+        let settings: Vec<Trunk> = after.trunks.into_iter().map(|known| known.trunk).collect();
+        let addresses = Addresses {
+            listen: vec!["127.0.0.1:5060".parse().unwrap()],
+            public_address: None,
+            media_ports: 20000..=20003,
+        };
+        let (after, failures) = Table::resolve(&settings, &addresses, &addresses.listen, &before);
+        assert!(failures.is_empty());
+        let names: Vec<_> = after.trunks.iter().map(|known| known.trunk.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!(after.of_source("10.0.0.1".parse().unwrap()), Some(2), "the new owner of the address");
     }
 
     #[test]

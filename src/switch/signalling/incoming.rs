@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rand::RngExt;
 use tokio::sync::oneshot;
 
 use super::Signalling;
 use super::legs::LiveLeg;
 use crate::call::CallId;
+use crate::call::clock::Clock;
 use crate::call::leg::{Gone, Leg, LegId};
 use crate::call::plan::Hotline;
-use crate::call::run::{Incoming, run};
+use crate::call::run::{House, Incoming, run};
 use crate::oncall::E164;
 use crate::sip::{self, AnswerError, IncomingCall, LocalMedia, Peer, StoredDialog};
 use crate::switch::table::HeldSlots;
@@ -47,7 +49,10 @@ impl Signalling {
         let Some(slots) = self.slots(hotline, &known.trunk.name) else {
             return Err(NoRoom(503, "max_calls of the trunk is reached"));
         };
-        let id = CallId::new(self.house.clock.now(), self.rng.random());
+        // The wall clock is read anew for each call: it may have been set since the last.
+        let now = Timestamp::now();
+        let house = House { clock: Clock::starting_at(now), ..self.house.clone() };
+        let id = CallId::new(now, self.rng.random());
         let (caller, events) = Leg::new(self.requests_to());
         let stream = self
             .media
@@ -81,7 +86,7 @@ impl Signalling {
             _slots: Some(slots),
         };
         self.legs.insert(dialog, leg);
-        tokio::spawn(run(incoming, self.house.clone()));
+        tokio::spawn(run(incoming, house));
         Ok(())
     }
 
