@@ -10,7 +10,9 @@ fn objected(method: &str, uri: &str, lines: &str, body: &str) -> Option<(u16, Ve
         body.len()
     );
     match Message::parse_datagram(text.as_bytes()).unwrap() {
-        Message::Request(request) => objection(&request).map(|objection| (objection.status, objection.headers)),
+        Message::Request(request) => {
+            objection(&request).map(|objection| (objection.status, objection.headers))
+        }
         Message::Response(_) => panic!("a request"),
     }
 }
