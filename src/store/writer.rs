@@ -372,9 +372,9 @@ mod tests {
         bench.writer.take(step(1, 1));
         assert!(bench.writer.commit());
         assert!(bench.writer.backlog.is_empty());
-        let (_, timeline) = bench.store.reader().call("000000000001").unwrap().unwrap();
+        let (_, timeline) = bench.store.reader().call(&CallId(1).to_string()).unwrap().unwrap();
         assert_eq!(timeline.len(), 1);
-        assert_eq!(bench.store.reader().call("000000000007").unwrap(), None);
+        assert_eq!(bench.store.reader().call(&CallId(7).to_string()).unwrap(), None);
     }
 
     #[test]
@@ -386,7 +386,7 @@ mod tests {
             bench.writer.take(step(1, 2));
             assert!(bench.writer.commit());
         }
-        let (_, timeline) = bench.store.reader().call("000000000001").unwrap().unwrap();
+        let (_, timeline) = bench.store.reader().call(&CallId(1).to_string()).unwrap().unwrap();
         assert_eq!(timeline.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(bench.calls(), 1);
     }
