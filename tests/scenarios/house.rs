@@ -31,7 +31,7 @@ const NOW: &str = "2026-11-20T22:00:00Z";
 /// No call takes longer than this: a scenario that does is stuck.
 const LONGEST: Duration = Duration::from_secs(7200);
 
-/// Three people and a schedule that bob has this week.
+/// Four people with a phone each.
 pub const PEOPLE: &str = r#"
 [[people]]
 id = "anna"
