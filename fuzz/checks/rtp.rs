@@ -67,11 +67,11 @@ impl Port {
         self.now += Duration::from_millis(ms);
         self.whole(datagram);
         let Some(packet) = Packet::read(datagram) else { return };
-        let net = if sender % 2 == 0 { [198, 51, 100, sender % 8] } else { [203, 0, 113, sender % 8] };
+        let net = if sender.is_multiple_of(2) { [198, 51, 100, sender % 8] } else { [203, 0, 113, sender % 8] };
         let source = SocketAddr::from((net, 5000));
         let header = packet.header;
         let verdict = self.latch.receive(self.now, source, header.ssrc, header.sequence);
-        assert!(sender % 2 == 0 || verdict == Verdict::Foreign, "a stranger is never heard");
+        assert!(sender.is_multiple_of(2) || verdict == Verdict::Foreign, "a stranger is never heard");
         assert!(verdict != Verdict::Accepted || self.latch.remote() == source);
         self.receiver.receive(header.ssrc, header.sequence, header.timestamp, ms as u32);
         self.packets += 1;
@@ -83,13 +83,19 @@ impl Port {
 
     fn reassemble(&mut self, packet: &Packet, payload: &[u8]) {
         let at = &mut self.at;
-        self.reassembly.receive(self.now, packet.header.sequence, packet.header.timestamp, payload, |piece| {
-            let (begin, samples) = match piece {
-                Piece::Audio { at, payload } => (at, payload.len() as u64),
-                Piece::Lost { at, samples } => (at, samples),
-            };
-            assert_eq!(begin, *at, "pieces follow each other");
-            *at += samples;
-        });
+        self.reassembly.receive(
+            self.now,
+            packet.header.sequence,
+            packet.header.timestamp,
+            payload,
+            |piece| {
+                let (begin, samples) = match piece {
+                    Piece::Audio { at, payload } => (at, payload.len() as u64),
+                    Piece::Lost { at, samples } => (at, samples),
+                };
+                assert_eq!(begin, *at, "pieces follow each other");
+                *at += samples;
+            },
+        );
     }
 }

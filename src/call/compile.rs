@@ -355,11 +355,17 @@ impl Compiler<'_> {
         }
         let key = written.get_ref().strip_prefix("route:");
         let route = key.and_then(|key| {
-            routes.iter().find(|route| route.key.is_some_and(|own| key.chars().eq([own]))).cloned()
+            let leads =
+                |route: &&Arc<Route>| route.enabled && route.key.is_some_and(|own| key.chars().eq([own]));
+            routes.iter().find(leads).cloned()
         });
         if route.is_none() {
             let message = format!("`{}` is not what silence can mean", written.get_ref());
-            self.error(written.span(), message, "write \"replay\", or \"route:KEY\" with the key of a route");
+            self.error(
+                written.span(),
+                message,
+                "write \"replay\", or \"route:KEY\" with the key of a route that is enabled",
+            );
         }
         route
     }

@@ -2,6 +2,8 @@
 //! targets, on stable Rust.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../fuzz/checks/rtp.rs"]
+mod rtp;
 #[path = "../../fuzz/checks/sdp.rs"]
 mod sdp;
 #[path = "../../fuzz/checks/sip_message.rs"]
@@ -89,4 +91,9 @@ fn session_descriptions() {
 #[test]
 fn uris() {
     replay("uri", uri::check);
+}
+
+#[test]
+fn rtp_and_rtcp() {
+    replay("rtp", rtp::rtp);
 }

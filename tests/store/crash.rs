@@ -60,7 +60,7 @@ fn a_call_cut_off_in_each_state_gets_the_outcome_that_is_true() {
 #[test]
 fn a_call_cut_off_in_the_bridge_keeps_its_true_times_and_its_responder() {
     let (_scratch, store, _) = crashed([Story::of(9).bridged()]);
-    let (row, timeline) = store.reader().call("000000000009").unwrap().unwrap();
+    let (row, timeline) = store.reader().call("0000000000000009").unwrap().unwrap();
     assert_eq!(row.answered_at, Some(at(2)), "the welcome is the first thing that a caller hears");
     assert_eq!(row.ended_at, Some(at(7)), "the time of the last thing that is known");
     assert_eq!(row.responder.as_deref(), Some("anna"));
@@ -79,7 +79,7 @@ fn a_call_cut_off_in_the_bridge_keeps_its_true_times_and_its_responder() {
 #[test]
 fn a_call_that_was_over_keeps_the_reason_it_ended_for() {
     let (_scratch, store, _) = crashed([Story::of(1).greeted().step(Step::Hangup)]);
-    let (row, timeline) = store.reader().call("000000000001").unwrap().unwrap();
+    let (row, timeline) = store.reader().call("0000000000000001").unwrap().unwrap();
     assert_eq!(row.end_reason.as_deref(), Some("Hangup"));
     assert_eq!(timeline.len(), 3, "one hang-up is enough");
 }
@@ -134,10 +134,10 @@ fn a_recovered_message_makes_its_call_a_voicemail() {
     let file = |call| (CallId(call), format!("{}.wav", CallId(call)));
     assert_eq!(reconciled.recordings, [file(1), file(2)]);
 
-    store.recording_recovered(CallId(1), "000000000001.wav", 3000, true).unwrap();
-    store.recording_recovered(CallId(2), "000000000002.wav", 0, false).unwrap();
+    store.recording_recovered(CallId(1), "0000000000000001.wav", 3000, true).unwrap();
+    store.recording_recovered(CallId(2), "0000000000000002.wav", 0, false).unwrap();
     assert_eq!(row(&store, 1).outcome, Outcome::Voicemail);
-    assert_eq!(row(&store, 1).voicemail.as_deref(), Some("000000000001.wav"));
+    assert_eq!(row(&store, 1).voicemail.as_deref(), Some("0000000000000001.wav"));
     assert_eq!((row(&store, 2).outcome, row(&store, 2).voicemail), (Outcome::Failed, None));
     assert_eq!(store.reader().voicemails().unwrap().len(), 1);
     assert_eq!(store.reconcile(at(3600)).unwrap().recordings, []);
@@ -146,6 +146,6 @@ fn a_recovered_message_makes_its_call_a_voicemail() {
 #[test]
 fn a_recovered_message_does_not_take_away_that_somebody_accepted() {
     let (_scratch, store, _) = crashed([Story::of(1).bridged().recording()]);
-    store.recording_recovered(CallId(1), "000000000001.wav", 3000, true).unwrap();
+    store.recording_recovered(CallId(1), "0000000000000001.wav", 3000, true).unwrap();
     assert_eq!(row(&store, 1).outcome, Outcome::Accepted);
 }

@@ -28,11 +28,11 @@ fn a_call_is_found_as_it_was_told_with_its_whole_timeline() {
     let story = Story::of(0xabc).bridged().leg_down(2).leg_down(1).step(Step::Hangup);
     run(&store, story.ended(Outcome::Accepted).records);
 
-    let (row, timeline) = store.reader().call("000000000abc").unwrap().unwrap();
+    let (row, timeline) = store.reader().call("0000000000000abc").unwrap().unwrap();
     let json = serde_json::to_string(&row).unwrap();
     assert_eq!(
         json,
-        r#"{"id":"000000000abc","hotline":"Emergency hotline","number":"+4930123456","caller":"+4915112345678","started_at":"2026-01-05T08:00:00Z","answered_at":"2026-01-05T08:00:01Z","ended_at":"2026-01-05T08:00:09Z","duration_s":9,"outcome":"accepted","end_reason":"caller hung up","route":"Production","responder":"anna","voicemail":null,"incident":null,"sip_call_id":"000000000abc@carrier.example"}"#
+        r#"{"id":"0000000000000abc","hotline":"Emergency hotline","number":"+4930123456","caller":"+4915112345678","started_at":"2026-01-05T08:00:00Z","answered_at":"2026-01-05T08:00:01Z","ended_at":"2026-01-05T08:00:09Z","duration_s":9,"outcome":"accepted","end_reason":"caller hung up","route":"Production","responder":"anna","voicemail":null,"incident":null,"sip_call_id":"0000000000000abc@carrier.example"}"#
     );
     let steps: Vec<Step> = timeline.iter().map(|event| event.step).collect();
     assert_eq!(
@@ -101,15 +101,15 @@ fn the_log_is_asked_by_outcome_caller_and_time_newest_first() {
 #[test]
 fn a_call_is_found_by_the_beginning_of_its_id_unless_several_begin_so() {
     let (_scratch, store) = store();
-    for id in [0xabcd_0000_0001, 0xabcd_0000_0002, 0xf000_0000_0000, 0xff00_0000_0000] {
+    for id in [0xabcd_0000_0000_0001, 0xabcd_0000_0000_0002, 0x7000_0000_0000_0000, 0x7f00_0000_0000_0000] {
         run(&store, Story::of(id).records);
     }
     let found = |id: &str| store.reader().call(id).map(|found| found.map(|(row, _)| row.id));
-    assert_eq!(found("abcd00000002").unwrap(), Some(CallId(0xabcd_0000_0002)));
-    assert_eq!(found("F0").unwrap(), Some(CallId(0xf000_0000_0000)));
-    assert_eq!(found("ff").unwrap(), Some(CallId(0xff00_0000_0000)));
+    assert_eq!(found("abcd000000000002").unwrap(), Some(CallId(0xabcd_0000_0000_0002)));
+    assert_eq!(found("70").unwrap(), Some(CallId(0x7000_0000_0000_0000)));
+    assert_eq!(found("7F").unwrap(), Some(CallId(0x7f00_0000_0000_0000)));
     assert!(matches!(found("abcd"), Err(StoreError::Ambiguous(id)) if id == "abcd"));
-    for nothing in ["", "abcd00000003", "%", "x", "abcd000000021", "a' OR '1'='1", "\0"] {
+    for nothing in ["", "abcd000000000003", "%", "x", "abcd0000000000021", "a' OR '1'='1", "\0"] {
         assert_eq!(found(nothing).unwrap(), None, "{nothing:?}");
     }
 }
@@ -124,12 +124,12 @@ fn messages_are_listed_when_they_were_kept() {
     let json = serde_json::to_string(&messages).unwrap();
     assert_eq!(
         json,
-        r#"[{"call":"000000000001","hotline":"Emergency hotline","caller":"+4915112345678","at":"2026-01-05T08:00:02Z","duration_ms":4200,"file":"000000000001.wav"}]"#
+        r#"[{"call":"0000000000000001","hotline":"Emergency hotline","caller":"+4915112345678","at":"2026-01-05T08:00:02Z","duration_ms":4200,"file":"0000000000000001.wav"}]"#
     );
     let voicemail = |id| store.reader().call(id).unwrap().unwrap().0.voicemail;
-    assert_eq!(voicemail("000000000001").as_deref(), Some("000000000001.wav"));
-    assert_eq!(voicemail("000000000002"), None);
-    assert_eq!(voicemail("000000000003"), None);
+    assert_eq!(voicemail("0000000000000001").as_deref(), Some("0000000000000001.wav"));
+    assert_eq!(voicemail("0000000000000002"), None);
+    assert_eq!(voicemail("0000000000000003"), None);
 }
 
 #[test]

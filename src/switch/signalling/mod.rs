@@ -142,7 +142,7 @@ impl Signalling {
             Event::Ringing { leg, .. } => self.legs.with(leg, |leg| leg.events.ringing()),
             Event::Answered { leg, media, dialog } => self.answered(leg, &media, &dialog),
             Event::MediaChanged { leg, media } => self.configure(leg, &media),
-            Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.events.key(key)),
+            Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.stream.press(key)),
             Event::Failed { leg, status, reason, cause } => self.failed(leg, status, &reason, cause),
             Event::Ended { leg, cause } => self.ended(leg, ended_because(cause)),
         }
