@@ -67,7 +67,8 @@ impl Port {
         self.now += Duration::from_millis(ms);
         self.whole(datagram);
         let Some(packet) = Packet::read(datagram) else { return };
-        let net = if sender.is_multiple_of(2) { [198, 51, 100, sender % 8] } else { [203, 0, 113, sender % 8] };
+        let net =
+            if sender.is_multiple_of(2) { [198, 51, 100, sender % 8] } else { [203, 0, 113, sender % 8] };
         let source = SocketAddr::from((net, 5000));
         let header = packet.header;
         let verdict = self.latch.receive(self.now, source, header.ssrc, header.sequence);

@@ -34,13 +34,15 @@ use crate::switch::media::Media;
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
 use crate::switch::signalling::{Legs, Signalling, Standing};
-use crate::switch::table::{Slots, Table};
-use crate::switch::trunks::{Addresses, Trunk};
+use crate::switch::table::{Resolved, Slots, Table};
+use crate::switch::trunks::{Addresses, Server, Trunk};
 
 /// Dialogs at a time, over all trunks: far above what one media port range can carry.
 const MAX_DIALOGS: usize = 20_000;
 /// Room for a burst of SIP while the signalling task is busy.
 const RECEIVE_BUFFER: usize = 2 << 20;
+/// How old the address of a server's name may become.
+const NAMES_AGE: Duration = Duration::from_secs(60);
 /// A leg from which no RTP and no RTCP has come for so long is ended.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -82,7 +84,8 @@ pub enum StartError {
 /// The running switch.
 #[derive(Debug)]
 pub struct Switch {
-    standing: watch::Sender<Standing>,
+    standing: Arc<watch::Sender<Standing>>,
+    names: Option<AbortOnDrop>,
     task: JoinHandle<()>,
     listening: Vec<SocketAddr>,
     addresses: Addresses,
@@ -133,7 +136,36 @@ impl Switch {
             stored: parts.stored,
         };
         let task = tokio::spawn(signalling.run());
-        Ok(Self { standing, task, listening, addresses: parts.addresses })
+        let mut switch =
+            Self { standing: Arc::new(standing), names: None, task, listening, addresses: parts.addresses };
+        switch.keep_names_fresh();
+        Ok(switch)
+    }
+
+    /// Looks the names of servers up again from time to time, while there are any: the carrier may
+    /// move, and its calls then come from another address.
+    fn keep_names_fresh(&mut self) {
+        let named = |known: &Resolved| known.trunk.server.as_ref().is_some_and(Server::is_name);
+        self.names = None;
+        if !self.standing.borrow().table.trunks.iter().any(named) {
+            return;
+        }
+        let standing = Arc::downgrade(&self.standing);
+        let (addresses, bound) = (self.addresses.clone(), self.listening.clone());
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(NAMES_AGE).await;
+                let Some(standing) = standing.upgrade() else { return };
+                let last = Table::clone(&standing.borrow().table);
+                let trunks = last.in_use();
+                let table = resolve(trunks, addresses.clone(), bound.clone(), last.clone()).await;
+                if table != last {
+                    tracing::info!("the addresses of a trunk have changed");
+                    standing.send_modify(|standing| standing.table = Arc::new(table));
+                }
+            }
+        });
+        self.names = Some(AbortOnDrop(task));
     }
 
     /// Where SIP is listened for.
@@ -142,7 +174,9 @@ impl Switch {
     }
 
     /// Takes new trunks, hotlines, people and prompts into use. Running calls keep what they have.
-    pub async fn reload(&self, trunks: Vec<Trunk>, snapshot: Arc<Snapshot>, library: Arc<Library>) {
+    pub async fn reload(&mut self, trunks: Vec<Trunk>, snapshot: Arc<Snapshot>, library: Arc<Library>) {
+        // What is looked up by now is of the old settings.
+        self.names = None;
         let last = Table::clone(&self.standing.borrow().table);
         let table = resolve(trunks, self.addresses.clone(), self.listening.clone(), last).await;
         self.standing.send_modify(|standing| {
@@ -150,6 +184,7 @@ impl Switch {
             standing.snapshot = snapshot;
             standing.library = library;
         });
+        self.keep_names_fresh();
     }
 
     /// Takes new people, teams and schedules into use.
@@ -164,10 +199,21 @@ impl Switch {
 
     /// Ends the signalling once the last BYEs are answered.
     pub async fn stop(self) {
+        drop(self.names);
         drop(self.standing);
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the signalling task broke");
         }
+    }
+}
+
+/// A task that ends with its owner.
+#[derive(Debug)]
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

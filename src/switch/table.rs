@@ -9,7 +9,7 @@ use crate::sip::TrunkProfile;
 use crate::switch::trunks::{Addresses, Server, Trunk, host_address};
 
 /// A trunk whose server's name has been looked up.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
     /// The trunk.
     pub trunk: Trunk,
@@ -24,7 +24,7 @@ pub struct Resolved {
 }
 
 /// All trunks.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
     /// In the order of the settings.
     pub trunks: Vec<Resolved>,
@@ -73,6 +73,12 @@ impl Table {
             .collect();
         trunks.append(&mut resolved);
         (Self { trunks }, failures)
+    }
+
+    /// The trunks of the settings.
+    pub fn in_use(&self) -> Vec<Trunk> {
+        let in_use = self.trunks.iter().filter(|known| !known.retired);
+        in_use.map(|known| known.trunk.clone()).collect()
     }
 
     fn servers_of(&self, name: &str) -> Vec<SocketAddr> {
@@ -141,7 +147,12 @@ fn look_up(server: &Server) -> Result<Vec<SocketAddr>, (String, std::io::Error)>
         Some(address) => Ok(vec![SocketAddr::new(address, server.port)]),
         None => (server.host.as_str(), server.port)
             .to_socket_addrs()
-            .map(Iterator::collect)
+            .map(|found| {
+                // In a steady order, so that a name server that shuffles changes nothing.
+                let mut found: Vec<_> = found.collect();
+                found.sort_unstable();
+                found
+            })
             .map_err(|error| (server.host.clone(), error)),
     }
 }

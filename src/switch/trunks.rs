@@ -42,6 +42,13 @@ pub struct Server {
     pub port: u16,
 }
 
+impl Server {
+    /// Whether it must be looked up.
+    pub fn is_name(&self) -> bool {
+        host_address(&self.host).is_none()
+    }
+}
+
 /// Something that may be dialled over a trunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
