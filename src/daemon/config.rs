@@ -124,9 +124,8 @@ impl Config {
         }
     }
 
-    /// Compiles the hotlines against the people there are, and renders their prompts. Blocks while the
-    /// voice command speaks.
-    pub fn plan(&self, roster: &Roster, findings: &mut Findings) -> Plan {
+    /// Compiles the hotlines against the people there are.
+    pub fn hotlines(&self, roster: &Roster, findings: &mut Findings) -> Compiled {
         let trunks: Vec<_> = self.trunks.iter().map(|trunk| trunk.name.as_str()).collect();
         let around = Surroundings {
             roster,
@@ -137,6 +136,12 @@ impl Config {
         let compiled = compile(&self.hotlines, around);
         findings.add(&self.source, compiled.problems.clone());
         self.check_reach(roster, findings);
+        compiled
+    }
+
+    /// Compiles the hotlines and renders their prompts. Blocks while the voice command speaks.
+    pub fn plan(&self, roster: &Roster, findings: &mut Findings) -> Plan {
+        let compiled = self.hotlines(roster, findings);
         let prompts: Vec<Prompt> =
             compiled.hotlines.iter().flat_map(|hotline| hotline.all_prompts()).collect();
         let sources = Sources { prompts_dir: self.data_dir.join("prompts"), voice: self.voice.clone() };

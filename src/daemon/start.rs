@@ -177,6 +177,11 @@ impl Daemon {
         let Some(roster) = roster.filter(|_| !findings.has_errors()) else {
             return Err(findings.render(false));
         };
+        // A hotline must not be left with a target that is no longer there.
+        self.config.hotlines(&roster, &mut findings);
+        if findings.has_errors() {
+            return Err(findings.render(false));
+        }
         let store = self.store.clone();
         let changes = blocking(move || store.apply_roster(&roster, dry_run))
             .await
@@ -191,10 +196,8 @@ impl Daemon {
     async fn reload_roster(&mut self) -> Result<(), StoreError> {
         let store = self.store.clone();
         let roster = blocking(move || store.reader().load_roster()).await?;
-        let mut findings = Findings::default();
-        let plan = self.config.plan(&roster, &mut findings);
-        let snapshot = Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) };
-        self.switch.reload_snapshot(Arc::new(snapshot));
+        let hotlines = self.config.hotlines(&roster, &mut Findings::default()).hotlines;
+        self.switch.reload_snapshot(Arc::new(Snapshot { hotlines, roster: Arc::new(roster) }));
         Ok(())
     }
 
@@ -266,7 +269,7 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
         // The hotlines are checked against the file first: a bad one must not reach the database.
         if let Some((_, roster)) = &config.oncall {
             let mut first = Findings::default();
-            config.plan(roster, &mut first);
+            config.hotlines(roster, &mut first);
             if first.has_errors() {
                 findings.0.extend(first.0);
                 return Err(StartError::Settings(findings));
