@@ -3,6 +3,7 @@
 //! `cargo bench --bench daemon` starts the daemon several times on loopback and prints the median
 //! time from the start of the process to the first OPTIONS answered; then it leaves one alone for
 //! ten seconds and prints its memory and how often its threads woke up.
+#![allow(clippy::print_stdout, reason = "a bench tells its figures")]
 
 use std::fs;
 use std::io;

@@ -42,6 +42,11 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     else {
         return Err(Failure::Settings(findings));
     };
+    // A hotline must not be left with a target that is no longer there.
+    config.hotlines(&roster, &mut findings);
+    if findings.has_errors() {
+        return Err(Failure::Settings(findings));
+    }
     let command =
         Command::Apply { path: options.file.clone(), text: source.text.clone(), dry_run: options.dry_run };
     let changes = match control::ask(&config.data_dir, &command)? {
