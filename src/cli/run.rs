@@ -87,7 +87,10 @@ async fn serve(daemon: &mut Daemon) -> Result<(), Failure> {
                 daemon.reload().await;
                 notify(&[NotifyState::Ready]);
             }
-            asked = daemon.command() => daemon.obey(asked).await,
+            asked = daemon.command() => match asked {
+                Some(asked) => daemon.obey(asked).await,
+                None => return Err(Failure::Failed("the switch broke: see the log".to_owned())),
+            },
         }
     }
 }

@@ -151,11 +151,13 @@ impl Daemon {
         self.occupancy.running()
     }
 
-    /// The next command on the control socket.
-    pub async fn command(&mut self) -> Asked {
-        match self.commands.recv().await {
-            Some(asked) => asked,
-            None => std::future::pending().await,
+    /// The next command on the control socket. Nothing: the switch has broken, and whoever
+    /// supervises the daemon must start it again.
+    pub async fn command(&mut self) -> Option<Asked> {
+        tokio::select! {
+            biased;
+            () = self.switch.broken() => None,
+            asked = self.commands.recv() => asked,
         }
     }
 

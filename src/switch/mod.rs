@@ -197,6 +197,13 @@ impl Switch {
         self.standing.send_modify(|standing| standing.draining = true);
     }
 
+    /// Resolves if the signalling ends by itself: it has broken, and no call can go on.
+    pub async fn broken(&mut self) {
+        if let Err(error) = (&mut self.task).await {
+            tracing::error!(%error, "the signalling task broke");
+        }
+    }
+
     /// Ends the signalling once the last BYEs are answered.
     pub async fn stop(self) {
         drop(self.names);
