@@ -81,24 +81,25 @@ impl Signalling {
         loop {
             let timeout = self.endpoint.poll_timeout();
             tokio::select! {
+                // What comes from outside comes last: a flood must not hold up what calls ask for.
                 biased;
-                Some(datagram) = datagrams.recv() => {
-                    self.endpoint.receive(Instant::now(), datagram.peer, &datagram.bytes);
-                }
+                () = sleep_until(timeout), if timeout.is_some() => self.endpoint.handle_timeout(Instant::now()),
                 request = self.requests.recv() => match request {
                     Some(request) => self.request(request),
                     None => break,
                 },
                 Some(event) = self.media_events.recv() => self.media_event(event),
-                () = sleep_until(timeout), if timeout.is_some() => self.endpoint.handle_timeout(Instant::now()),
                 changed = self.standing.changed() => match changed {
                     Ok(()) => self.reloaded(),
                     Err(_) => break,
                 },
+                Some(datagram) = datagrams.recv() => {
+                    self.endpoint.receive(Instant::now(), datagram.peer, &datagram.bytes);
+                }
             }
             self.flush().await;
         }
-        self.wind_up().await;
+        self.wind_up(datagrams).await;
     }
 
     /// One task a socket: checks whose datagram it is before anything else looks at it.
@@ -186,20 +187,19 @@ impl Signalling {
 
     fn media_event(&mut self, event: MediaEvent) {
         match event {
-            MediaEvent::Timeout { leg } => {
-                tracing::warn!(%leg, "no media for too long: the leg is ended");
-                self.legs.with_name(leg, |leg| leg.events.gone(Gone::MediaTimeout));
-            }
-            MediaEvent::NeverAnyMedia { leg } => {
-                tracing::warn!(%leg, "no media has come from this leg for 10 s: one-way audio?");
-            }
+            MediaEvent::Timeout { leg } => self.legs.with_name(leg, |leg| {
+                tracing::warn!(call = %leg.call, leg = %leg.name, "no media for too long: the leg is ended");
+                leg.events.gone(Gone::MediaTimeout);
+            }),
+            MediaEvent::NeverAnyMedia { leg } => self.legs.with_name(leg, |leg| {
+                tracing::warn!(call = %leg.call, leg = %leg.name, "no media has come for 10 s: one-way audio?");
+            }),
         }
     }
 
     /// The last BYEs go out and are answered, within the time that SIP gives them.
-    async fn wind_up(&mut self) {
+    async fn wind_up(&mut self, mut datagrams: mpsc::Receiver<Datagram>) {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
-        let mut datagrams = self.listen();
         while self.endpoint.active() > 0 {
             let timeout = self.endpoint.poll_timeout();
             tokio::select! {

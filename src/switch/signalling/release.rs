@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Signalling;
+use super::legs::LiveLeg;
 use crate::call::journal::Record;
 use crate::call::leg::{Farewell, Gone, LegId, Request};
 use crate::call::prompt::Prompt;
@@ -15,7 +16,7 @@ impl Signalling {
     /// A leg was ended by its phone, or by SIP itself.
     pub(super) fn ended(&mut self, dialog: sip::LegId, why: Gone) {
         let Some(leg) = self.legs.remove(dialog) else { return };
-        tracing::info!(call = %leg.call, leg = %leg.name, ?why, "ended");
+        told(&leg, &format!("{why:?}"));
         if leg.up {
             self.journal(Record::LegDown { leg: leg.name });
         }
@@ -56,6 +57,7 @@ impl Signalling {
     /// CANCEL, BYE, or a final response: the endpoint knows which.
     fn end(&mut self, dialog: sip::LegId, reason: Farewell) {
         let Some(leg) = self.legs.remove(dialog) else { return };
+        told(&leg, &format!("{reason:?}"));
         let now = Instant::now();
         if leg.up {
             self.journal(Record::LegDown { leg: leg.name });
@@ -72,6 +74,22 @@ impl Signalling {
     pub(super) fn requests_to(&self) -> tokio::sync::mpsc::UnboundedSender<Request> {
         self.house.requests.clone()
     }
+}
+
+/// Logs the end of a leg and what its media came to.
+fn told(leg: &LiveLeg, why: &str) {
+    let media = leg.stream.statistics();
+    tracing::info!(
+        call = %leg.call,
+        leg = %leg.name,
+        why,
+        received = media.packets_received.get(),
+        lost = media.lost.get(),
+        jitter_us = media.jitter_us.get(),
+        sent = media.packets_sent.get(),
+        foreign = media.foreign.get(),
+        "the leg is over"
+    );
 }
 
 /// The final response to a caller who was never answered.
