@@ -1,6 +1,6 @@
 //! The commands as an operator types them: what they print, and the status they end with.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod settings;
 mod signals;
