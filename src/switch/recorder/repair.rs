@@ -47,10 +47,5 @@ fn repair(dir: &Path, name: &str) -> Repaired {
 
 fn finish(part: &Path, path: &Path) -> io::Result<u64> {
     let file = OpenOptions::new().read(true).write(true).open(part)?;
-    if file.metadata()?.len() < HEADER_LEN {
-        // The crash came before the first sound was written.
-        fs::remove_file(part)?;
-        return Ok(0);
-    }
     conclude(&file, part, path, 0)
 }
