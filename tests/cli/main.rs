@@ -4,6 +4,7 @@
 
 mod settings;
 mod signals;
+mod simulated;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
