@@ -180,3 +180,27 @@ fn a_phone_that_only_lacks_a_server_is_said_to_lack_it() {
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("give the trunk lan a `server`"), "{said}");
 }
+
+#[test]
+fn a_name_is_simulated_as_the_settings_write_it() {
+    let settings = SETTINGS.replace("+4930123456", "sip:hotline");
+    let folder = Folder::with("name", settings.as_bytes(), ONCALL.as_bytes());
+    for to in ["hotline", "sip:hotline"] {
+        let output = folder.output(&["simulate", "--to", to]);
+        assert_eq!(output.status.code(), Some(0), "{to}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_looked_at_is_not_called_missing() {
+    let folder =
+        Folder::with("no-way-in", SETTINGS.replace("oncall = \"oncall.toml\"\n", "").as_bytes(), b"");
+    // A file where the folder should be: the way to the database fails with something else than "not found".
+    std::fs::write(folder.path().join("data"), "").unwrap();
+    for command in [["calls", "--json"], ["oncall", "--json"]] {
+        let output = folder.output(&command);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("cannot use") && !said.contains("no database"), "{said}");
+    }
+}

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::file::{PART, conclude};
 use crate::audio::LINE_RATE;
-use crate::audio::wav::HEADER_LEN;
 
 /// A recording that was cut off by a crash.
 #[derive(Debug, Clone, PartialEq, Eq)]
