@@ -1,5 +1,6 @@
 //! `sipp` as caller and responder.
 
+use std::io::Write;
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -59,6 +60,19 @@ impl Drop for Scenario {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether a foreign program is installed; tells of a test that is left out without it.
+pub fn installed(program: &str, package: &str, test: &str) -> bool {
+    let found = Command::new(program).arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !found {
+        let required = std::env::var_os("NIGHTBELL_REQUIRE_WIRE").is_some();
+        assert!(!required, "{program} is not installed, and NIGHTBELL_REQUIRE_WIRE is set");
+        // Not by a macro: what those print is hidden while the test passes.
+        let told = format!("LEFT OUT: {test} needs {program} (Debian: apt-get install {package})\n");
+        let _ = std::io::stderr().write_all(told.as_bytes());
+    }
+    found
 }
 
 /// A UDP port that is free now.
