@@ -17,16 +17,7 @@ pub struct Scenario {
 impl Sipp {
     /// The installed `sipp`; tells of a test that is left out without it.
     pub fn find(test: &str) -> Option<Self> {
-        let found =
-            Command::new("sipp").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-        if !found {
-            assert!(
-                std::env::var_os("NIGHTBELL_REQUIRE_WIRE").is_none(),
-                "sipp is not installed, and NIGHTBELL_REQUIRE_WIRE is set"
-            );
-            eprintln!("LEFT OUT: {test} needs sipp (Debian: apt-get install sip-tester)");
-        }
-        found.then_some(Self)
+        installed("sipp", "sip-tester", test).then_some(Self)
     }
 
     /// Starts one call of a scenario on a free port of its own.
