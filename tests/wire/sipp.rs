@@ -17,7 +17,14 @@ pub struct Scenario {
 impl Sipp {
     /// The installed `sipp`; tells of a test that is left out without it.
     pub fn find(test: &str) -> Option<Self> {
-        installed("sipp", "sip-tester", test).then_some(Self)
+        if !installed("sipp", "sip-tester", test) {
+            return None;
+        }
+        let root = rustix::process::geteuid().is_root();
+        if !root {
+            left_out(&format!("{test} needs root: sipp plays recordings through raw sockets"));
+        }
+        root.then_some(Self)
     }
 
     /// Starts one call of a scenario on a free port of its own.
@@ -57,13 +64,16 @@ impl Drop for Scenario {
 pub fn installed(program: &str, package: &str, test: &str) -> bool {
     let found = Command::new(program).arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !found {
-        let required = std::env::var_os("NIGHTBELL_REQUIRE_WIRE").is_some();
-        assert!(!required, "{program} is not installed, and NIGHTBELL_REQUIRE_WIRE is set");
-        // Not by a macro: what those print is hidden while the test passes.
-        let told = format!("LEFT OUT: {test} needs {program} (Debian: apt-get install {package})\n");
-        let _ = std::io::stderr().write_all(told.as_bytes());
+        left_out(&format!("{test} needs {program} (Debian: apt-get install {package})"));
     }
     found
+}
+
+/// Tells of a test that is left out, or fails where none may be.
+fn left_out(why: &str) {
+    assert!(std::env::var_os("NIGHTBELL_REQUIRE_WIRE").is_none(), "NIGHTBELL_REQUIRE_WIRE is set, but {why}");
+    // Not by a macro: what those print is hidden while the test passes.
+    let _ = std::io::stderr().write_all(format!("LEFT OUT: {why}\n").as_bytes());
 }
 
 /// A UDP port that is free now.
