@@ -87,7 +87,7 @@ pub struct Dial {
     pub leg: LegId,
     /// Whose call it is for.
     pub call: crate::call::CallId,
-    /// The caller's leg: both must live on one media thread.
+    /// The caller's leg: both hear the prompts as they were when the call began.
     pub beside: LegId,
     /// What to dial.
     pub phone: Phone,
