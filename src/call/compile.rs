@@ -174,6 +174,11 @@ impl Compiler<'_> {
         let at = settings.name.span();
         match (settings.menu.is_some(), routes.len()) {
             (_, 0) => self.error(at, "the hotline has no route", "add a [[hotlines.routes]] with its levels"),
+            _ if !routes.iter().any(|route| route.enabled) => self.error(
+                at,
+                "no route of the hotline is enabled",
+                "enable one, or write enabled = false at the hotline: callers then hear that it is closed",
+            ),
             (false, 1) => {}
             (false, _) => self.error(
                 at,
