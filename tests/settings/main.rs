@@ -41,12 +41,20 @@ const OTHER_TRUNK: &str = "[[trunks]]\nname = \"other\"\nsources = [\"198.51.100
 const OTHER_HOTLINE: &str = "[[hotlines]]\nname = \"Other\"\nnumbers = [\"+4930123456\"]\ntrunks = [\"carrier\"]\n\
      [[hotlines.routes]]\nname = \"All\"\ndirect = \"voicemail\"\n[[hotlines]]";
 
+const SAME_NAME: &str = "[[hotlines]]\nname = \"Support\"\nnumbers = [\"+4930987654\"]\ntrunks = [\"carrier\"]\n\
+     [[hotlines.routes]]\nname = \"All\"\ndirect = \"voicemail\"\n[[hotlines]]";
+
 /// What is replaced by what, in either file; then what is said of it, where, and what helps.
-const BAD: [(&str, &str, [&str; 3]); 11] = [
+const BAD: [(&str, &str, [&str; 3]); 12] = [
     (
         "country =",
         "contry =",
         ["there is no key `contry` here", "nightbell.toml:9:1", "did you mean `country`?"],
+    ),
+    (
+        "[[hotlines]]",
+        SAME_NAME,
+        ["there are two hotlines `Support`", "nightbell.toml:18:8", "name of its own"],
     ),
     (
         "phones = [\"+4915112345678\"]",
