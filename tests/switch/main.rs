@@ -4,8 +4,10 @@
 mod bench;
 mod phone;
 
+use std::time::Duration;
+
 use bench::Bench;
-use nightbell::call::leg::{Farewell, Recorded, Request};
+use nightbell::call::leg::{Farewell, Heard, Recorded, Request};
 use nightbell::call::prompt::{Prompt, Tone};
 use nightbell::sip::{EndCause, Event};
 use nightbell::switch::prompts::Library;
@@ -50,4 +52,16 @@ async fn a_recording_of_a_leg_that_has_just_ended_is_empty_and_nothing_is_broken
     let (done, recorded) = oneshot::channel();
     bench.ask(Request::Record { leg, name: "x.wav".to_owned(), done });
     assert_eq!(recorded.await, Ok(Recorded { kept: false, duration_ms: 0, truncated: false }));
+}
+
+#[tokio::test]
+async fn a_key_told_in_the_media_and_in_an_info_is_pressed_once() {
+    let bench = Bench::start(&[]).await;
+    let mut phone = Phone::start().await;
+    let mut leg = bench.reach(&mut phone, None).await;
+    phone.press_in_media(5).await;
+    assert_eq!(leg.key(Duration::from_secs(5)).await, Heard::Key('5'));
+    phone.press_in_info(5).await;
+    phone.press_in_info(6).await;
+    assert_eq!(leg.key(Duration::from_secs(5)).await, Heard::Key('6'));
 }

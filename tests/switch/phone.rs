@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use nightbell::sip::{Codec, Config, Endpoint, Event, LocalMedia, Peer, Timers, TrunkProfile};
+use nightbell::sip::{
+    Agreed, Codec, Config, Endpoint, Event, LocalMedia, Peer, StoredDialog, Timers, TrunkProfile,
+};
 use tokio::net::UdpSocket;
 
 /// How long anything may take before the test gives up.
@@ -13,6 +15,8 @@ pub struct Phone {
     sip: UdpSocket,
     rtp: UdpSocket,
     endpoint: Endpoint,
+    call: Option<(Agreed, StoredDialog)>,
+    infos: u32,
 }
 
 impl Phone {
@@ -31,7 +35,8 @@ impl Phone {
             max_dialogs: 1,
         };
         let port = sip.local_addr().unwrap().port().to_be_bytes();
-        Self { sip, rtp, endpoint: Endpoint::new(config, [port[0] ^ port[1]; 32]) }
+        let endpoint = Endpoint::new(config, [port[0] ^ port[1]; 32]);
+        Self { sip, rtp, endpoint, call: None, infos: 0 }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -42,8 +47,38 @@ impl Phone {
     pub async fn answer(&mut self) {
         let Event::Invite { leg, .. } = self.event().await else { panic!("a call comes first") };
         let media = self.media();
-        self.endpoint.answer(Instant::now(), leg, media).unwrap();
-        assert!(matches!(self.event().await, Event::Established { .. }));
+        let agreed = self.endpoint.answer(Instant::now(), leg, media).unwrap().unwrap();
+        let Event::Established { dialog, .. } = self.event().await else { panic!("then its ACK") };
+        self.call = Some((agreed, dialog));
+    }
+
+    /// Presses a digit, told in an INFO.
+    pub async fn press_in_info(&mut self, digit: u8) {
+        let (_, dialog) = self.call.as_ref().unwrap();
+        self.infos += 1;
+        let body = format!("Signal={digit}\r\nDuration=100\r\n");
+        let info = format!(
+            "INFO {} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKinfo{}\r\nMax-Forwards: 70\r\nFrom: {}\r\n\
+             To: {}\r\nCall-ID: {}\r\nCSeq: {} INFO\r\nContent-Type: application/dtmf-relay\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            dialog.target,
+            self.address(),
+            self.infos,
+            dialog.local,
+            dialog.remote,
+            dialog.call_id,
+            self.infos,
+            body.len(),
+        );
+        self.sip.send_to(info.as_bytes(), dialog.next_hop).await.unwrap();
+    }
+
+    /// Presses a digit, told as an RTP event.
+    pub async fn press_in_media(&mut self, digit: u8) {
+        let (agreed, _) = self.call.as_ref().unwrap();
+        let marked = 0x80 | agreed.telephone_event.unwrap().send;
+        let packet = [0x80, marked, 0, 1, 0, 0, 0, 160, 0, 0, 0, 1, digit, 0x0A, 0, 160];
+        self.rtp.send_to(&packet, agreed.remote_rtp).await.unwrap();
     }
 
     /// Waits for the end of the call.
