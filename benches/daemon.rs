@@ -5,6 +5,7 @@
 //! ten seconds and prints its memory and how often its threads woke up.
 #![allow(clippy::print_stdout, reason = "a bench tells its figures")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::UdpSocket;
@@ -46,7 +47,8 @@ fn rest(pid: u32) -> io::Result<()> {
     std::thread::sleep(Duration::from_secs(1));
     let before = wakeups(pid)?;
     std::thread::sleep(REST);
-    let woken = wakeups(pid)? - before;
+    let after = wakeups(pid)?;
+    let woken: u64 = after.iter().map(|(thread, count)| count - before.get(thread).unwrap_or(count)).sum();
     let memory = status(&fs::read_to_string(format!("/proc/{pid}/status"))?, "VmRSS:");
     println!(
         "idle: {:.1} MiB resident, {woken} wake-ups of its threads in {} s",
@@ -56,14 +58,15 @@ fn rest(pid: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// How often the threads of a process have gone to sleep by themselves: once for each wake-up.
-fn wakeups(pid: u32) -> io::Result<u64> {
-    let mut sum = 0;
+/// How often each thread of a process has gone to sleep by itself: once for each wake-up.
+fn wakeups(pid: u32) -> io::Result<BTreeMap<PathBuf, u64>> {
+    let mut counts = BTreeMap::new();
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let text = fs::read_to_string(thread?.path().join("status"))?;
-        sum += status(&text, "voluntary_ctxt_switches:");
+        let thread = thread?.path();
+        let text = fs::read_to_string(thread.join("status"))?;
+        counts.insert(thread, status(&text, "voluntary_ctxt_switches:"));
     }
-    Ok(sum)
+    Ok(counts)
 }
 
 fn status(text: &str, key: &str) -> u64 {

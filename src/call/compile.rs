@@ -93,6 +93,10 @@ impl Compiler<'_> {
             .map(|route| Arc::new(self.route(route, Names { route: route.name.get_ref(), ..names }, voice)))
             .collect();
         self.check_routes(settings, &routes);
+        if settings.max_calls == 0 {
+            let message = format!("the hotline `{name}` takes no call: max_calls is 0");
+            self.error(settings.name.span(), message, "1 at least; enabled = false closes the line");
+        }
         let welcome =
             self.audio(settings.welcome.as_ref(), names, voice).unwrap_or_else(|| voice.welcome(name));
         let menu = settings.menu.as_ref().map(|menu| self.menu(menu, names, voice, &routes, &welcome));
@@ -249,6 +253,10 @@ impl Compiler<'_> {
     fn levels(&mut self, settings: &RouteSettings) -> Vec<Vec<Target>> {
         let mut levels = Vec::new();
         for level in &settings.levels {
+            if level.is_empty() {
+                let message = format!("the route `{}` has an empty level", settings.name.get_ref());
+                self.error(settings.name.span(), message, "name who is rung there, or take the level out");
+            }
             let targets: Vec<_> = level.iter().filter_map(|written| self.target(written)).collect();
             levels.push(targets);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast;
 use tracing::level_filters::LevelFilter;
 
@@ -37,9 +37,12 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let path = options.common.path()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
+        // Before anything else: a SIGHUP that comes while the daemon starts must not end it.
+        let mut signals = Signals::listen()?;
         let mut daemon = Daemon::start(&path).await.map_err(failure)?;
         if !daemon.warnings().0.is_empty() {
-            output::complain(&daemon.warnings().render(output::colour_on_stderr()));
+            // Through the log: whoever reads it as JSON gets nothing but JSON.
+            tracing::warn!("the settings have warnings:\n{}", daemon.warnings().render(false));
         }
         let listening: Vec<_> = daemon.listening().iter().map(|address| format!("udp:{address}")).collect();
         tracing::info!(listening = listening.join(" "), "ready for calls");
@@ -47,8 +50,8 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
             output::say(&format!("nightbell takes calls on {}\n", listening.join(" ")));
             tokio::spawn(print_live(daemon.watch()));
         }
-        serve(&mut daemon).await?;
-        stop(daemon, Duration::from_secs(options.drain)).await?;
+        serve(&mut daemon, &mut signals).await?;
+        stop(daemon, &mut signals, Duration::from_secs(options.drain)).await;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -62,6 +65,31 @@ fn failure(error: StartError) -> Failure {
     }
 }
 
+/// What an operator or systemd tells the process.
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// SIGTERM or SIGINT.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
 /// Tells systemd; without systemd this does nothing.
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
@@ -70,17 +98,14 @@ fn notify(states: &[NotifyState<'_>]) {
 }
 
 /// Reloads, obeys commands, and returns when it is time to stop.
-async fn serve(daemon: &mut Daemon) -> Result<(), Failure> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+async fn serve(daemon: &mut Daemon, signals: &mut Signals) -> Result<(), Failure> {
     notify(&[NotifyState::Ready]);
     loop {
         tokio::select! {
             biased;
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => {
+            _ = signals.terminate.recv() => return Ok(()),
+            _ = signals.interrupt.recv() => return Ok(()),
+            _ = signals.hangup.recv() => {
                 if let Ok(reloading) = NotifyState::monotonic_usec_now() {
                     notify(&[NotifyState::Reloading, reloading]);
                 }
@@ -96,25 +121,20 @@ async fn serve(daemon: &mut Daemon) -> Result<(), Failure> {
 }
 
 /// Lets running calls end, for as long as they may; a second signal ends them now.
-async fn stop(daemon: Daemon, patience: Duration) -> Result<(), Failure> {
+async fn stop(daemon: Daemon, signals: &mut Signals, patience: Duration) {
     notify(&[NotifyState::Stopping]);
     let running = daemon.running();
     if running > 0 {
-        output::complain(&format!(
-            "{running} calls are running; new ones are refused. Once more to end them now.\n"
-        ));
+        let calls = output::count(running, "call");
+        tracing::warn!("{calls} still running, new ones are refused; a second signal ends them now");
     }
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
         biased;
         () = daemon.drain() => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.end() => {}
         () = tokio::time::sleep(patience) => tracing::warn!("calls were still running after the time to drain"),
     }
     daemon.stop().await;
-    Ok(())
 }
 
 /// Prints each step of each call as it happens.

@@ -1,8 +1,6 @@
 //! `nightbell.toml` and `oncall.toml`: reads them, lets every room check its own part, and
 //! collects what they find.
 
-use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,8 +12,9 @@ use crate::call::plan::Hotline;
 use crate::call::prompt::{Piece, Prompt};
 use crate::call::settings::HotlineSettings;
 use crate::daemon::findings::{Findings, Source};
+use crate::daemon::reading::{read, unreadable};
 use crate::oncall::{OncallFile, Phone, Roster};
-use crate::problem::{Problem, nearest};
+use crate::problem::Problem;
 use crate::switch::prompts::{Library, PromptError, Sources, VoiceCommand, VoiceSettings};
 use crate::switch::settings::{MediaSettings, SipSettings, TrunkSettings};
 use crate::switch::trunks::{Addresses, Trunk, compile_addresses, compile_trunks};
@@ -90,7 +89,7 @@ impl Config {
         let file = match toml::from_str::<File>(&source.text) {
             Ok(file) => file,
             Err(error) => {
-                findings.add(&source, [unreadable(&error)]);
+                findings.add(&source, [unreadable(&error, &source.text)]);
                 return (None, findings);
             }
         };
@@ -156,9 +155,18 @@ impl Config {
         for person in roster.people.values() {
             for phone in person.phones.iter().filter(|phone| !reached(phone)) {
                 let message = format!("no trunk may dial {phone} of {}", person.id);
-                let help = "add the beginning of the number to the `destinations` of a trunk";
-                findings.add(&self.source, [Problem::warning(0..0, message).help(help)]);
+                findings.add(&self.source, [Problem::warning(0..0, message).help(self.way_to_reach(phone))]);
             }
+        }
+    }
+
+    /// What is missing for a phone that no trunk may dial.
+    fn way_to_reach(&self, phone: &Phone) -> String {
+        match self.trunks.iter().find(|trunk| trunk.lacks_server_for(phone)) {
+            Some(trunk) => {
+                format!("give the trunk {} a `server`: it has none that takes numbers", trunk.name)
+            }
+            None => "add the beginning of the number to the `destinations` of a trunk".to_owned(),
         }
     }
 }
@@ -170,38 +178,6 @@ fn misses(error: &PromptError, compiled: &Compiled) -> Problem {
     Problem::error(written.unwrap_or(0..0), error.message.clone()).help(error.help.clone())
 }
 
-fn read(
-    path: &Path,
-    findings: &mut Findings,
-    named_at: Option<(&Arc<Source>, Range<usize>)>,
-) -> Option<Arc<Source>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Some(Arc::new(Source { path: path.to_owned(), text })),
-        Err(error) => {
-            let (at, span) = match named_at {
-                Some((source, span)) => (Some(source), span),
-                None => (None, 0..0),
-            };
-            let message = format!("cannot read {}: {}", path.display(), plain(&error));
-            let problem =
-                Problem::error(span, message).help("name another file, or let the daemon's user read it");
-            match at {
-                Some(source) => findings.add(source, [problem]),
-                None => findings.add_elsewhere(problem),
-            }
-            None
-        }
-    }
-}
-
-fn plain(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
 /// Reads an on-call file that is already in memory.
 pub fn read_roster(source: &Arc<Source>, findings: &mut Findings) -> Option<Roster> {
     match OncallFile::parse(&source.text) {
@@ -211,7 +187,7 @@ pub fn read_roster(source: &Arc<Source>, findings: &mut Findings) -> Option<Rost
             Some(roster)
         }
         Err(error) => {
-            findings.add(source, [unreadable(&error)]);
+            findings.add(source, [unreadable(&error, &source.text)]);
             None
         }
     }
@@ -222,24 +198,4 @@ pub fn read_oncall(path: &Path, findings: &mut Findings) -> Option<(Arc<Source>,
     let source = read(path, findings, None)?;
     let roster = read_roster(&source, findings)?;
     Some((source, roster))
-}
-
-/// What toml says of a file it cannot read, with the nearest known key where one is misspelt.
-fn unreadable(error: &toml::de::Error) -> Problem {
-    let problem = Problem::error(error.span().unwrap_or(0..0), error.message());
-    let names: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
-    let Some((wrong, known)) = names.split_first() else { return problem };
-    if let Some(missing) = error.message().strip_prefix("missing field ") {
-        return problem.help(format!("add {missing} here"));
-    }
-    if !error.message().starts_with("unknown ") {
-        return problem;
-    }
-    let message = format!("there is no key `{wrong}` here");
-    let near = nearest(wrong, known.iter().copied());
-    let help = match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known are {}", known.join(", ")),
-    };
-    Problem { message, ..problem }.help(help)
 }

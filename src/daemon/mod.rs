@@ -4,4 +4,5 @@ pub mod config;
 pub mod control;
 pub mod findings;
 pub mod logging;
+mod reading;
 pub mod start;

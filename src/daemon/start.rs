@@ -1,5 +1,7 @@
 //! The daemon's life: start, reload, drain, stop.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -296,7 +298,7 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
 /// After a crash: closes open calls, repairs messages, and finds the legs that were left up.
 fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredDialog>, StartError> {
     let failed = |source| StartError::Io { path: recordings.to_owned(), source };
-    std::fs::create_dir_all(recordings).map_err(failed)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(recordings).map_err(failed)?;
     let repaired = repair_all(recordings).map_err(failed)?;
     let left = store.reconcile(Timestamp::now())?;
     for call in left.calls_closed {

@@ -98,8 +98,16 @@ pub fn host_address(host: &str) -> Option<IpAddr> {
 impl Trunk {
     /// Whether a phone may be dialled over this trunk.
     pub fn may_dial(&self, phone: &Phone) -> bool {
-        let reachable = self.server.is_some() || matches!(phone, Phone::Sip(_));
-        reachable && self.destinations.iter().any(|destination| destination.allows(phone))
+        self.allows(phone) && (self.server.is_some() || matches!(phone, Phone::Sip(_)))
+    }
+
+    /// Whether it might be dialled, were there a server to send it to.
+    pub fn lacks_server_for(&self, phone: &Phone) -> bool {
+        self.allows(phone) && !self.may_dial(phone)
+    }
+
+    fn allows(&self, phone: &Phone) -> bool {
+        self.destinations.iter().any(|destination| destination.allows(phone))
     }
 }
 
@@ -119,6 +127,10 @@ pub fn compile_addresses(sip: &SipSettings, media: &MediaSettings, problems: &mu
     let mut listen = Vec::new();
     for written in &sip.listen {
         match listen_address(written.get_ref()) {
+            Ok(address) if listen.contains(&address) && address.port() != 0 => {
+                let message = format!("`{}` is written twice", written.get_ref());
+                problems.push(Problem::error(written.span(), message).help("take one of the two out"));
+            }
             Ok(address) => listen.push(address),
             Err(help) => problems.push(
                 Problem::error(written.span(), format!("cannot listen on `{}`", written.get_ref()))

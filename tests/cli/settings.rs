@@ -1,0 +1,182 @@
+//! Settings with a fault: `check` and `run` name file, line, column and remedy, and end with status 2.
+
+use crate::{Folder, ONCALL, SETTINGS};
+
+/// Both commands refuse these files with status 2, and say all of this.
+fn is_refused(name: &str, settings: &[u8], oncall: &[u8], says: &[&str]) {
+    let folder = Folder::with(name, settings, oncall);
+    for command in ["check", "run"] {
+        let output = folder.output(&[command]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{name}, {command}: {said}");
+        for part in says {
+            assert!(said.contains(part), "{name}, {command}: {part:?} is missing in\n{said}");
+        }
+    }
+}
+
+fn settings_are_refused(name: &str, from: &str, to: &str, says: &[&str]) {
+    assert!(SETTINGS.contains(from), "{from}");
+    is_refused(name, SETTINGS.replacen(from, to, 1).as_bytes(), ONCALL.as_bytes(), says);
+}
+
+fn oncall_is_refused(name: &str, from: &str, to: &str, says: &[&str]) {
+    assert!(ONCALL.contains(from), "{from}");
+    is_refused(name, SETTINGS.as_bytes(), ONCALL.replacen(from, to, 1).as_bytes(), says);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_nearest_known_one() {
+    settings_are_refused("key", "sources", "sourcs", &["nightbell.toml:7:1", "did you mean `sources`?"]);
+    oncall_is_refused("oncall-key", "phones", "phone", &["oncall.toml:3:1", "did you mean `phones`?"]);
+}
+
+#[test]
+fn a_person_without_a_phone_is_an_error() {
+    oncall_is_refused(
+        "no-phone",
+        "\"sip:bob@127.0.0.1:9\"",
+        "",
+        &["oncall.toml:2:6", "person `bob` has no phone"],
+    );
+}
+
+#[test]
+fn a_route_to_an_unknown_schedule_is_an_error() {
+    settings_are_refused(
+        "schedule",
+        "person:bob",
+        "schedule:night",
+        &["nightbell.toml:15:12", "there is no schedule `night`", "help:"],
+    );
+}
+
+#[test]
+fn an_audio_file_that_is_missing_is_an_error() {
+    let welcome = "trunks = [\"lan\"]\nwelcome = { file = \"none.mp3\" }";
+    settings_are_refused(
+        "audio",
+        "trunks = [\"lan\"]",
+        welcome,
+        &["nightbell.toml:13:11", "none.mp3", "help:"],
+    );
+}
+
+#[test]
+fn a_text_that_nothing_can_speak_is_an_error() {
+    let welcome = "trunks = [\"lan\"]\nwelcome = { say = \"Hello\" }";
+    settings_are_refused(
+        "say",
+        "trunks = [\"lan\"]",
+        welcome,
+        &["nightbell.toml:13:11", "no voice command", "help:"],
+    );
+}
+
+#[test]
+fn a_number_that_is_not_e164_is_an_error() {
+    settings_are_refused("number", "+4930123456", "030123456", &["nightbell.toml:11:12", "E.164", "help:"]);
+}
+
+#[test]
+fn sources_that_overlap_are_an_error() {
+    let both = "[[trunks]]\nname = \"wan\"\nsources = [\"127.0.0.0/8\"]\n[[hotlines]]";
+    settings_are_refused(
+        "overlap",
+        "[[hotlines]]",
+        both,
+        &["nightbell.toml:11:12", "overlaps 127.0.0.1/32", "help:"],
+    );
+}
+
+#[test]
+fn two_hotlines_with_one_number_are_an_error() {
+    let second = SETTINGS.split_once("[[hotlines]]").unwrap().1;
+    let settings = format!("{SETTINGS}[[hotlines]]{second}");
+    is_refused(
+        "twice",
+        settings.as_bytes(),
+        ONCALL.as_bytes(),
+        &["nightbell.toml:18:12", "already belongs to", "help:"],
+    );
+}
+
+#[test]
+fn a_level_with_nobody_in_it_is_an_error() {
+    settings_are_refused(
+        "level",
+        "\"person:bob\"",
+        "",
+        &["nightbell.toml:14:8", "has an empty level", "help:"],
+    );
+}
+
+#[test]
+fn a_hotline_that_could_never_take_a_call_is_an_error() {
+    let none = "trunks = [\"lan\"]\nmax_calls = 0";
+    settings_are_refused(
+        "max-calls",
+        "trunks = [\"lan\"]",
+        none,
+        &["nightbell.toml:10:8", "max_calls is 0", "help:"],
+    );
+}
+
+#[test]
+fn one_address_cannot_be_listened_on_twice() {
+    let twice = "\"udp:127.0.0.1:5999\", \"udp:127.0.0.1:5999\"";
+    settings_are_refused(
+        "listen",
+        "\"udp:127.0.0.1:0\"",
+        twice,
+        &["nightbell.toml:4:33", "written twice", "help:"],
+    );
+}
+
+#[test]
+fn a_value_of_the_wrong_type_comes_with_the_way_to_write_it() {
+    settings_are_refused("type", "\"Hotline\"", "3", &["nightbell.toml:10:8", "help: write it in quotes"]);
+    settings_are_refused(
+        "network",
+        "127.0.0.1/32",
+        "127.0.0.1",
+        &["nightbell.toml:7:12", "198.51.100.10/32"],
+    );
+}
+
+#[test]
+fn a_text_that_is_no_toml_is_shown_where_it_breaks_even_at_the_end_of_the_file() {
+    let settings = format!("{SETTINGS}[[hotlines\n");
+    is_refused("toml", settings.as_bytes(), ONCALL.as_bytes(), &["nightbell.toml:16:10", "unclosed"]);
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_shown_where_it_is_not() {
+    let oncall = [ONCALL.as_bytes(), b"name = \"J\xfcrgen\"\n"].concat();
+    is_refused("latin1", SETTINGS.as_bytes(), &oncall, &["oncall.toml:4:10", "UTF-8", "help:"]);
+}
+
+#[test]
+fn empty_files_are_refused() {
+    is_refused("empty", b"", b"", &["there is no hotline", "help:"]);
+    is_refused(
+        "empty-oncall",
+        SETTINGS.as_bytes(),
+        b"",
+        &["nightbell.toml:15:12", "there is no person `bob`"],
+    );
+}
+
+#[test]
+fn a_phone_that_only_lacks_a_server_is_said_to_lack_it() {
+    let settings = SETTINGS.replace("\"sip:*@127.0.0.1\"", "\"+49\"");
+    let folder = Folder::with(
+        "server",
+        settings.as_bytes(),
+        ONCALL.replace("sip:bob@127.0.0.1:9", "+49151").as_bytes(),
+    );
+    let output = folder.output(&["check"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("give the trunk lan a `server`"), "{said}");
+}
