@@ -249,7 +249,10 @@ impl Body {
                 self.over();
             }
             Event::Ended { .. } => self.over(),
-            Event::Ringing { .. } | Event::MediaChanged { .. } | Event::Digit { .. } => {}
+            Event::Proceeding { .. }
+            | Event::Ringing { .. }
+            | Event::MediaChanged { .. }
+            | Event::Digit { .. } => {}
         }
     }
 
