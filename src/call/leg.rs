@@ -13,6 +13,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::call::prompt::Prompt;
 use crate::oncall::{E164, Phone};
 
+/// Keys that wait for the script; more of them are forgotten.
+const UNREAD_KEYS: usize = 32;
+
 /// Names a leg within this run of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LegId(pub u64);
@@ -87,7 +90,7 @@ pub struct Dial {
     pub leg: LegId,
     /// Whose call it is for.
     pub call: crate::call::CallId,
-    /// The caller's leg: both must live on one media thread.
+    /// The caller's leg: both hear the prompts as they were when the call began.
     pub beside: LegId,
     /// What to dial.
     pub phone: Phone,
@@ -166,7 +169,7 @@ pub struct Recorded {
 #[derive(Debug, Clone)]
 pub struct LegEvents {
     progress: watch::Sender<Progress>,
-    keys: mpsc::UnboundedSender<char>,
+    keys: mpsc::Sender<char>,
     gone: watch::Sender<Option<Gone>>,
 }
 
@@ -194,8 +197,8 @@ impl LegEvents {
 
     /// A key was pressed: `0`-`9`, `*`, `#`, `A`-`D`.
     pub fn key(&self, key: char) {
-        // A script that has ended no longer listens.
-        let _ = self.keys.send(key);
+        // A script that has ended no longer listens; one that reads no keys, as in a bridge, keeps few.
+        let _ = self.keys.try_send(key);
     }
 
     /// The leg is over. The first word counts.
@@ -235,7 +238,7 @@ pub struct Leg {
     id: LegId,
     requests: mpsc::UnboundedSender<Request>,
     progress: watch::Receiver<Progress>,
-    keys: mpsc::UnboundedReceiver<char>,
+    keys: mpsc::Receiver<char>,
     gone: watch::Receiver<Option<Gone>>,
     farewell: Farewell,
     clip: Option<Prompt>,
@@ -247,7 +250,7 @@ impl Leg {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = LegId(NEXT.fetch_add(1, Ordering::Relaxed));
         let (progress_tx, progress) = watch::channel(Progress::Calling);
-        let (keys_tx, keys) = mpsc::unbounded_channel();
+        let (keys_tx, keys) = mpsc::channel(UNREAD_KEYS);
         let (gone_tx, gone) = watch::channel(None);
         let leg = Self { id, requests, progress, keys, gone, farewell: Farewell::Done, clip: None };
         let events = LegEvents { progress: progress_tx, keys: keys_tx, gone: gone_tx };
@@ -452,6 +455,16 @@ impl Drop for Leg {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn keys_that_nobody_reads_do_not_pile_up() {
+        let (mut leg, events) = Leg::new(mpsc::unbounded_channel().0);
+        (0..10 * UNREAD_KEYS).for_each(|_| events.key('1'));
+        assert_eq!(leg.keys.len(), UNREAD_KEYS);
+        leg.forget_keys();
+        events.key('2');
+        assert_eq!(leg.key(Duration::from_secs(1)).await, Heard::Key('2'));
+    }
 
     #[tokio::test]
     async fn a_leg_that_a_broken_script_lets_go_of_is_released_as_broken() {

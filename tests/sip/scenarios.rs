@@ -708,6 +708,53 @@ fn a_dead_trunk_is_passed_over_after_timer_b() {
 }
 
 #[test]
+fn somebody_who_answers_a_call_given_up_long_ago_is_acknowledged_and_hung_up_on() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    desk.seconds(7);
+    desk.events();
+    desk.lines();
+    desk.accept(&invite, "late");
+    let [ack, bye] = &desk.sent()[..] else { panic!("an ACK and a BYE") };
+    for (request, method) in [(ack, "ACK"), (bye, "BYE")] {
+        assert!(request.starts_with(&format!("{method} sip:phone@10.0.0.9 ")), "{request}");
+        assert_eq!(header(request, "Call-ID"), header(&invite, "Call-ID"));
+        assert_eq!((tag(header(request, "To")), header(request, "From")), ("late", header(&invite, "From")));
+    }
+    assert_eq!((header(ack, "CSeq"), header(bye, "CSeq")), ("1 ACK", "2 BYE"));
+    assert!(desk.events().is_empty(), "nobody waits for it any more");
+}
+
+#[test]
+fn an_answer_that_never_was_to_a_call_of_ours_is_dropped() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    desk.seconds(7);
+    desk.events();
+    desk.lines();
+    let via = header(&invite, "Via").to_owned();
+    for foreign in [via.replace("192.0.2.1", "192.0.2.77"), via.replace("z9hG4bK", "old")] {
+        assert_ne!(foreign, via);
+        desk.accept(&invite.replace(&via, &foreign), "late");
+    }
+    desk.respond(&invite, "180 Ringing", "late", "", "");
+    desk.respond(&invite, "486 Busy Here", "late", "", "");
+    assert!(desk.sent().is_empty());
+}
+
+#[test]
+fn a_late_copy_of_the_answer_does_not_end_a_call_that_is_up() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    desk.accept(&invite, "phone");
+    desk.lines();
+    desk.events();
+    desk.seconds(40);
+    desk.accept(&invite, "phone");
+    assert!(desk.lines().is_empty(), "the INVITE is long forgotten, the call is not");
+}
+
+#[test]
 fn an_unreachable_network_fails_the_call_at_once_but_not_a_ringing_one() {
     let mut desk = Desk::new();
     let (_, invite) = desk.calling();

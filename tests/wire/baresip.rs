@@ -4,21 +4,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::daemon::Daemon;
-use crate::sipp::free_port;
-
-/// Whether `baresip` is installed; tells of a test that is left out without it.
-fn installed(test: &str) -> bool {
-    let found =
-        Command::new("baresip").arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if !found {
-        assert!(
-            std::env::var_os("NIGHTBELL_REQUIRE_WIRE").is_none(),
-            "baresip is not installed, and NIGHTBELL_REQUIRE_WIRE is set"
-        );
-        eprintln!("LEFT OUT: {test} needs baresip (Debian: apt-get install baresip)");
-    }
-    found
-}
+use crate::sipp::{free_port, installed};
+use crate::tones;
 
 /// A baresip that speaks a tone of 440 Hz and throws away what it hears.
 fn settings(folder: &Path, port: u16) {
@@ -56,30 +43,9 @@ fn write_tone(path: &Path, hz: f64) {
     wav.finalize().unwrap();
 }
 
-/// The share of a recording's energy at one frequency (Goertzel), and its length in seconds.
-fn listen(path: &Path, hz: f64) -> (f64, f64) {
-    let mut wav = hound::WavReader::open(path).unwrap();
-    let samples: Vec<f64> = wav.samples::<i16>().map(|sample| f64::from(sample.unwrap())).collect();
-    let coefficient = 2.0 * (std::f64::consts::TAU * hz / 8000.0).cos();
-    let mut share = 0.0;
-    let mut frames = 0.0;
-    for frame in samples.chunks_exact(160) {
-        let (mut last, mut before) = (0.0, 0.0);
-        for sample in frame {
-            (before, last) = (last, sample + coefficient * last - before);
-        }
-        let energy: f64 = frame.iter().map(|sample| sample * sample).sum();
-        if energy > 1.0 {
-            share += 2.0 * (last * last + before * before - coefficient * last * before) / (160.0 * energy);
-            frames += 1.0;
-        }
-    }
-    (share / f64::max(frames, 1.0), samples.len() as f64 / 8000.0)
-}
-
 #[test]
 fn a_softphone_of_another_house_leaves_a_message() {
-    if !installed("a_softphone_of_another_house_leaves_a_message") {
+    if !installed("baresip", "baresip-core", "a_softphone_of_another_house_leaves_a_message") {
         return;
     }
     let daemon = Daemon::start(&[("anna", 9)], "direct = \"voicemail\"\n[hotlines.routes.fallback]\n");
@@ -98,7 +64,8 @@ fn a_softphone_of_another_house_leaves_a_message() {
         .unwrap();
     let call = daemon.only_call();
     assert_eq!(call["outcome"], "voicemail", "baresip ended with {status}: {call:#}");
-    let (share, seconds) = listen(&daemon.message(), 440.0);
-    assert!(seconds > 3.0, "{seconds} s were recorded");
+    let message = tones::read(&daemon.message());
+    assert!(message.len() > 3 * 8000, "{} samples were recorded", message.len());
+    let share = tones::share(&message, 440.0);
     assert!(share > 0.9, "the caller's tone is in the message: {share:.2}");
 }

@@ -133,7 +133,10 @@ impl Endpoint {
     }
 
     fn receive_response(&mut self, now: Instant, peer: Peer, response: &Response) {
-        let Some(id) = self.client_of(peer, response) else { return };
+        if !validate::is_usable(response) {
+            return;
+        }
+        let Some(id) = self.client_of(peer, response) else { return self.stray_answer(now, peer, response) };
         let lengths = self.config.timers;
         let Some(transaction) = self.transactions.get_mut(id) else { return };
         match &mut transaction.kind {
@@ -157,9 +160,6 @@ impl Endpoint {
     /// The request of ours that a response belongs to. It must have come from its trunk, with our Via
     /// alone on it (RFC 3261 8.1.3.3); the branch is 64 random bits that nobody else has seen.
     fn client_of(&self, peer: Peer, response: &Response) -> Option<TransactionId> {
-        if !validate::is_usable(response) {
-            return None;
-        }
         let cseq = response.headers.cseq().ok()??;
         let vias = response.headers.vias().ok()?;
         let [via] = vias.as_slice() else { return None };

@@ -1,15 +1,17 @@
 //! A call of ours, until it is answered or refused (RFC 3261 8.1, 9.1, 13.2).
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::event::{Cause, Event, FailureCause, LegId, Outgoing};
+use super::event::{Cause, Event, FailureCause, LegId, Outgoing, Peer};
 use super::leg::{Calling, DialogKey, Leg, State, Up};
 use super::transactions::{ClientKey, Kind, Transaction, TransactionId};
 use super::{Endpoint, compose, media};
 use crate::sip::dialog::{Dialog, StoredDialog};
-use crate::sip::message::{HeaderName, Method, Request, Response};
+use crate::sip::message::{HeaderName, Headers, Method, Request, Response};
 use crate::sip::offer_answer::{Agreed, Negotiation};
 use crate::sip::transaction::{ClientInvite, ClientOther, OnResponse, Timer, TimerTable};
+use crate::sip::uri::Uri;
 
 /// How many phones may answer one INVITE before more of them are not even hung up on.
 const MAX_FORKS: usize = 16;
@@ -143,6 +145,35 @@ impl Endpoint {
         }
     }
 
+    /// A 2xx to an INVITE that is forgotten: of the run before a crash, or given up as unanswered. Its
+    /// phone was picked up by somebody who would hear nothing: ACK and BYE (RFC 3261 13.2.2.4).
+    pub(super) fn stray_answer(&mut self, now: Instant, peer: Peer, response: &Response) {
+        let Some(dialog) = self.forgotten(peer, response).filter(|_| self.has_room()) else { return };
+        let branch = self.branch();
+        let ack = compose::in_dialog(&dialog, Method::Ack, dialog.sequence, &branch).to_bytes();
+        self.send(dialog.trunk, dialog.next_hop, ack);
+        self.send_bye(now, &dialog, Cause::Internal.reason(), None);
+    }
+
+    /// The dialog of a 2xx to an INVITE that was ours, but of no leg there is.
+    fn forgotten(&self, peer: Peer, response: &Response) -> Option<StoredDialog> {
+        let headers = &response.headers;
+        let contact = self.config.trunks.get(peer.trunk)?.contact;
+        let is_invite = headers.cseq().ok()??.method == Method::Invite;
+        let vias = headers.vias().ok()?;
+        let [via] = vias.as_slice() else { return None };
+        let ours = via.has_unique_branch()
+            && via.host.address() == Some(contact.ip())
+            && via.port.unwrap_or(5060) == contact.port();
+        if !is_invite || !ours || !(200..300).contains(&response.status) {
+            return None;
+        }
+        let hop = Hop { trunk: peer.trunk, next_hop: peer.addr, contact, contact_user: String::new() };
+        let dialog = dialog(headers, response, hop, &contact_uri(response)?)?;
+        let key = DialogKey { call_id: dialog.call_id.clone(), local_tag: dialog.local_tag.clone() };
+        (!self.dialogs.contains_key(&key)).then_some(dialog)
+    }
+
     /// The ACK of a 2xx is a request of the dialog; it is kept for the 2xx's retransmissions.
     fn acknowledge(&mut self, id: TransactionId, tag: String, dialog: &StoredDialog) {
         let branch = self.branch();
@@ -240,32 +271,48 @@ fn to_tag(response: &Response) -> Option<String> {
     response.headers.to().ok()??.tag().map(str::to_owned)
 }
 
-/// The dialog that a 2xx begins (RFC 3261 12.1.2): its Record-Routes turned round.
+/// The dialog that a 2xx to an INVITE begins.
 fn established(
     invite: &Request,
     response: &Response,
     trunk: usize,
-    next_hop: std::net::SocketAddr,
+    next_hop: SocketAddr,
 ) -> Option<StoredDialog> {
-    let headers = &invite.headers;
-    let from = headers.from().ok()??;
-    let own = headers.contact().ok()??.uri;
-    let routes = response.headers.record_routes().unwrap_or_default();
+    let own = invite.headers.contact().ok()??.uri;
+    let contact = SocketAddr::new(own.host()?.address()?, own.port().unwrap_or(5060));
     // Without a usable Contact the request can still be sent to where the INVITE was.
-    let target =
-        response.headers.contact().ok().flatten().map_or_else(|| invite.uri.clone(), |contact| contact.uri);
-    let address = own.host()?.address()?;
+    let target = contact_uri(response).unwrap_or_else(|| invite.uri.clone());
+    let hop = Hop { trunk, next_hop, contact, contact_user: own.user()? };
+    dialog(&invite.headers, response, hop, &target)
+}
+
+fn contact_uri(response: &Response) -> Option<Uri> {
+    response.headers.contact().ok().flatten().map(|contact| contact.uri)
+}
+
+/// Where a dialog's requests leave us.
+struct Hop {
+    trunk: usize,
+    next_hop: SocketAddr,
+    contact: SocketAddr,
+    contact_user: String,
+}
+
+/// The dialog that a 2xx begins (RFC 3261 12.1.2): its Record-Routes turned round. From, Call-ID and
+/// CSeq are those of the INVITE, which its responses repeat.
+fn dialog(asked: &Headers, response: &Response, hop: Hop, target: &Uri) -> Option<StoredDialog> {
+    let routes = response.headers.record_routes().unwrap_or_default();
     Some(StoredDialog {
-        trunk,
-        next_hop,
-        contact: std::net::SocketAddr::new(address, own.port().unwrap_or(5060)),
-        contact_user: own.user()?,
-        call_id: headers.call_id().ok()??,
-        local: compose::text(headers.get(&HeaderName::From)?),
-        local_tag: from.tag()?.to_owned(),
+        trunk: hop.trunk,
+        next_hop: hop.next_hop,
+        contact: hop.contact,
+        contact_user: hop.contact_user,
+        call_id: asked.call_id().ok()??,
+        local: compose::text(asked.get(&HeaderName::From)?),
+        local_tag: asked.from().ok()??.tag()?.to_owned(),
         remote: compose::text(response.headers.get(&HeaderName::To)?),
         remote_tag: to_tag(response).unwrap_or_default(),
-        sequence: headers.cseq().ok()??.number,
+        sequence: asked.cseq().ok()??.number,
         routes: routes.iter().rev().map(|route| compose::text(&route.to_bytes())).collect(),
         target: target.to_string(),
     })

@@ -21,6 +21,8 @@ pub(super) enum Command {
     Close(Token),
     Bridge(Token, Token),
     Leg(Token, Order),
+    /// A key in the signalling: it concerns the partner too.
+    Press(Token, char),
     Shutdown,
 }
 
@@ -32,7 +34,6 @@ pub(super) enum Order {
     Silence,
     Record(Tap),
     StopRecording { cut_ms: u32 },
-    Press(char),
 }
 
 impl Order {
@@ -44,7 +45,6 @@ impl Order {
             Self::Silence => leg.silence(),
             Self::Record(tap) => leg.record(now, tap),
             Self::StopRecording { cut_ms } => leg.stop_recording(cut_ms),
-            Self::Press(key) => leg.press(now, key),
         }
     }
 }

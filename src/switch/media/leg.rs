@@ -26,6 +26,9 @@ use crate::switch::recorder::Tap;
 
 /// Frames that are later than this are left out instead of being sent in a burst.
 const TOO_LATE: Duration = Duration::from_millis(60);
+/// A bridged leg whose partner has been still for so long hears silence of ours: a NAT that sees no
+/// packets closes, and a carrier gives the call up.
+const STILL: Duration = Duration::from_millis(500);
 /// Microseconds in a unit of the RTP timestamp.
 const US_PER_UNIT: u64 = 125;
 
@@ -46,7 +49,13 @@ pub(super) struct Leg {
     watch: Watch,
     /// The leg it hears and is heard by.
     pub partner: Option<usize>,
-    /// Presses up to this one began before the bridge: the partner does not get them.
+    /// When something last came of the partner, and when to look again whether it is still.
+    partner_spoke: Instant,
+    look_again: Instant,
+    /// The partner is still, on hold perhaps: we send silence in its place.
+    fills_in: bool,
+    /// Presses up to this one are none of the partner's: they began before the bridge, or it was told
+    /// of them in another way.
     private_presses: u64,
     /// When the next frame of our own is due.
     next_frame: Instant,
@@ -93,6 +102,9 @@ impl Leg {
             reports: Reports::new(now),
             watch: Watch::new(now, media_timeout),
             partner: None,
+            partner_spoke: now,
+            look_again: now,
+            fills_in: false,
             private_presses: 0,
             next_frame: first_frame,
         }
@@ -101,8 +113,8 @@ impl Leg {
     /// When time alone has something to do here.
     pub fn deadline(&self) -> Option<Instant> {
         self.agreed.as_ref()?;
-        let frame = self.sends_frames().then_some(self.next_frame);
-        [frame, Some(self.reports.due()), self.watch.due()].into_iter().flatten().min()
+        let frame = if self.sends_frames() { self.next_frame } else { self.look_again };
+        [Some(frame), Some(self.reports.due()), self.watch.due()].into_iter().flatten().min()
     }
 
     /// What was agreed, first or anew. The source is learnt again when the address changed.
@@ -125,8 +137,11 @@ impl Leg {
         self.voice.silence();
     }
 
-    pub fn bridge(&mut self, partner: usize) {
+    pub fn bridge(&mut self, now: Instant, partner: usize) {
         self.partner = Some(partner);
+        self.fills_in = false;
+        self.partner_spoke = now;
+        self.look_again = now + STILL;
         self.private_presses = self.presses.presses();
     }
 
@@ -144,9 +159,9 @@ impl Leg {
         self.ear.stop_recording(codec, units(Duration::from_millis(u64::from(cut_ms))));
     }
 
-    /// A key came in the signalling.
-    pub fn press(&mut self, now: Instant, key: char) {
-        self.keys.press(now, key, Way::Signalled);
+    /// A key came in the signalling. Returns whether it is a new press.
+    pub fn press(&mut self, now: Instant, key: char) -> bool {
+        self.keys.press(now, key, Way::Signalled)
     }
 
     /// A datagram has come to the RTP port. Returns what is to go to the partner.
@@ -218,14 +233,16 @@ impl Leg {
     fn hear_event(&mut self, now: Instant, header: &Header, payload: &[u8]) -> Option<Content> {
         let heard = self.presses.receive(now, header.ssrc, header.timestamp, header.marker, payload)?;
         let key = heard.begins.then_some(heard.key);
-        if let Some(key) = key {
-            self.keys.press(now, key, Way::Event);
+        if key.is_some_and(|key| !self.keys.press(now, key, Way::Event)) {
+            self.private_presses = heard.press;
         }
         (heard.press > self.private_presses).then_some(Content::Event(key))
     }
 
     /// Passes on what came of the partner. While we speak ourselves, it is left out.
     pub fn forward(&mut self, now: Instant, onward: &Onward, datagram: &mut [u8]) {
+        self.partner_spoke = now;
+        self.fills_in = false;
         let Some(agreed) = &self.agreed else { return };
         let parameters = &agreed.parameters;
         if self.voice.speaks() || !parameters.may_send {
@@ -254,7 +271,16 @@ impl Leg {
         }
     }
 
-    /// The partner's key was heard in its audio: sent on as an event.
+    /// The partner's key came in the signalling: this phone gets it as an event, or else as a sound.
+    pub fn pass_key(&mut self, now: Instant, key: char) {
+        match self.agreed.as_ref().map(|agreed| agreed.parameters.telephone_event) {
+            Some(Some(_)) => self.send_key(now, key),
+            Some(None) => self.sound_key(now, Some(key)),
+            None => {}
+        }
+    }
+
+    /// The partner's key was not heard as an event: sent on as one.
     fn send_key(&mut self, now: Instant, key: char) {
         self.catch_up(now);
         let timestamp = self.out.own_timestamp(now);
@@ -287,6 +313,7 @@ impl Leg {
         if self.agreed.is_none() {
             return;
         }
+        self.look_after_partner(now);
         self.send_due_frames(now);
         if now >= self.reports.due() {
             self.send_report(now);
@@ -313,7 +340,19 @@ impl Leg {
     }
 
     fn sends_frames(&self) -> bool {
-        self.agreed.is_some() && (self.partner.is_none() || self.voice.speaks())
+        self.agreed.is_some() && (self.partner.is_none() || self.fills_in || self.voice.speaks())
+    }
+
+    /// Looks twice a second, and not at each packet, whether the partner has fallen still.
+    fn look_after_partner(&mut self, now: Instant) {
+        if self.partner.is_none() || self.fills_in || now < self.look_again {
+            return;
+        }
+        self.look_again = self.partner_spoke + STILL;
+        if self.look_again <= now {
+            self.catch_up(now);
+            self.fills_in = true;
+        }
     }
 
     /// Before frames begin after a pause: the next is due at the next point of the grid.
@@ -351,7 +390,7 @@ impl Leg {
             Some(Utterance::Event(outgoing)) => return self.send_event(outgoing),
             Some(Utterance::Frame(frame)) => frame,
             // A clip has just ended on a bridged leg: the partner is heard again.
-            None if self.partner.is_some() => return,
+            None if self.partner.is_some() && !self.fills_in => return,
             None => codec.silence(),
         };
         if may_send {

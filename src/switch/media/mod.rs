@@ -278,7 +278,7 @@ impl Stream {
     /// A key came in the signalling (SIP INFO). It reaches the script unless the same press has come
     /// in the media.
     pub fn press(&self, key: char) {
-        self.order(Order::Press(key));
+        self.mailbox.send(Command::Press(self.token, key));
     }
 
     /// What it counts.

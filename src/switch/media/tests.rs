@@ -215,6 +215,49 @@ fn a_key_reaches_the_partner_as_one_event_with_its_own_payload_type() {
 }
 
 #[test]
+fn a_key_in_the_signalling_reaches_the_partner_once_whatever_else_tells_of_it() {
+    let bench = Bench::new(24_300..=24_319);
+    let (mut caller, responder) = (bench.configured(|_| {}), bench.configured(|_| {}));
+    let event = |end| Payload { event: 7, end, volume: 10, duration: 160 }.to_octets();
+    caller.stream.bridge(&responder.stream);
+    caller.stream.press('7');
+    caller.say(EVENT, 800, &event(false));
+    let (told, _) = responder.hear_until(|header, _| header.payload_type == EVENT);
+    let told_again = std::iter::from_fn(|| {
+        caller.say(EVENT, 800, &event(true));
+        caller.say(8, 2000, &[0x55; FRAME]);
+        let (header, payload) = responder.hear();
+        (payload != [0x55; FRAME]).then_some((header.payload_type, header.timestamp))
+    });
+    let told_again: Vec<_> =
+        told_again.filter(|heard| heard.0 == EVENT && heard.1 != told.timestamp).collect();
+    assert_eq!(told_again, []);
+}
+
+#[test]
+fn a_leg_whose_partner_falls_still_goes_on_hearing_silence_in_the_same_stream() {
+    let bench = Bench::new(24_320..=24_339);
+    let (mut caller, responder) = (bench.configured(|_| {}), bench.configured(|_| {}));
+    caller.stream.bridge(&responder.stream);
+    caller.say(8, 5000, &[0x2a; FRAME]);
+    let (spoken, _) = responder.hear_until(|_, payload| payload == [0x2a; FRAME]);
+    let (silence, _) = responder.hear_until(|_, payload| payload == [0xd5; FRAME]);
+    assert_eq!((silence.ssrc, silence.sequence), (spoken.ssrc, spoken.sequence.wrapping_add(1)));
+    let elapsed = silence.timestamp.wrapping_sub(spoken.timestamp) / 8;
+    assert!((500..2000).contains(&elapsed), "after {elapsed} ms");
+    caller.say(8, 5160, &[0x2b; FRAME]);
+    let heard = std::iter::from_fn(|| Some(responder.hear()));
+    let mut last = silence;
+    for (header, payload) in heard {
+        assert_eq!(header.sequence, last.sequence.wrapping_add(1));
+        last = header;
+        if payload == [0x2b; FRAME] {
+            return assert!(header.marker, "the partner's words begin anew");
+        }
+    }
+}
+
+#[test]
 fn a_key_that_began_before_the_bridge_is_not_passed_on() {
     let bench = Bench::new(24_120..=24_139);
     let (caller, mut responder) = (bench.configured(|_| {}), bench.configured(|_| {}));

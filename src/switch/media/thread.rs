@@ -162,8 +162,21 @@ impl MediaThread {
                 order.carry_out(now, leg);
                 self.deadlines.set(place, leg.deadline());
             }
+            Command::Press(token, key) => self.press(now, token, key),
             // Taken care of where orders come in.
             Command::Shutdown => {}
+        }
+    }
+
+    /// A key came in the signalling of a leg: its partner gets it too.
+    fn press(&mut self, now: Instant, token: Token, key: char) {
+        let Some(place) = self.places.get(&token).copied() else { return };
+        let Some(leg) = self.legs.get_mut(place).and_then(Option::as_mut) else { return };
+        let new = leg.press(now, key);
+        let Some(place) = leg.partner.filter(|_| new) else { return };
+        if let Some(partner) = self.legs.get_mut(place).and_then(Option::as_mut) {
+            partner.pass_key(now, key);
+            self.deadlines.set(place, partner.deadline());
         }
     }
 
@@ -207,7 +220,7 @@ impl MediaThread {
         self.part(now, other);
         for (place, partner) in [(one, other), (other, one)] {
             if let Some(leg) = self.legs.get_mut(place).and_then(Option::as_mut) {
-                leg.bridge(partner);
+                leg.bridge(now, partner);
                 self.deadlines.set(place, leg.deadline());
             }
         }
