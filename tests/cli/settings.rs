@@ -1,5 +1,7 @@
 //! Settings with a fault: `check` and `run` name file, line, column and remedy, and end with status 2.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::{Folder, ONCALL, SETTINGS};
 
 /// Both commands refuse these files with status 2, and say all of this.
@@ -202,5 +204,20 @@ fn a_database_that_cannot_be_looked_at_is_not_called_missing() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains("cannot use") && !said.contains("no database"), "{said}");
+    }
+}
+
+#[test]
+fn a_data_directory_that_check_makes_is_for_its_owner_alone() {
+    let settings = SETTINGS
+        .replace("[sip]", "[voice]\ncommand = [\"cp\", \"voice.wav\", \"{output}\"]\n[sip]")
+        .replace("trunks = [\"lan\"]", "trunks = [\"lan\"]\nwelcome = { say = \"Hello\" }");
+    let folder = Folder::with("private", settings.as_bytes(), ONCALL.as_bytes());
+    std::fs::write(folder.path().join("voice.wav"), crate::silence()).unwrap();
+    let output = folder.command(&["check"]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    for made in ["data", "data/prompts"] {
+        let mode = std::fs::metadata(folder.path().join(made)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{made}");
     }
 }
