@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use nightbell::call::CallId;
 use nightbell::call::clock::Clock;
 use nightbell::call::journal::{Journal, Record};
-use nightbell::call::leg::{Dial, Leg, LegId, Request, Ring};
+use nightbell::call::leg::{Dial, Leg, LegId, Patience, Request, Ring};
 use nightbell::call::occupancy::Occupancy;
 use nightbell::call::plan::Snapshot;
 use nightbell::call::prompt::Prompt;
@@ -77,8 +77,9 @@ impl Bench {
             caller_id: None,
             events,
         }));
-        let patience = Duration::from_secs(5);
-        let (rung, ()) = tokio::join!(leg.rung(patience, patience), phone.answer());
+        let ring = Duration::from_secs(5);
+        let patience = Patience { first_sign: ring, ringing: ring };
+        let (rung, ()) = tokio::join!(leg.rung(patience, ring), phone.answer());
         assert_eq!(rung, Ring::Answered);
         leg
     }
