@@ -178,8 +178,6 @@ pub struct LegEvents {
 pub enum Progress {
     /// Nothing yet.
     Calling,
-    /// The network is at work on it (100).
-    Proceeding,
     /// It rings (18x).
     Ringing,
     /// Answered.
@@ -187,11 +185,6 @@ pub enum Progress {
 }
 
 impl LegEvents {
-    /// The network is at work on it.
-    pub fn proceeding(&self) {
-        self.progress.send_if_modified(|now| advance(now, Progress::Proceeding));
-    }
-
     /// It rings.
     pub fn ringing(&self) {
         self.progress.send_if_modified(|now| advance(now, Progress::Ringing));
@@ -290,16 +283,12 @@ impl Leg {
         }
     }
 
-    /// Waits for a dialled phone: `patience`, then `ring` from the first sign of ringing.
-    pub async fn rung(&mut self, patience: Patience, ring: Duration) -> Ring {
-        for (to, within) in
-            [(Progress::Proceeding, patience.first_sign), (Progress::Ringing, patience.ringing)]
-        {
-            match self.progressed(to, within).await {
-                Some(Ring::Ringing) => {}
-                Some(other) => return other,
-                None => return Ring::Silent(within),
-            }
+    /// Waits for a dialled phone: `patience` for the first sign of ringing, then `ring`.
+    pub async fn rung(&mut self, patience: Duration, ring: Duration) -> Ring {
+        match self.progressed(Progress::Ringing, patience).await {
+            Some(Ring::Ringing) => {}
+            Some(other) => return other,
+            None => return Ring::Silent,
         }
         self.progressed(Progress::Answered, ring).await.unwrap_or(Ring::RangOut)
     }
@@ -410,15 +399,6 @@ impl Leg {
     }
 }
 
-/// How long a dialled phone may take to ring.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// Until anything is heard of the call: 100 or more.
-    pub first_sign: Duration,
-    /// From then on until it rings: 18x.
-    pub ringing: Duration,
-}
-
 /// What became of a dialled phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ring {
@@ -428,8 +408,8 @@ pub enum Ring {
     Answered,
     /// It rang for as long as it may.
     RangOut,
-    /// It did not come as far as ringing within this time.
-    Silent(Duration),
+    /// It never rang in the time that may take.
+    Silent,
     /// It was refused, or could not be reached.
     Gone(Gone),
 }

@@ -143,7 +143,6 @@ impl Signalling {
         match event {
             Event::Invite { leg, peer, call } => self.invited(leg, peer, &call),
             Event::Established { leg, media, dialog } => self.established(leg, media, &dialog),
-            Event::Proceeding { leg } => self.legs.with(leg, |leg| leg.events.proceeding()),
             Event::Ringing { leg, .. } => self.legs.with(leg, |leg| leg.events.ringing()),
             Event::Answered { leg, media, dialog } => self.answered(leg, &media, &dialog),
             Event::MediaChanged { leg, media } => self.configure(leg, &media),
