@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use nightbell::call::CallId;
 use nightbell::call::clock::Clock;
 use nightbell::call::journal::{Journal, Record};
-use nightbell::call::leg::{Dial, Leg, LegId, Patience, Request, Ring};
+use nightbell::call::leg::{Dial, Leg, LegId, Request, Ring};
 use nightbell::call::occupancy::Occupancy;
 use nightbell::call::plan::Snapshot;
 use nightbell::call::prompt::Prompt;
@@ -77,9 +77,8 @@ impl Bench {
             caller_id: None,
             events,
         }));
-        let ring = Duration::from_secs(5);
-        let patience = Patience { first_sign: ring, ringing: ring };
-        let (rung, ()) = tokio::join!(leg.rung(patience, ring), phone.answer());
+        let patience = Duration::from_secs(5);
+        let (rung, ()) = tokio::join!(leg.rung(patience, patience), phone.answer());
         assert_eq!(rung, Ring::Answered);
         leg
     }
@@ -92,6 +91,11 @@ impl Bench {
     /// Reads the settings again: other prompts.
     pub async fn reload(&mut self, library: Library) {
         self.switch.reload(vec![trunk()], Arc::new(Snapshot::default()), Arc::new(library)).await;
+    }
+
+    /// Reads the settings again: without the trunk.
+    pub async fn forget_the_trunk(&mut self) {
+        self.switch.reload(Vec::new(), Arc::new(Snapshot::default()), Arc::new(Library::default())).await;
     }
 }
 
