@@ -16,7 +16,7 @@ PRAGMA application_id = 1315402850;
 
 -- One row for each call that came in, written before the call is answered.
 CREATE TABLE calls (
-    -- The name of the call for ever, 12 hexadecimal digits: also in logs and in file names.
+    -- The name of the call for ever, 16 hexadecimal digits: also in logs and in file names.
     id          TEXT NOT NULL PRIMARY KEY,
     -- The name of the hotline that was called.
     hotline     TEXT NOT NULL,

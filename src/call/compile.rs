@@ -1,6 +1,6 @@
 //! From settings to plan: fills defaults in, looks names up, and collects every problem it finds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -49,8 +49,18 @@ pub fn compile(settings: &[HotlineSettings], around: Surroundings<'_>) -> Compil
     let mut compiler = Compiler { around, problems: Vec::new(), pieces: Vec::new() };
     let hotlines = settings.iter().map(|hotline| Arc::new(compiler.hotline(hotline))).collect();
     let Compiler { mut problems, pieces, .. } = compiler;
+    name_used_twice(settings, &mut problems);
     number_used_twice(settings, &mut problems);
     Compiled { hotlines, problems, pieces }
+}
+
+/// The log names a hotline, and its lines are counted by its name.
+fn name_used_twice(settings: &[HotlineSettings], problems: &mut Vec<Problem>) {
+    let mut seen = HashSet::new();
+    for name in settings.iter().map(|hotline| &hotline.name).filter(|name| !seen.insert(name.get_ref())) {
+        let message = format!("there are two hotlines `{}`", name.get_ref());
+        problems.push(Problem::error(name.span(), message).help("give each a name of its own"));
+    }
 }
 
 /// Two hotlines cannot answer the same number over the same trunk.
@@ -178,6 +188,11 @@ impl Compiler<'_> {
         let at = settings.name.span();
         match (settings.menu.is_some(), routes.len()) {
             (_, 0) => self.error(at, "the hotline has no route", "add a [[hotlines.routes]] with its levels"),
+            _ if !routes.iter().any(|route| route.enabled) => self.error(
+                at,
+                "no route of the hotline is enabled",
+                "enable one, or write enabled = false at the hotline: callers then hear that it is closed",
+            ),
             (false, 1) => {}
             (false, _) => self.error(
                 at,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::journal::{Action, DialIntent, Record, Step, StepResult};
-use crate::call::leg::{Dial, Farewell, Gone, Leg, NotAnswered, Patience, Request, Ring};
+use crate::call::leg::{Dial, Farewell, Gone, Leg, NotAnswered, Request, Ring};
 use crate::call::occupancy::Reservation;
 use crate::call::plan::Route;
 use crate::call::run::DISK_PATIENCE;
@@ -13,10 +13,8 @@ use crate::call::timeline::{OpenStep, Timeline};
 use crate::call::{Desk, describe_ms, screening};
 use crate::oncall::{Attempt, Chain, E164, Person, PersonId, Rung, Walk, resolve};
 
-/// How long a phone may take to ring. Where nothing at all comes back, the trunk is dead, and there is
-/// no point in waiting. Behind a 100 a mobile phone is being looked for: ITU-T E.721 allows 11 s for
-/// 95 of 100 international calls.
-const PATIENCE: Patience = Patience { first_sign: Duration::from_secs(6), ringing: Duration::from_secs(12) };
+/// How long the first sign of ringing may take.
+const RINGING_PATIENCE: Duration = Duration::from_secs(6);
 
 /// Somebody who has accepted.
 #[derive(Debug)]
@@ -102,7 +100,7 @@ async fn target(desk: &mut Desk, route: &Route, attempt: &Attempt) -> Result<Leg
     );
     let mut leg = dial(desk, attempt, &detail).await;
     let step = desk.timeline.open(Step::DialTargetResult, Action::Received, Some(&person));
-    let rung = leg.rung(PATIENCE, route.ring).await;
+    let rung = leg.rung(RINGING_PATIENCE, route.ring).await;
     result(rung, &mut leg, step, route.ring)?;
     screening::confirm(desk, route, &attempt.person, leg).await
 }
@@ -155,9 +153,9 @@ fn result(rung: Ring, leg: &mut Leg, step: OpenStep, limit: Duration) -> Result<
             step.done(&format!("no answer within {limit}"));
             Err(Rung::NoAnswer)
         }
-        Ring::Silent(patience) => {
+        Ring::Silent => {
             leg.on_release(Farewell::RangOut, None);
-            let patience = patience.as_secs();
+            let patience = RINGING_PATIENCE.as_secs();
             step.failed(&format!("it did not begin to ring within {patience} s"));
             Err(Rung::Failed)
         }

@@ -13,6 +13,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::call::prompt::Prompt;
 use crate::oncall::{E164, Phone};
 
+/// Keys that wait for the script; more of them are forgotten.
+const UNREAD_KEYS: usize = 32;
+
 /// Names a leg within this run of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LegId(pub u64);
@@ -87,7 +90,7 @@ pub struct Dial {
     pub leg: LegId,
     /// Whose call it is for.
     pub call: crate::call::CallId,
-    /// The caller's leg: both must live on one media thread.
+    /// The caller's leg: both hear the prompts as they were when the call began.
     pub beside: LegId,
     /// What to dial.
     pub phone: Phone,
@@ -166,7 +169,7 @@ pub struct Recorded {
 #[derive(Debug, Clone)]
 pub struct LegEvents {
     progress: watch::Sender<Progress>,
-    keys: mpsc::UnboundedSender<char>,
+    keys: mpsc::Sender<char>,
     gone: watch::Sender<Option<Gone>>,
 }
 
@@ -175,8 +178,6 @@ pub struct LegEvents {
 pub enum Progress {
     /// Nothing yet.
     Calling,
-    /// The network is at work on it (100).
-    Proceeding,
     /// It rings (18x).
     Ringing,
     /// Answered.
@@ -184,11 +185,6 @@ pub enum Progress {
 }
 
 impl LegEvents {
-    /// The network is at work on it.
-    pub fn proceeding(&self) {
-        self.progress.send_if_modified(|now| advance(now, Progress::Proceeding));
-    }
-
     /// It rings.
     pub fn ringing(&self) {
         self.progress.send_if_modified(|now| advance(now, Progress::Ringing));
@@ -201,8 +197,8 @@ impl LegEvents {
 
     /// A key was pressed: `0`-`9`, `*`, `#`, `A`-`D`.
     pub fn key(&self, key: char) {
-        // A script that has ended no longer listens.
-        let _ = self.keys.send(key);
+        // A script that has ended no longer listens; one that reads no keys, as in a bridge, keeps few.
+        let _ = self.keys.try_send(key);
     }
 
     /// The leg is over. The first word counts.
@@ -242,7 +238,7 @@ pub struct Leg {
     id: LegId,
     requests: mpsc::UnboundedSender<Request>,
     progress: watch::Receiver<Progress>,
-    keys: mpsc::UnboundedReceiver<char>,
+    keys: mpsc::Receiver<char>,
     gone: watch::Receiver<Option<Gone>>,
     farewell: Farewell,
     clip: Option<Prompt>,
@@ -254,7 +250,7 @@ impl Leg {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = LegId(NEXT.fetch_add(1, Ordering::Relaxed));
         let (progress_tx, progress) = watch::channel(Progress::Calling);
-        let (keys_tx, keys) = mpsc::unbounded_channel();
+        let (keys_tx, keys) = mpsc::channel(UNREAD_KEYS);
         let (gone_tx, gone) = watch::channel(None);
         let leg = Self { id, requests, progress, keys, gone, farewell: Farewell::Done, clip: None };
         let events = LegEvents { progress: progress_tx, keys: keys_tx, gone: gone_tx };
@@ -287,16 +283,12 @@ impl Leg {
         }
     }
 
-    /// Waits for a dialled phone: `patience`, then `ring` from the first sign of ringing.
-    pub async fn rung(&mut self, patience: Patience, ring: Duration) -> Ring {
-        for (to, within) in
-            [(Progress::Proceeding, patience.first_sign), (Progress::Ringing, patience.ringing)]
-        {
-            match self.progressed(to, within).await {
-                Some(Ring::Ringing) => {}
-                Some(other) => return other,
-                None => return Ring::Silent(within),
-            }
+    /// Waits for a dialled phone: `patience` for the first sign of ringing, then `ring`.
+    pub async fn rung(&mut self, patience: Duration, ring: Duration) -> Ring {
+        match self.progressed(Progress::Ringing, patience).await {
+            Some(Ring::Ringing) => {}
+            Some(other) => return other,
+            None => return Ring::Silent,
         }
         self.progressed(Progress::Answered, ring).await.unwrap_or(Ring::RangOut)
     }
@@ -407,15 +399,6 @@ impl Leg {
     }
 }
 
-/// How long a dialled phone may take to ring.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// Until anything is heard of the call: 100 or more.
-    pub first_sign: Duration,
-    /// From then on until it rings: 18x.
-    pub ringing: Duration,
-}
-
 /// What became of a dialled phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ring {
@@ -425,8 +408,8 @@ pub enum Ring {
     Answered,
     /// It rang for as long as it may.
     RangOut,
-    /// It did not come as far as ringing within this time.
-    Silent(Duration),
+    /// It never rang in the time that may take.
+    Silent,
     /// It was refused, or could not be reached.
     Gone(Gone),
 }
@@ -472,6 +455,16 @@ impl Drop for Leg {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn keys_that_nobody_reads_do_not_pile_up() {
+        let (mut leg, events) = Leg::new(mpsc::unbounded_channel().0);
+        (0..10 * UNREAD_KEYS).for_each(|_| events.key('1'));
+        assert_eq!(leg.keys.len(), UNREAD_KEYS);
+        leg.forget_keys();
+        events.key('2');
+        assert_eq!(leg.key(Duration::from_secs(1)).await, Heard::Key('2'));
+    }
 
     #[tokio::test]
     async fn a_leg_that_a_broken_script_lets_go_of_is_released_as_broken() {

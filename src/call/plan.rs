@@ -193,7 +193,7 @@ impl Hotline {
     /// The route of a key: its own, or `*`'s.
     pub fn route_for(&self, key: char) -> Option<&Arc<Route>> {
         let of = |wanted: char| self.routes.iter().find(|route| route.enabled && route.key == Some(wanted));
-        of(key).or_else(|| of('*').filter(|_| key != '#'))
+        of(key).or_else(|| of('*'))
     }
 
     /// The number shown to responders on calls of this hotline.

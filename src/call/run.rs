@@ -100,7 +100,7 @@ pub async fn run(incoming: Incoming, house: House) {
     });
     let reason = tokio::select! {
         biased;
-        ended = &mut script => script_ended(ended, &facts),
+        ended = &mut script => script_ended(id, ended, &facts),
         reason = interruption(&mut caller_gone, &mut shutdown, &facts) => {
             timeline.interrupted_by(&reason);
             script.abort();
@@ -137,12 +137,12 @@ fn epilogue(id: CallId, reason: &str, facts: &Facts, timeline: &Timeline, house:
     }));
 }
 
-fn script_ended(ended: Result<(String, Leg), tokio::task::JoinError>, facts: &Facts) -> String {
+fn script_ended(id: CallId, ended: Result<(String, Leg), tokio::task::JoinError>, facts: &Facts) -> String {
     match ended {
         Ok((reason, _caller)) => reason,
         Err(error) => {
             facts.learn(|known| known.broken = true);
-            tracing::error!(%error, "the script of a call broke");
+            tracing::error!(call = %id, %error, "the script of a call broke");
             "internal error".to_owned()
         }
     }

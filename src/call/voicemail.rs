@@ -4,6 +4,7 @@ use crate::call::Desk;
 use crate::call::journal::{Action, Record, Step, StepResult};
 use crate::call::leg::{Heard, Leg};
 use crate::call::plan::Route;
+use crate::call::run::DISK_PATIENCE;
 
 /// How much of the end is cut when `#` ended the recording: the key's own tone, where it is heard
 /// in the audio, and the moment before it.
@@ -37,7 +38,11 @@ pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
             "the message reached its longest length"
         }
     };
-    desk.facts.close_message(desk.id, &desk.timeline, &desk.house.journal).await;
+    let closing = desk.facts.close_message(desk.id, &desk.timeline, &desk.house.journal);
+    if tokio::time::timeout(DISK_PATIENCE, closing).await.is_err() {
+        // The epilogue waits for the rest, without the caller.
+        tracing::error!(call = %desk.id, "the disk is slow: the call goes on before its message is whole");
+    }
     if desk.facts.known().message_kept {
         caller.say(&fallback.thanks).await;
     }

@@ -48,7 +48,9 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
         tracing::info!(listening = listening.join(" "), "ready for calls");
         if foreground {
             output::say(&format!("nightbell takes calls on {}\n", listening.join(" ")));
-            tokio::spawn(print_live(daemon.watch()));
+            // A terminal that is held (Ctrl-S) must hold up nothing else.
+            let records = daemon.watch();
+            std::thread::Builder::new().name("live-view".to_owned()).spawn(|| print_live(records))?;
         }
         serve(&mut daemon, &mut signals).await?;
         stop(daemon, &mut signals, Duration::from_secs(options.drain)).await;
@@ -137,11 +139,11 @@ async fn stop(daemon: Daemon, signals: &mut Signals, patience: Duration) {
     daemon.stop().await;
 }
 
-/// Prints each step of each call as it happens.
-pub async fn print_live(mut records: broadcast::Receiver<Arc<Record>>) {
+/// Prints each step of each call as it happens. Blocks its thread.
+pub fn print_live(mut records: broadcast::Receiver<Arc<Record>>) {
     let colour = output::colour_on_stdout();
     loop {
-        match records.recv().await {
+        match records.blocking_recv() {
             Ok(record) => {
                 if let Record::Step(event) = record.as_ref() {
                     output::say(&live_line(event, colour));

@@ -77,7 +77,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
         return Err(Failure::Usage(format!("there is no person {name}")));
     }
     let mut findings = Findings::default();
-    let plan = config.plan(&roster, &mut findings);
+    let plan = config.hotlines(&roster, &mut findings);
     if findings.has_errors() {
         return Err(Failure::Settings(findings));
     }

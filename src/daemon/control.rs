@@ -13,6 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// The longest command line.
 const LIMIT: u64 = 4 << 20;
+/// How long the socket is left alone when it cannot be served, as when the process has no file left.
+const AFTER_AN_ERROR: Duration = Duration::from_secs(1);
 /// How long a command waits for the daemon.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -70,18 +72,23 @@ pub fn listen(data_dir: &Path) -> io::Result<mpsc::Receiver<Asked>> {
             tokio::select! {
                 biased;
                 () = commands.closed() => return,
-                Ok((stream, _)) = listener.accept() => {
-                    let commands = commands.clone();
-                    tokio::spawn(async move {
-                        if let Err(error) = serve(stream, commands).await {
-                            tracing::warn!(%error, "a command on the control socket was not answered");
-                        }
-                    });
-                }
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => { tokio::spawn(answer(stream, commands.clone())); }
+                    Err(error) => {
+                        tracing::warn!(%error, "the control socket takes no commands for a moment");
+                        tokio::time::sleep(AFTER_AN_ERROR).await;
+                    }
+                },
             }
         }
     });
     Ok(asked)
+}
+
+async fn answer(stream: tokio::net::UnixStream, commands: mpsc::Sender<Asked>) {
+    if let Err(error) = serve(stream, commands).await {
+        tracing::warn!(%error, "a command on the control socket was not answered");
+    }
 }
 
 async fn serve(stream: tokio::net::UnixStream, commands: mpsc::Sender<Asked>) -> io::Result<()> {

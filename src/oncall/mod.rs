@@ -2,6 +2,7 @@
 //!
 //! A [`Roster`] is what is known; [`Roster::on_call`] reads it at an instant; [`resolve`] makes a
 //! [`Chain`] of it for one call; a [`Walk`] goes along the chain, phone by phone.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod chain;
 mod circles;

@@ -3,6 +3,7 @@
 //! Every one of these takes what came off the wire as it is: broken, repeated, late or forged.
 //! The clock of the RTP timestamps is 8000 Hz throughout (RFC 3551 4.5.14), and time comes in as
 //! an argument.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub mod latch;
 pub mod packet;

@@ -1,4 +1,5 @@
 //! SIP as a value machine: bytes or a timeout in, bytes or events out. No socket, no clock.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub mod dialog;
 pub mod dtmf_info;

@@ -5,8 +5,8 @@ use nightbell::call::leg::{Farewell, Gone, NotAnswered};
 
 use crate::house::{House, PEOPLE, one_route};
 use crate::story::{
-    ACCEPT_PROMPT, Caller, Deed, Sign, Story, accepts_after, answers_after, caller, is_busy, is_dead,
-    is_looked_for, ms, refused, rings_out, secs, turns_it_down, upon,
+    Caller, Deed, Sign, Story, accepts_after, answers_after, caller, is_busy, is_dead, ms, refused,
+    rings_out, secs, turns_it_down, upon,
 };
 
 /// The time from the INVITE to the first dial: the ACK and the welcome.
@@ -52,26 +52,6 @@ async fn a_phone_that_rings_out_is_let_go_of_at_once() {
     house.phone("anna", rings_out());
     let call = house.call(caller().hangs_up(upon(Sign::Recorded).plus(secs(5)))).await;
     assert_eq!(call.released("anna"), (2100 + 200 + 7000, Farewell::RangOut, None));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_mobile_phone_that_the_network_looks_for_is_not_passed_over_after_six_seconds() {
-    let mut house = House::with(&one_route(r#"[["person:anna"], ["person:bob"]]"#, ""), PEOPLE);
-    let found = is_looked_for(secs(9)).does(Deed::PickUp, upon(Sign::Rings).plus(secs(3)));
-    house.phone("anna", found.presses('1', upon(Sign::Hears(ACCEPT_PROMPT)).plus(secs(1))));
-    let call = house.call(caller().hangs_up(upon(Sign::Bridged))).await;
-    assert_eq!(call.rung(), [("anna", FIRST)]);
-    assert!(call.timeline().contains("anna: accepted with 1"), "{}", call.timeline());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_phone_that_the_network_does_not_find_is_passed_over_after_twelve_seconds() {
-    let mut house = House::with(&one_route(r#"[["person:anna"], ["person:bob"]]"#, ""), PEOPLE);
-    house.phone("anna", is_looked_for(secs(40)));
-    house.phone("bob", accepts_after(secs(1)));
-    let call = house.call(caller().hangs_up(upon(Sign::Bridged))).await;
-    assert_eq!(call.rung(), [("anna", FIRST), ("bob", FIRST + 20 + 12_000)]);
-    assert!(call.timeline().contains("it did not begin to ring within 12 s"), "{}", call.timeline());
 }
 
 #[tokio::test(start_paused = true)]

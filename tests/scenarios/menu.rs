@@ -125,7 +125,7 @@ async fn silence_takes_the_route_that_is_meant_for_it() {
 #[tokio::test(start_paused = true)]
 async fn the_star_route_takes_every_key_without_a_route_but_not_silence() {
     let star = two_routes("").replace("key = \"2\"", "key = \"*\"");
-    for (key, person) in [('1', "anna"), ('2', "bob"), ('*', "bob"), ('0', "bob")] {
+    for (key, person) in [('1', "anna"), ('2', "bob"), ('*', "bob"), ('0', "bob"), ('#', "bob")] {
         let mut house = House::with(&star, PEOPLE);
         house.phone("anna", accepts_after(secs(4)));
         house.phone("bob", accepts_after(secs(4)));

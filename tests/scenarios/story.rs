@@ -41,8 +41,6 @@ pub struct Cue {
 /// What is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deed {
-    /// The network says that it is looking for the phone.
-    Proceed,
     /// The phone says that it rings.
     Ring,
     /// The phone is picked up.
@@ -124,12 +122,6 @@ pub fn rings_out() -> Story {
 /// A phone of which nothing is ever heard.
 pub fn is_dead() -> Story {
     Story::default()
-}
-
-/// A phone that the network says at once to be looking for, and that rings so long after.
-pub fn is_looked_for(searching: Duration) -> Story {
-    let found = Story::default().does(Deed::Proceed, upon(Sign::Dialled).plus(ms(20)));
-    found.does(Deed::Ring, upon(Sign::Dialled).plus(searching))
 }
 
 /// A phone that is refused without ringing.

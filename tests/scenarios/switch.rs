@@ -426,7 +426,6 @@ impl Switch {
             return;
         }
         match deed {
-            Deed::Proceed => line.events.proceeding(),
             Deed::Ring => {
                 line.events.ringing();
                 self.sign(leg, &Sign::Rings);

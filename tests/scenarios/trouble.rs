@@ -77,6 +77,22 @@ async fn a_recording_that_cannot_be_closed_is_given_up_after_ten_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_caller_waits_half_a_second_at_most_for_a_message_to_be_whole() {
+    let mut ended = Vec::new();
+    for stuck in [false, true] {
+        let mut house = House::with(&one_route(ANNA, ""), PEOPLE);
+        if stuck {
+            house.recorder_is_stuck();
+        }
+        house.phone("anna", is_busy());
+        let call = house.call(caller().says_nothing().presses('#', upon(Sign::Recorded).plus(secs(5)))).await;
+        assert_eq!(call.heard("caller").last().unwrap(), "[en/goodbye]");
+        ended.push(call.released("caller").0);
+    }
+    assert_eq!(ended[1] - ended[0], 480, "500 ms in place of 20");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_is_never_acknowledged_is_our_failure() {
     let lost = Deed::End(Gone::NoAck);
     let call = struck_by(lost, upon(Sign::AnswerAsked).plus(ms(99)), rings_out()).await;

@@ -244,10 +244,7 @@ impl Pair {
                 self.sides[side].legs.get_mut(&leg).unwrap().ends += 1;
                 leg
             }
-            Event::Proceeding { leg }
-            | Event::Ringing { leg, .. }
-            | Event::MediaChanged { leg, .. }
-            | Event::Digit { leg, .. } => leg,
+            Event::Ringing { leg, .. } | Event::MediaChanged { leg, .. } | Event::Digit { leg, .. } => leg,
         };
         let life = &self.sides[side].legs[&leg];
         assert!(!life.released, "something was heard of a leg that had been let go of");

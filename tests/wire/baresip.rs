@@ -4,22 +4,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::daemon::Daemon;
-use crate::sipp::free_port;
+use crate::sipp::{free_port, installed};
 use crate::tones;
-
-/// Whether `baresip` is installed; tells of a test that is left out without it.
-fn installed(test: &str) -> bool {
-    let found =
-        Command::new("baresip").arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if !found {
-        assert!(
-            std::env::var_os("NIGHTBELL_REQUIRE_WIRE").is_none(),
-            "baresip is not installed, and NIGHTBELL_REQUIRE_WIRE is set"
-        );
-        eprintln!("LEFT OUT: {test} needs baresip (Debian: apt-get install baresip)");
-    }
-    found
-}
 
 /// A baresip that speaks a tone of 440 Hz and throws away what it hears.
 fn settings(folder: &Path, port: u16) {
@@ -59,7 +45,7 @@ fn write_tone(path: &Path, hz: f64) {
 
 #[test]
 fn a_softphone_of_another_house_leaves_a_message() {
-    if !installed("a_softphone_of_another_house_leaves_a_message") {
+    if !installed("baresip", "baresip-core", "a_softphone_of_another_house_leaves_a_message") {
         return;
     }
     let daemon = Daemon::start(&[("anna", 9)], "direct = \"voicemail\"\n[hotlines.routes.fallback]\n");

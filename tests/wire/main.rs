@@ -3,13 +3,7 @@
 //! Where a foreign stack is not installed the test says that it was left out; with
 //! `NIGHTBELL_REQUIRE_WIRE=1` (as in CI) that is a failure.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "tests, and they tell what was left out"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod baresip;
 mod daemon;

@@ -1,5 +1,6 @@
 //! `sipp` as caller and responder.
 
+use std::io::Write;
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -16,16 +17,14 @@ pub struct Scenario {
 impl Sipp {
     /// The installed `sipp`; tells of a test that is left out without it.
     pub fn find(test: &str) -> Option<Self> {
-        let found =
-            Command::new("sipp").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-        if !found {
-            assert!(
-                std::env::var_os("NIGHTBELL_REQUIRE_WIRE").is_none(),
-                "sipp is not installed, and NIGHTBELL_REQUIRE_WIRE is set"
-            );
-            eprintln!("LEFT OUT: {test} needs sipp (Debian: apt-get install sip-tester)");
+        if !installed("sipp", "sip-tester", test) {
+            return None;
         }
-        found.then_some(Self)
+        let root = rustix::process::geteuid().is_root();
+        if !root {
+            left_out(&format!("{test} needs root: sipp plays recordings through raw sockets"));
+        }
+        root.then_some(Self)
     }
 
     /// Starts one call of a scenario on a free port of its own.
@@ -59,6 +58,22 @@ impl Drop for Scenario {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether a foreign program is installed; tells of a test that is left out without it.
+pub fn installed(program: &str, package: &str, test: &str) -> bool {
+    let found = Command::new(program).arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !found {
+        left_out(&format!("{test} needs {program} (Debian: apt-get install {package})"));
+    }
+    found
+}
+
+/// Tells of a test that is left out, or fails where none may be.
+fn left_out(why: &str) {
+    assert!(std::env::var_os("NIGHTBELL_REQUIRE_WIRE").is_none(), "NIGHTBELL_REQUIRE_WIRE is set, but {why}");
+    // Not by a macro: what those print is hidden while the test passes.
+    let _ = std::io::stderr().write_all(format!("LEFT OUT: {why}\n").as_bytes());
 }
 
 /// A UDP port that is free now.

@@ -12,12 +12,19 @@ mod block;
 #[cfg(test)]
 mod tests;
 
-use bank::{Bank, Correlation};
+use bank::{Bank, Correlation, FREQUENCIES};
 use block::{Measure, RUN, Signal};
 
 /// The keys by their low and their high frequency (Q.23 clause 1).
 const KEYS: [[char; 4]; 4] =
     [['1', '2', '3', 'A'], ['4', '5', '6', 'B'], ['7', '8', '9', 'C'], ['*', '0', '#', 'D']];
+
+/// The two frequencies of a key in Hz, the low one first (Q.23 clause 1).
+pub fn frequencies(key: char) -> Option<[f64; 2]> {
+    let row = KEYS.iter().position(|row| row.contains(&key))?;
+    let column = KEYS.get(row)?.iter().position(|known| *known == key)?;
+    Some([f64::from(*FREQUENCIES.get(row)?), f64::from(*FREQUENCIES.get(column + 4)?)])
+}
 
 /// Blocks in a row that make a key: 31.9 ms from the first one's begin to the last one's end.
 const BLOCKS_TO_BEGIN: u32 = 4;

@@ -60,7 +60,8 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
         let daemon = Daemon::start(&config).await.map_err(failure)?;
         let at = *daemon.listening().first().ok_or_else(|| Failure::Failed("nothing listens".to_owned()))?;
         output::say(&format!("\nThe daemon listens on udp:{at}. Three calls follow.\n"));
-        let live = tokio::spawn(running::print_live(daemon.watch()));
+        let records = daemon.watch();
+        let live = tokio::task::spawn_blocking(|| running::print_live(records));
         let (phones, proofs) = tokio::task::spawn_blocking(move || {
             let proofs = three_calls(&phones, at);
             (phones, proofs)

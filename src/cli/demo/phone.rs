@@ -249,10 +249,7 @@ impl Body {
                 self.over();
             }
             Event::Ended { .. } => self.over(),
-            Event::Proceeding { .. }
-            | Event::Ringing { .. }
-            | Event::MediaChanged { .. }
-            | Event::Digit { .. } => {}
+            Event::Ringing { .. } | Event::MediaChanged { .. } | Event::Digit { .. } => {}
         }
     }
 

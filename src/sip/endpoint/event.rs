@@ -188,11 +188,6 @@ pub enum Event {
         /// What it says.
         call: Box<IncomingCall>,
     },
-    /// A provisional response below 180 to our INVITE: somebody is at work on it.
-    Proceeding {
-        /// Which leg.
-        leg: LegId,
-    },
     /// A provisional response from 180 to 199 to our INVITE.
     Ringing {
         /// Which leg.
@@ -259,7 +254,6 @@ impl Event {
     pub fn leg(&self) -> LegId {
         match self {
             Event::Invite { leg, .. }
-            | Event::Proceeding { leg }
             | Event::Ringing { leg, .. }
             | Event::Answered { leg, .. }
             | Event::Established { leg, .. }

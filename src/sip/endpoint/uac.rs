@@ -102,11 +102,9 @@ impl Endpoint {
             Some(_) => {}
             None => entry.timers.start(Timer::Patience, now + self.config.timers.timer_c),
         }
-        let progress = match response.status {
-            status @ 180.. => Event::Ringing { leg, status },
-            _ => Event::Proceeding { leg },
-        };
-        self.tell(&entry, progress);
+        if response.status >= 180 {
+            self.tell(&entry, Event::Ringing { leg, status: response.status });
+        }
         self.keep(leg, entry);
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::codec::{Frames, G711};
+use crate::audio::dtmf;
 use crate::audio::tone::{Sine, tone};
 use crate::rtp::telephone_event::{Outgoing, Sender};
 use crate::switch::clip::{Clip, FRAME};
@@ -16,10 +17,6 @@ pub(super) const FRAME_TIME: Duration = Duration::from_millis(20);
 const TONE_MS: u32 = 100;
 /// The level of each of its two tones, in dBm0.
 const TONE_LEVEL: f64 = -9.0;
-/// The frequencies of the keys' rows and columns in Hz (ITU-T Q.23).
-const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
-const COLUMNS: [f64; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
-const KEYS: &str = "123A456B789C*0#D";
 
 /// What is to be sent next.
 #[derive(Debug)]
@@ -66,10 +63,8 @@ impl Voice {
 
     /// Lets a key sound.
     pub fn sound_key(&mut self, key: char) {
-        let Some(place) = KEYS.find(key) else { return };
-        let frequencies = ROWS.get(place / 4).into_iter().chain(COLUMNS.get(place % 4));
-        let sines: Vec<_> =
-            frequencies.map(|frequency| Sine { frequency: *frequency, level: TONE_LEVEL }).collect();
+        let Some(frequencies) = dtmf::frequencies(key) else { return };
+        let sines = frequencies.map(|frequency| Sine { frequency, level: TONE_LEVEL });
         let clip = Arc::new(Clip::from_samples(&tone(&sines, TONE_MS, 2)));
         self.tone = Some(Playing { clip, next: 0, looped: false, done: None });
     }
@@ -190,7 +185,7 @@ mod tests {
 
     #[test]
     fn every_key_sounds_as_itself() {
-        for key in KEYS.chars() {
+        for key in "123A456B789C*0#D".chars() {
             let (mut voice, mut detector, mut heard) = (Voice::default(), Detector::new(8000), String::new());
             voice.sound_key(key);
             while let Some(Utterance::Frame(frame)) = voice.next(G711::Pcmu) {

@@ -79,6 +79,7 @@ impl Signalling {
             trunk: peer.trunk,
             events,
             stream,
+            library: standing.library.clone(),
             caller: true,
             up: false,
             answered: None,

@@ -1,6 +1,7 @@
 //! The legs that are alive, by the endpoint's name and by the script's.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
@@ -8,6 +9,7 @@ use crate::call::CallId;
 use crate::call::leg::{LegEvents, LegId};
 use crate::sip;
 use crate::switch::media::Stream;
+use crate::switch::prompts::Library;
 use crate::switch::table::HeldSlots;
 
 /// One leg: where its news go, and its media.
@@ -18,6 +20,8 @@ pub(in crate::switch) struct LiveLeg {
     pub(super) trunk: usize,
     pub(super) events: LegEvents,
     pub(super) stream: Stream,
+    /// The prompts as they were when the call began: its script knows no others.
+    pub(super) library: Arc<Library>,
     /// The caller's leg: its keys may be heard in its audio (RFC 4733 never seen).
     pub(super) caller: bool,
     /// Answered: a restart would have to send it a BYE.
@@ -57,8 +61,16 @@ impl Legs {
         self.by_name.get(&name).copied()
     }
 
+    pub(super) fn named(&self, name: LegId) -> Option<&LiveLeg> {
+        self.by_dialog.get(&self.dialog(name)?)
+    }
+
     pub(super) fn stream(&self, name: LegId) -> Option<&Stream> {
-        Some(&self.by_dialog.get(&self.dialog(name)?)?.stream)
+        Some(&self.named(name)?.stream)
+    }
+
+    pub(super) fn dialogs(&self) -> Vec<sip::LegId> {
+        self.by_dialog.keys().copied().collect()
     }
 
     pub(super) fn with(&mut self, dialog: sip::LegId, news: impl FnOnce(&mut LiveLeg)) {

@@ -18,7 +18,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 
 use crate::call::journal::Record;
-use crate::call::leg::{Gone, Request};
+use crate::call::leg::{Farewell, Gone, Recorded, Request};
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
 use crate::sip::{EndCause, Endpoint, Event, Peer, StoredDialog};
@@ -32,6 +32,9 @@ pub(super) use legs::Legs;
 const QUEUE: usize = 2048;
 /// The largest datagram UDP can carry.
 const DATAGRAM: usize = 65_535;
+
+/// How long the last BYEs may take to be answered.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// What the signalling works with, and what a reload replaces.
 #[derive(Debug, Clone)]
@@ -71,7 +74,7 @@ struct Datagram {
 }
 
 impl Signalling {
-    /// Runs until the requests' senders are gone and every transaction has ended.
+    /// Runs until the switch is let go of; then ends every leg that is left.
     pub(super) async fn run(mut self) {
         let mut datagrams = self.listen();
         for dialog in std::mem::take(&mut self.stored) {
@@ -140,7 +143,6 @@ impl Signalling {
         match event {
             Event::Invite { leg, peer, call } => self.invited(leg, peer, &call),
             Event::Established { leg, media, dialog } => self.established(leg, media, &dialog),
-            Event::Proceeding { leg } => self.legs.with(leg, |leg| leg.events.proceeding()),
             Event::Ringing { leg, .. } => self.legs.with(leg, |leg| leg.events.ringing()),
             Event::Answered { leg, media, dialog } => self.answered(leg, &media, &dialog),
             Event::MediaChanged { leg, media } => self.configure(leg, &media),
@@ -155,11 +157,10 @@ impl Signalling {
             Request::Answer { leg, done } => self.answer(leg, done),
             Request::Dial(dial) => self.dial(dial),
             Request::Play { leg, prompt, looped, done } => {
-                let clip = self.standing.borrow().library.clip(&prompt);
-                match (clip, self.legs.stream(leg)) {
-                    (Some(clip), Some(stream)) => stream.play(clip, looped, done),
-                    (None, _) => tracing::error!(%leg, %prompt, "a prompt was never loaded"),
-                    (_, None) => {}
+                let Some(live) = self.legs.named(leg) else { return };
+                match live.library.clip(&prompt) {
+                    Some(clip) => live.stream.play(clip, looped, done),
+                    None => tracing::error!(call = %live.call, %leg, %prompt, "a prompt was never loaded"),
                 }
             }
             Request::Silence { leg } => {
@@ -172,11 +173,11 @@ impl Signalling {
                     one.bridge(other);
                 }
             }
-            Request::Record { leg, name, done } => {
-                if let Some(stream) = self.legs.stream(leg) {
-                    stream.record(self.recorder.open(self.recordings.join(name), done));
-                }
-            }
+            Request::Record { leg, name, done } => match self.legs.stream(leg) {
+                Some(stream) => stream.record(self.recorder.open(self.recordings.join(name), done)),
+                // It has just hung up: nothing was said, and nothing went wrong.
+                None => _ = done.send(Recorded { kept: false, duration_ms: 0, truncated: false }),
+            },
             Request::StopRecording { leg, cut_ms } => {
                 if let Some(stream) = self.legs.stream(leg) {
                     stream.stop_recording(cut_ms);
@@ -198,9 +199,14 @@ impl Signalling {
         }
     }
 
-    /// The last BYEs go out and are answered, within the time that SIP gives them.
+    /// The end of every leg that is left (one that hears its last words hears no more of them), and
+    /// a moment for the last BYEs to be answered.
     async fn wind_up(&mut self, mut datagrams: mpsc::Receiver<Datagram>) {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
+        let deadline = tokio::time::Instant::now() + LAST_ANSWERS;
+        for dialog in self.legs.dialogs() {
+            self.end(dialog, Farewell::Done);
+        }
+        self.flush().await;
         while self.endpoint.active() > 0 {
             let timeout = self.endpoint.poll_timeout();
             tokio::select! {
@@ -252,7 +258,8 @@ async fn sleep_until(deadline: Option<Instant>) {
 
 fn ended_because(cause: EndCause) -> Gone {
     match cause {
+        EndCause::Bye | EndCause::Cancelled => Gone::HungUp,
         EndCause::NoAck => Gone::NoAck,
-        _ => Gone::HungUp,
+        EndCause::NoMedia => Gone::Broken("no codec in common".to_owned()),
     }
 }

@@ -32,6 +32,10 @@ impl Signalling {
         let request_uri = request_uri(&dial.phone, &domain.unwrap_or_default());
         tracing::info!(call = %dial.call, leg = %dial.leg, %request_uri, %to, "ringing");
         let from_user = dial.caller_id.as_ref().map(E164::to_string);
+        let library = match self.legs.named(dial.beside) {
+            Some(caller) => caller.library.clone(),
+            None => self.standing.borrow().library.clone(),
+        };
         let outgoing = Outgoing { trunk, to, request_uri, from_user, media };
         let dialog = self.endpoint.invite(Instant::now(), outgoing);
         let leg = LiveLeg {
@@ -40,6 +44,7 @@ impl Signalling {
             trunk,
             events: dial.events,
             stream,
+            library,
             caller: false,
             up: false,
             answered: None,

@@ -39,11 +39,9 @@ impl Signalling {
 
     /// Plays a clip, and comes back to the release when it is over.
     fn last_words(&mut self, dialog: sip::LegId, prompt: &Prompt, reason: Farewell) {
-        let Some(clip) = self.standing.borrow().library.clip(prompt) else {
-            return self.end(dialog, reason);
-        };
         let requests = self.requests_to();
         let Some(leg) = self.legs.get(dialog) else { return };
+        let Some(clip) = leg.library.clip(prompt) else { return self.end(dialog, reason) };
         leg.released = true;
         let (done, ended) = tokio::sync::oneshot::channel();
         leg.stream.play(clip, false, done);
@@ -55,7 +53,7 @@ impl Signalling {
     }
 
     /// CANCEL, BYE, or a final response: the endpoint knows which.
-    fn end(&mut self, dialog: sip::LegId, reason: Farewell) {
+    pub(super) fn end(&mut self, dialog: sip::LegId, reason: Farewell) {
         let Some(leg) = self.legs.remove(dialog) else { return };
         told(&leg, &format!("{reason:?}"));
         let now = Instant::now();
@@ -107,6 +105,7 @@ fn cause(reason: Farewell) -> Cause {
         Farewell::AnsweredElsewhere => Cause::AnsweredElsewhere,
         Farewell::RangOut => Cause::NoAnswer,
         Farewell::Refused => Cause::Declined,
-        Farewell::Done | Farewell::Overload | Farewell::Broken => Cause::Normal,
+        Farewell::Done | Farewell::Overload => Cause::Normal,
+        Farewell::Broken => Cause::Internal,
     }
 }

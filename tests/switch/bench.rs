@@ -1,0 +1,109 @@
+//! A switch on loopback, and the script's end of it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use nightbell::call::CallId;
+use nightbell::call::clock::Clock;
+use nightbell::call::journal::{Journal, Record};
+use nightbell::call::leg::{Dial, Leg, LegId, Request, Ring};
+use nightbell::call::occupancy::Occupancy;
+use nightbell::call::plan::Snapshot;
+use nightbell::call::prompt::Prompt;
+use nightbell::call::run::House;
+use nightbell::oncall;
+use nightbell::sip::Codec;
+use nightbell::switch::prompts::{Library, Sources};
+use nightbell::switch::trunks::{Addresses, Destination, Trunk};
+use nightbell::switch::{Parts, Switch};
+use tokio::sync::{mpsc, watch};
+
+use crate::phone::Phone;
+
+pub struct Bench {
+    pub switch: Switch,
+    requests: mpsc::UnboundedSender<Request>,
+    _records: mpsc::UnboundedReceiver<Record>,
+    _shutdown: watch::Sender<bool>,
+}
+
+impl Bench {
+    /// A switch that knows these prompts.
+    pub async fn start(prompts: &[Prompt]) -> Self {
+        let sources = Sources { prompts_dir: PathBuf::from("/nonexistent"), voice: None };
+        let (library, errors) = Library::load(prompts.to_vec(), &sources);
+        assert!(errors.is_empty(), "{errors:?}");
+        let (journal, records) = Journal::new();
+        let (requests, asked) = mpsc::unbounded_channel();
+        let (shutdown, shutdown_reader) = watch::channel(false);
+        let house = House {
+            journal,
+            occupancy: Occupancy::default(),
+            requests: requests.clone(),
+            clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
+            shutdown: shutdown_reader,
+        };
+        let switch = Switch::start(Parts {
+            addresses: Addresses {
+                listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
+                public_address: None,
+                media_ports: 54_000..=55_999,
+            },
+            trunks: vec![trunk()],
+            snapshot: Arc::new(Snapshot::default()),
+            library: Arc::new(library),
+            recordings: std::env::temp_dir(),
+            house,
+            requests: asked,
+            stored: Vec::new(),
+        })
+        .await
+        .unwrap();
+        Self { switch, requests, _records: records, _shutdown: shutdown }
+    }
+
+    /// Dials a phone, beside another leg of the call, and waits until it has answered.
+    pub async fn reach(&self, phone: &mut Phone, beside: Option<LegId>) -> Leg {
+        let (mut leg, events) = Leg::new(self.requests.clone());
+        self.ask(Request::Dial(Dial {
+            leg: leg.id(),
+            call: CallId(1),
+            beside: beside.unwrap_or(leg.id()),
+            phone: oncall::Phone::parse(&format!("sip:anna@{}", phone.address())).unwrap(),
+            trunks: Arc::new([trunk().name]),
+            caller_id: None,
+            events,
+        }));
+        let patience = Duration::from_secs(5);
+        let (rung, ()) = tokio::join!(leg.rung(patience, patience), phone.answer());
+        assert_eq!(rung, Ring::Answered);
+        leg
+    }
+
+    /// What a script asks of the switch.
+    pub fn ask(&self, request: Request) {
+        self.requests.send(request).unwrap();
+    }
+
+    /// Reads the settings again: other prompts.
+    pub async fn reload(&mut self, library: Library) {
+        self.switch.reload(vec![trunk()], Arc::new(Snapshot::default()), Arc::new(library)).await;
+    }
+}
+
+fn trunk() -> Trunk {
+    let loopback = "127.0.0.1/32".parse().unwrap();
+    Trunk {
+        name: "phones".to_owned(),
+        server: None,
+        sources: vec![loopback],
+        media_sources: Vec::new(),
+        codecs: vec![Codec::Pcma],
+        max_calls: 30,
+        country: None,
+        destinations: vec![Destination::Network(loopback)],
+    }
+}

@@ -1,0 +1,67 @@
+//! The switch from outside: the script's requests on one side, a phone on a real socket on the other.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests say what broke")]
+
+mod bench;
+mod phone;
+
+use std::time::Duration;
+
+use bench::Bench;
+use nightbell::call::leg::{Farewell, Heard, Recorded, Request};
+use nightbell::call::prompt::{Prompt, Tone};
+use nightbell::sip::{EndCause, Event};
+use nightbell::switch::prompts::Library;
+use phone::Phone;
+use tokio::sync::oneshot;
+
+fn beep() -> Prompt {
+    Prompt::tone(Tone::Beep)
+}
+
+#[tokio::test]
+async fn a_phone_that_hears_its_last_words_when_the_daemon_stops_gets_its_bye() {
+    let bench = Bench::start(&[beep()]).await;
+    let mut phone = Phone::start().await;
+    let mut leg = bench.reach(&mut phone, None).await;
+    leg.on_release(Farewell::Done, Some(beep()));
+    drop(leg);
+    let (bye, ()) = tokio::join!(phone.end(), bench.switch.stop());
+    assert!(matches!(bye, Event::Ended { cause: EndCause::Bye, .. }), "{bye:?}");
+}
+
+#[tokio::test]
+async fn a_reload_takes_no_prompt_away_from_a_running_call() {
+    let mut bench = Bench::start(&[beep()]).await;
+    let (mut caller, mut responder) = (Phone::start().await, Phone::start().await);
+    let leg = bench.reach(&mut caller, None).await;
+    bench.reload(Library::default()).await;
+    let beside = bench.reach(&mut responder, Some(leg.id())).await;
+    for leg in [leg.id(), beside.id()] {
+        let (done, played) = oneshot::channel();
+        bench.ask(Request::Play { leg, prompt: beep(), looped: false, done });
+        assert_eq!(played.await, Ok(()), "heard to its end");
+    }
+}
+
+#[tokio::test]
+async fn a_recording_of_a_leg_that_has_just_ended_is_empty_and_nothing_is_broken() {
+    let bench = Bench::start(&[]).await;
+    let mut phone = Phone::start().await;
+    let leg = bench.reach(&mut phone, None).await.id();
+    assert!(matches!(phone.end().await, Event::Ended { .. }), "the leg was let go of");
+    let (done, recorded) = oneshot::channel();
+    bench.ask(Request::Record { leg, name: "x.wav".to_owned(), done });
+    assert_eq!(recorded.await, Ok(Recorded { kept: false, duration_ms: 0, truncated: false }));
+}
+
+#[tokio::test]
+async fn a_key_told_in_the_media_and_in_an_info_is_pressed_once() {
+    let bench = Bench::start(&[]).await;
+    let mut phone = Phone::start().await;
+    let mut leg = bench.reach(&mut phone, None).await;
+    phone.press_in_media(5).await;
+    assert_eq!(leg.key(Duration::from_secs(5)).await, Heard::Key('5'));
+    phone.press_in_info(5).await;
+    phone.press_in_info(6).await;
+    assert_eq!(leg.key(Duration::from_secs(5)).await, Heard::Key('6'));
+}

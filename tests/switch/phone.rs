@@ -1,0 +1,121 @@
+//! A phone on loopback that answers.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use nightbell::sip::{
+    Agreed, Codec, Config, Endpoint, Event, LocalMedia, Peer, StoredDialog, Timers, TrunkProfile,
+};
+use tokio::net::UdpSocket;
+
+/// How long anything may take before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub struct Phone {
+    sip: UdpSocket,
+    rtp: UdpSocket,
+    endpoint: Endpoint,
+    call: Option<(Agreed, StoredDialog)>,
+    infos: u32,
+}
+
+impl Phone {
+    pub async fn start() -> Self {
+        let sip = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let rtp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let profile = TrunkProfile {
+            contact: sip.local_addr().unwrap(),
+            domain: "127.0.0.1".to_owned(),
+            codecs: vec![Codec::Pcma],
+        };
+        let config = Config {
+            trunks: vec![profile],
+            timers: Timers::default(),
+            software: "a phone".to_owned(),
+            max_dialogs: 1,
+        };
+        let port = sip.local_addr().unwrap().port().to_be_bytes();
+        let endpoint = Endpoint::new(config, [port[0] ^ port[1]; 32]);
+        Self { sip, rtp, endpoint, call: None, infos: 0 }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.sip.local_addr().unwrap()
+    }
+
+    /// Waits for a call, and answers it.
+    pub async fn answer(&mut self) {
+        let Event::Invite { leg, .. } = self.event().await else { panic!("a call comes first") };
+        let media = self.media();
+        let agreed = self.endpoint.answer(Instant::now(), leg, media).unwrap().unwrap();
+        let Event::Established { dialog, .. } = self.event().await else { panic!("then its ACK") };
+        self.call = Some((agreed, dialog));
+    }
+
+    /// Presses a digit, told in an INFO.
+    pub async fn press_in_info(&mut self, digit: u8) {
+        let (_, dialog) = self.call.as_ref().unwrap();
+        self.infos += 1;
+        let body = format!("Signal={digit}\r\nDuration=100\r\n");
+        let info = format!(
+            "INFO {} SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKinfo{}\r\nMax-Forwards: 70\r\nFrom: {}\r\n\
+             To: {}\r\nCall-ID: {}\r\nCSeq: {} INFO\r\nContent-Type: application/dtmf-relay\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            dialog.target,
+            self.address(),
+            self.infos,
+            dialog.local,
+            dialog.remote,
+            dialog.call_id,
+            self.infos,
+            body.len(),
+        );
+        self.sip.send_to(info.as_bytes(), dialog.next_hop).await.unwrap();
+    }
+
+    /// Presses a digit, told as an RTP event.
+    pub async fn press_in_media(&mut self, digit: u8) {
+        let (agreed, _) = self.call.as_ref().unwrap();
+        let marked = 0x80 | agreed.telephone_event.unwrap().send;
+        let packet = [0x80, marked, 0, 1, 0, 0, 0, 160, 0, 0, 0, 1, digit, 0x0A, 0, 160];
+        self.rtp.send_to(&packet, agreed.remote_rtp).await.unwrap();
+    }
+
+    /// Waits for the end of the call.
+    pub async fn end(&mut self) -> Event {
+        let ended = self.event().await;
+        // Our 200 to the BYE.
+        self.flush().await;
+        ended
+    }
+
+    fn media(&self) -> LocalMedia {
+        let address = self.rtp.local_addr().unwrap();
+        LocalMedia {
+            address: address.ip(),
+            rtp_port: address.port(),
+            codecs: vec![Codec::Pcma],
+            session_id: 1,
+        }
+    }
+
+    /// The next thing that happens.
+    async fn event(&mut self) -> Event {
+        let mut datagram = vec![0; 65_535];
+        loop {
+            self.flush().await;
+            if let Some(event) = self.endpoint.poll_event() {
+                return event;
+            }
+            let received = tokio::time::timeout(PATIENCE, self.sip.recv_from(&mut datagram)).await;
+            let (length, addr) = received.expect("something comes in time").unwrap();
+            self.endpoint.receive(Instant::now(), Peer { trunk: 0, addr }, &datagram[..length]);
+        }
+    }
+
+    async fn flush(&mut self) {
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            self.sip.send_to(&transmit.payload, transmit.to).await.unwrap();
+        }
+    }
+}
