@@ -125,6 +125,38 @@ fn a_hotline_that_could_never_take_a_call_is_an_error() {
 }
 
 #[test]
+fn a_hotline_without_a_route_that_is_enabled_is_an_error() {
+    settings_are_refused(
+        "disabled",
+        "name = \"Production\"",
+        "name = \"Production\"\nenabled = false",
+        &["nightbell.toml:10:8", "no route of the hotline is enabled", "hear that it is closed"],
+    );
+}
+
+#[test]
+fn two_hotlines_of_one_name_are_an_error() {
+    let other = "[[hotlines]]\nname = \"Hotline\"\nnumbers = [\"+4930987654\"]\ntrunks = [\"lan\"]\n\
+                 [[hotlines.routes]]\nname = \"All\"\ndirect = \"voicemail\"\n[[hotlines]]";
+    settings_are_refused(
+        "same-name",
+        "[[hotlines]]",
+        other,
+        &["nightbell.toml:17:8", "there are two hotlines `Hotline`", "help:"],
+    );
+}
+
+#[test]
+fn a_trunk_that_is_not_there_is_named_with_the_nearest_that_is() {
+    settings_are_refused(
+        "trunk",
+        "trunks = [\"lan\"]",
+        "trunks = [\"lam\"]",
+        &["nightbell.toml:12:11", "there is no trunk `lam`", "did you mean `lan`?"],
+    );
+}
+
+#[test]
 fn one_address_cannot_be_listened_on_twice() {
     let twice = "\"udp:127.0.0.1:5999\", \"udp:127.0.0.1:5999\"";
     settings_are_refused(

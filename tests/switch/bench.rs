@@ -92,6 +92,11 @@ impl Bench {
     pub async fn reload(&mut self, library: Library) {
         self.switch.reload(vec![trunk()], Arc::new(Snapshot::default()), Arc::new(library)).await;
     }
+
+    /// Reads the settings again: without the trunk.
+    pub async fn forget_the_trunk(&mut self) {
+        self.switch.reload(Vec::new(), Arc::new(Snapshot::default()), Arc::new(Library::default())).await;
+    }
 }
 
 fn trunk() -> Trunk {

@@ -65,3 +65,16 @@ async fn a_key_told_in_the_media_and_in_an_info_is_pressed_once() {
     phone.press_in_info(6).await;
     assert_eq!(leg.key(Duration::from_secs(5)).await, Heard::Key('6'));
 }
+
+#[tokio::test]
+async fn a_trunk_that_was_taken_out_of_the_settings_gets_answers_for_its_running_call_alone() {
+    let mut bench = Bench::start(&[]).await;
+    let mut phone = Phone::start().await;
+    let _leg = bench.reach(&mut phone, None).await;
+    phone.ask_outside_the_call().await;
+    assert!(phone.answered().await.contains("OPTIONS"), "as long as it is there");
+    bench.forget_the_trunk().await;
+    phone.ask_outside_the_call().await;
+    phone.press_in_info(1).await;
+    assert!(phone.answered().await.contains("INFO"));
+}

@@ -17,6 +17,7 @@ pub struct Phone {
     endpoint: Endpoint,
     call: Option<(Agreed, StoredDialog)>,
     infos: u32,
+    asked: u32,
 }
 
 impl Phone {
@@ -36,7 +37,7 @@ impl Phone {
         };
         let port = sip.local_addr().unwrap().port().to_be_bytes();
         let endpoint = Endpoint::new(config, [port[0] ^ port[1]; 32]);
-        Self { sip, rtp, endpoint, call: None, infos: 0 }
+        Self { sip, rtp, endpoint, call: None, infos: 0, asked: 0 }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -71,6 +72,28 @@ impl Phone {
             body.len(),
         );
         self.sip.send_to(info.as_bytes(), dialog.next_hop).await.unwrap();
+    }
+
+    /// Sends an OPTIONS that belongs to no call.
+    pub async fn ask_outside_the_call(&mut self) {
+        let (_, dialog) = self.call.as_ref().unwrap();
+        self.asked += 1;
+        let (to, from, n) = (dialog.next_hop, self.address(), self.asked);
+        let options = format!(
+            "OPTIONS sip:{to} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bKoptions{n}\r\nMax-Forwards: 70\r\n\
+             From: <sip:{from}>;tag=1\r\nTo: <sip:{to}>\r\nCall-ID: options{n}\r\nCSeq: 1 OPTIONS\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        self.sip.send_to(options.as_bytes(), to).await.unwrap();
+    }
+
+    /// The CSeq of the next answer that comes.
+    pub async fn answered(&mut self) -> String {
+        let mut datagram = vec![0; 65_535];
+        let received = tokio::time::timeout(PATIENCE, self.sip.recv(&mut datagram)).await;
+        let length = received.expect("an answer comes in time").unwrap();
+        let text = String::from_utf8_lossy(&datagram[..length]).into_owned();
+        text.lines().find(|line| line.starts_with("CSeq")).unwrap().to_owned()
     }
 
     /// Presses a digit, told as an RTP event.

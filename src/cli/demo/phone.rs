@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{self, Receiver, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,8 @@ use rand::rngs::SysRng;
 
 use super::ear::Ear;
 use crate::audio::g711::linear_to_alaw;
+use crate::rtp::packet::{Header, Packet};
+use crate::rtp::telephone_event::Sender;
 use crate::sip::{
     Agreed, Cause, Codec, Config, Endpoint, Event, LegId, LocalMedia, Outgoing, Peer, Timers, TrunkProfile,
 };
@@ -21,8 +23,8 @@ use crate::sip::{
 /// A frame of G.711 in samples, and its length in time.
 const FRAME: u32 = 160;
 const FRAME_TIME: Duration = Duration::from_millis(20);
-/// How long a key is pressed, in frames.
-const KEY_FRAMES: u16 = 5;
+/// The name of its RTP stream.
+const SSRC: u32 = 0x4E42_4445;
 
 /// What a phone does when it is called.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +77,7 @@ enum Order {
 pub struct Phone {
     /// Where it takes SIP.
     pub address: SocketAddr,
-    orders: Sender<Order>,
+    orders: mpsc::Sender<Order>,
     reports: Receiver<Report>,
     thread: JoinHandle<()>,
 }
@@ -132,7 +134,7 @@ struct Body {
     local: LocalMedia,
     voice_hz: u32,
     behaviour: Behaviour,
-    reports: Sender<Report>,
+    reports: mpsc::Sender<Report>,
     call: Option<OneCall>,
 }
 
@@ -143,7 +145,7 @@ struct OneCall {
     acts: VecDeque<Act>,
     not_before: Instant,
     speaking: bool,
-    key: Option<(u8, u16)>,
+    key: Option<Sender>,
     report: Report,
     sequence: u16,
     timestamp: u32,
@@ -169,7 +171,7 @@ impl OneCall {
 }
 
 impl Body {
-    fn new(sip: UdpSocket, rtp: UdpSocket, voice_hz: u32, reports: Sender<Report>) -> io::Result<Self> {
+    fn new(sip: UdpSocket, rtp: UdpSocket, voice_hz: u32, reports: mpsc::Sender<Report>) -> io::Result<Self> {
         let address = sip.local_addr()?;
         let mut seed = [0; 32];
         SysRng.try_fill_bytes(&mut seed).map_err(io::Error::other)?;
@@ -296,7 +298,7 @@ impl Body {
         }
         match call.acts.pop_front() {
             Some(Act::Wait(time)) => call.not_before = now + time,
-            Some(Act::Press(key)) => call.key = event_code(key).map(|code| (code, 0)),
+            Some(Act::Press(key)) => call.key = Sender::new(key, call.timestamp),
             Some(Act::Speak(speaking)) => call.speaking = speaking,
             Some(Act::HangUp) => {
                 self.endpoint.hang_up(now, call.leg, Cause::Normal);
@@ -318,58 +320,36 @@ impl Body {
             return;
         }
         call.next_frame += FRAME_TIME;
-        let bytes = match call.key {
-            Some((code, pressed)) => key_packet(call, &media, code, pressed),
-            None => speech_packet(call, &media, self.voice_hz),
-        };
+        let packet = key_packet(call, &media).unwrap_or_else(|| speech_packet(call, &media, self.voice_hz));
         call.timestamp = call.timestamp.wrapping_add(FRAME);
-        for bytes in bytes {
-            let _ = self.rtp.send_to(&bytes, media.remote_rtp);
-        }
+        let _ = self.rtp.send_to(&packet, media.remote_rtp);
     }
 
     fn hear(&mut self, packet: &[u8]) {
         let Some(call) = &mut self.call else { return };
         let Some(media) = &call.media else { return };
-        if let Ok(packet) = rtp_rs::RtpReader::new(packet)
-            && packet.payload_type() == media.receive_payload_type
+        if let Some(read) = Packet::read(packet)
+            && read.header.payload_type == media.receive_payload_type
         {
-            call.report.heard.hear(packet.payload());
+            call.report.heard.hear(read.payload(packet));
         }
     }
 }
 
-/// The event code of a key (RFC 4733 3.2).
-fn event_code(key: char) -> Option<u8> {
-    match key {
-        '*' => Some(10),
-        '#' => Some(11),
-        digit => digit.to_digit(10).and_then(|digit| u8::try_from(digit).ok()),
-    }
-}
-
-/// The next packets of a pressed key: five of them, the last three times with the end bit.
-fn key_packet(call: &mut OneCall, media: &Agreed, code: u8, pressed: u16) -> Vec<Vec<u8>> {
-    let Some(types) = media.telephone_event else {
+/// The next packet of a pressed key; nothing once it is told in full.
+fn key_packet(call: &mut OneCall, media: &Agreed) -> Option<Vec<u8>> {
+    let outgoing = call.key.as_mut().and_then(Iterator::next);
+    let Some((outgoing, types)) = outgoing.zip(media.telephone_event) else {
         call.key = None;
-        return Vec::new();
+        return None;
     };
-    let pressed = pressed + 1;
-    let last = pressed == KEY_FRAMES;
-    call.key = (!last).then_some((code, pressed));
-    let duration = (pressed * FRAME as u16).to_be_bytes();
-    let end_and_volume = if last { 0x8A } else { 0x0A };
-    let payload = [code, end_and_volume, duration[0], duration[1]];
-    // All packets of one event carry the time of its beginning.
-    let began = call.timestamp.wrapping_sub(FRAME * u32::from(pressed - 1));
-    let copies = if last { 3 } else { 1 };
-    (0..copies).filter_map(|_| rtp(call, types.send, pressed == 1, began, &payload)).collect()
+    Some(rtp(call, types.send, outgoing.marker, outgoing.timestamp, &outgoing.payload))
 }
 
-fn speech_packet(call: &mut OneCall, media: &Agreed, voice_hz: u32) -> Vec<Vec<u8>> {
+fn speech_packet(call: &mut OneCall, media: &Agreed, voice_hz: u32) -> Vec<u8> {
     let began = call.timestamp;
     let frame: Vec<u8> = (0..FRAME).map(|n| voice(call.speaking, voice_hz, began.wrapping_add(n))).collect();
-    rtp(call, media.send_payload_type, false, began, &frame).into_iter().collect()
+    rtp(call, media.send_payload_type, false, began, &frame)
 }
 
 fn voice(speaking: bool, hz: u32, at: u32) -> u8 {
@@ -377,21 +357,8 @@ fn voice(speaking: bool, hz: u32, at: u32) -> u8 {
     linear_to_alaw(if speaking { (8000.0 * phase.sin()) as i16 } else { 0 })
 }
 
-fn rtp(
-    call: &mut OneCall,
-    payload_type: u8,
-    marked: bool,
-    timestamp: u32,
-    payload: &[u8],
-) -> Option<Vec<u8>> {
+fn rtp(call: &mut OneCall, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) -> Vec<u8> {
     call.sequence = call.sequence.wrapping_add(1);
-    rtp_rs::RtpPacketBuilder::new()
-        .payload_type(payload_type)
-        .marked(marked)
-        .sequence(call.sequence.into())
-        .timestamp(timestamp)
-        .ssrc(0x4E42_4445)
-        .payload(payload)
-        .build()
-        .ok()
+    let header = Header { marker, payload_type, sequence: call.sequence, timestamp, ssrc: SSRC };
+    [&header.to_octets(), payload].concat()
 }

@@ -9,6 +9,7 @@ mod legs;
 mod outgoing;
 mod release;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use crate::call::journal::Record;
 use crate::call::leg::{Farewell, Gone, Recorded, Request};
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
-use crate::sip::{EndCause, Endpoint, Event, Peer, StoredDialog};
+use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer, StoredDialog};
 use crate::switch::media::{Media, MediaEvent};
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
@@ -242,10 +243,33 @@ async fn receive(
                 Err(_) => continue,
             },
         };
-        let Some(trunk) = standing.borrow().table.of_source(addr.ip()) else { continue };
+        let Some((trunk, retired)) = trunk_of(&standing, addr.ip()) else { continue };
         let bytes = buffer.get(..length).unwrap_or_default().to_vec();
+        if retired && !belongs_to_a_call(&bytes) {
+            continue;
+        }
         // A full queue is a flood; SIP over UDP sends again.
         let _ = forward.try_send(Datagram { peer: Peer { trunk, addr }, bytes });
+    }
+}
+
+/// The trunk a datagram belongs to, and whether it has been taken out of the settings.
+fn trunk_of(standing: &watch::Receiver<Standing>, source: IpAddr) -> Option<(usize, bool)> {
+    let standing = standing.borrow();
+    let trunk = standing.table.of_source(source)?;
+    Some((trunk, standing.table.trunks.get(trunk)?.retired))
+}
+
+/// Whether a datagram may be one of a call that has begun: from a trunk that is no longer in the
+/// settings nothing else gets an answer.
+fn belongs_to_a_call(datagram: &[u8]) -> bool {
+    match Message::parse_datagram(datagram) {
+        Ok(Message::Response(_)) => true,
+        Ok(Message::Request(request)) => {
+            let is_tagged = request.headers.to().ok().flatten().is_some_and(|to| to.tag().is_some());
+            is_tagged || matches!(request.method, Method::Ack | Method::Cancel)
+        }
+        Err(_) => false,
     }
 }
 
