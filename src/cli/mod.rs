@@ -22,7 +22,7 @@ use crate::daemon::control;
 use crate::daemon::findings::Findings;
 use crate::oncall::Roster;
 use crate::problem::Problem;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Self-hosted live call routing: your SIP trunk as an on-call hotline.
 #[derive(Debug, Parser)]
@@ -150,8 +150,9 @@ fn roster(common: &Common) -> Result<Roster, Failure> {
 
 /// What the database says; nobody, where there is none yet.
 fn stored_roster(config: &Config) -> Result<Roster, Failure> {
-    if !config.data_dir.join("nightbell.db").exists() {
-        return Ok(Roster::default());
+    match Store::open_read_only(&config.data_dir) {
+        Ok(reader) => Ok(reader.load_roster()?),
+        Err(StoreError::Missing { .. }) => Ok(Roster::default()),
+        Err(error) => Err(error.into()),
     }
-    Ok(Store::open_read_only(&config.data_dir)?.load_roster()?)
 }

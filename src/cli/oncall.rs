@@ -40,10 +40,8 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let wanted = options.schedule.as_deref();
     if let Some(unknown) = wanted.filter(|name| !roster.schedules.contains_key(&ScheduleId::from(*name))) {
         let known: Vec<_> = roster.schedules.keys().map(ScheduleId::as_str).collect();
-        return Err(Failure::Usage(format!(
-            "there is no schedule {unknown}; there are {}",
-            known.join(", ")
-        )));
+        let known = if known.is_empty() { "none at all".to_owned() } else { known.join(", ") };
+        return Err(Failure::Usage(format!("there is no schedule {unknown}; there are {known}")));
     }
     let rows: Vec<OnDuty<'_>> = roster
         .schedules

@@ -82,10 +82,12 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
         return Err(Failure::Settings(findings));
     }
     let country = config.trunks.iter().find_map(|trunk| trunk.country.as_deref());
+    // A name may be given as the settings have it.
+    let to = options.to.strip_prefix("sip:").unwrap_or(&options.to);
     let hotline = plan
         .hotlines
         .iter()
-        .find(|hotline| hotline.numbers.iter().any(|number| number.matches(&options.to, country)))
+        .find(|hotline| hotline.numbers.iter().any(|number| number.matches(to, country)))
         .ok_or_else(|| Failure::Failed(format!("no hotline has the number {}", options.to)))?;
     let from = options.from.as_deref().and_then(|from| E164::from_dialled(from, country));
     if options.from.is_some() && from.is_none() {

@@ -62,8 +62,11 @@ fn open_with(database: &Path, migrations: &[M<'_>]) -> Result<Connection, StoreE
 
 /// Opens a database only to look.
 pub(super) fn open_read_only(database: &Path) -> Result<Connection, StoreError> {
-    if !database.exists() {
-        return Err(StoreError::Missing { path: database.to_owned() });
+    // Not opened by us to find out: closing it would give SQLite's locks of this process back.
+    match database.try_exists() {
+        Ok(true) => {}
+        Ok(false) => return Err(StoreError::Missing { path: database.to_owned() }),
+        Err(source) => return Err(StoreError::folder(database, source)),
     }
     let connection = connect(database, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .map_err(|source| StoreError::from_sqlite(database, source))?;

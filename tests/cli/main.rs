@@ -4,6 +4,7 @@
 
 mod settings;
 mod signals;
+mod simulated;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -67,4 +68,16 @@ impl Drop for Folder {
             let _ = std::fs::remove_dir_all(&self.0);
         }
     }
+}
+
+/// A tenth of a second of silence as a WAV file.
+pub fn silence() -> Vec<u8> {
+    let mut wav =
+        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data".to_vec();
+    let data = [0_u8; 1600];
+    wav.extend_from_slice(&(data.len() as u32).to_le_bytes());
+    wav.extend_from_slice(&data);
+    let length = (wav.len() as u32 - 8).to_le_bytes();
+    wav.splice(4..8, length);
+    wav
 }

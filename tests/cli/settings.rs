@@ -1,5 +1,7 @@
 //! Settings with a fault: `check` and `run` name file, line, column and remedy, and end with status 2.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::{Folder, ONCALL, SETTINGS};
 
 /// Both commands refuse these files with status 2, and say all of this.
@@ -211,4 +213,43 @@ fn a_phone_that_only_lacks_a_server_is_said_to_lack_it() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("give the trunk lan a `server`"), "{said}");
+}
+
+#[test]
+fn a_name_is_simulated_as_the_settings_write_it() {
+    let settings = SETTINGS.replace("+4930123456", "sip:hotline");
+    let folder = Folder::with("name", settings.as_bytes(), ONCALL.as_bytes());
+    for to in ["hotline", "sip:hotline"] {
+        let output = folder.output(&["simulate", "--to", to]);
+        assert_eq!(output.status.code(), Some(0), "{to}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_looked_at_is_not_called_missing() {
+    let folder =
+        Folder::with("no-way-in", SETTINGS.replace("oncall = \"oncall.toml\"\n", "").as_bytes(), b"");
+    // A file where the folder should be: the way to the database fails with something else than "not found".
+    std::fs::write(folder.path().join("data"), "").unwrap();
+    for command in [["calls", "--json"], ["oncall", "--json"]] {
+        let output = folder.output(&command);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("cannot use") && !said.contains("no database"), "{said}");
+    }
+}
+
+#[test]
+fn a_data_directory_that_check_makes_is_for_its_owner_alone() {
+    let settings = SETTINGS
+        .replace("[sip]", "[voice]\ncommand = [\"cp\", \"voice.wav\", \"{output}\"]\n[sip]")
+        .replace("trunks = [\"lan\"]", "trunks = [\"lan\"]\nwelcome = { say = \"Hello\" }");
+    let folder = Folder::with("private", settings.as_bytes(), ONCALL.as_bytes());
+    std::fs::write(folder.path().join("voice.wav"), crate::silence()).unwrap();
+    let output = folder.command(&["check"]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    for made in ["data", "data/prompts"] {
+        let mode = std::fs::metadata(folder.path().join(made)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{made}");
+    }
 }

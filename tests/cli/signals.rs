@@ -64,7 +64,7 @@ fn a_reload_that_is_asked_for_while_the_daemon_starts_does_not_end_it() {
         SETTINGS.replace("[sip]", "[voice]\ncommand = [\"sh\", \"voice.sh\", \"{output}\"]\n[sip]");
     let folder = Folder::with("early-reload", settings.as_bytes(), ONCALL.as_bytes());
     std::fs::write(folder.path().join("voice.sh"), SLOW_VOICE).unwrap();
-    std::fs::write(folder.path().join("voice.wav"), silence()).unwrap();
+    std::fs::write(folder.path().join("voice.wav"), crate::silence()).unwrap();
     fifo(&folder, "asked");
     fifo(&folder, "go");
     let mut running = Running::start(&folder, &["run"]);
@@ -111,16 +111,4 @@ fn a_log_of_json_is_nothing_but_json() {
         );
     }
     running.ends_with_status_0();
-}
-
-/// A tenth of a second of silence as a WAV file.
-fn silence() -> Vec<u8> {
-    let mut wav =
-        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data".to_vec();
-    let data = [0_u8; 1600];
-    wav.extend_from_slice(&(data.len() as u32).to_le_bytes());
-    wav.extend_from_slice(&data);
-    let length = (wav.len() as u32 - 8).to_le_bytes();
-    wav.splice(4..8, length);
-    wav
 }

@@ -159,6 +159,43 @@ fn both_hear_each_other_and_each_others_keys_whatever_their_laws_and_payload_typ
 }
 
 #[test]
+fn a_caller_behind_nat_is_heard_and_hears_where_its_audio_comes_from() {
+    let (mut caller, mut anna) = (Phone::ordinary(), Phone::ordinary());
+    let daemon = house(&anna, "");
+    let private = caller.sdp("sendrecv").replace("c=IN IP4 127.0.0.1", "c=IN IP4 10.9.8.7");
+    caller.dials(&daemon.address(), &private);
+    let answer = caller.expects("SIP/2.0 200");
+    caller.took(&answer);
+    caller.acknowledges("");
+    // As a NAT does, it sends from another port than its SDP says.
+    caller.moves_its_media();
+    caller.speaks(LOW);
+    caller.hears_a_packet();
+    caller.presses('1');
+    anna.picks_up(HIGH);
+    anna.presses('1');
+    daemon.wait_for_step("Bridge");
+    assert!(anna.share_of(LOW) > 0.99, "anna hears the caller");
+    assert!(caller.share_of(HIGH) > 0.99, "the caller hears anna");
+}
+
+#[test]
+fn whoever_is_asked_to_accept_as_the_caller_hangs_up_is_told_and_then_hung_up_on() {
+    let (mut caller, mut anna) = (Phone::ordinary(), Phone::ordinary());
+    let daemon = house(&anna, "");
+    caller.calls(&daemon.address(), LOW);
+    caller.presses('1');
+    anna.picks_up(HIGH);
+    daemon.wait_for_step("ConfirmTarget");
+    let late = hangs_up(&mut caller, &mut anna, "BYE");
+    assert!(late > AT_ONCE, "something is said first: {late:?}");
+    assert!(late < Duration::from_secs(10), "{late:?}");
+    let call = daemon.only_call();
+    assert_eq!(outcome(&call), ("missed", "the caller hung up"));
+    assert!(says(&call, "ConfirmTargetResult", Some("anna"), "interrupted: the caller hung up"), "{call:#}");
+}
+
+#[test]
 fn phones_that_know_no_events_choose_and_accept_with_tones() {
     let (mut caller, mut anna) = (Phone::new(Law::Pcma, None), Phone::new(Law::Pcmu, None));
     let daemon = house(&anna, "");

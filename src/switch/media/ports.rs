@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
 
-/// How long a freed port is not used: packets of the old call must not reach the next one.
+/// How long a freed port is not used while there are others: packets of the old call should not reach
+/// the next one. A call is not refused for it: the source of its packets is checked anyway.
 const REST: Duration = Duration::from_secs(30);
 /// Octets a socket may hold for us: some 50 packets, a second of audio.
 const RECEIVE_BUFFER: usize = 32 * 1024;
@@ -19,7 +20,7 @@ const EXPEDITED_FORWARDING: u8 = 46 << 2;
 /// Why no stream could be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// All ports are in use, at rest after a call, or taken by other programs.
+    /// All ports are in use, or taken by other programs.
     #[error("no free pair of media ports in {}-{}", .0.start(), .0.end())]
     NoPorts(RangeInclusive<u16>),
     /// The system refused for another reason.
@@ -77,15 +78,11 @@ impl Ports {
         Self { bind, range, taken: Mutex::default() }
     }
 
-    /// Opens a pair, from a random port on, so that nobody can guess where the next call will be.
+    /// Opens a pair, at random, so that nobody can guess where the next call will be; where all
+    /// others are in use, the one that has rested longest.
     pub fn open(self: &Arc<Self>) -> Result<Pair, OpenError> {
-        let first = u32::from(*self.range.start()).next_multiple_of(2);
-        // Pairs whose upper port lies within the range.
-        let pairs = (u32::from(*self.range.end()) + 1).saturating_sub(first) / 2;
-        let start = if pairs == 0 { 0 } else { rand::random_range(0..pairs) };
-        for n in 0..pairs {
-            let Ok(port) = u16::try_from(first + (start + n) % pairs * 2) else { continue };
-            let Some(lease) = self.lease(port, Instant::now()) else { continue };
+        for port in self.shuffled().chain(std::iter::once_with(|| self.resting()).flatten()) {
+            let Some(lease) = self.lease(port) else { continue };
             match self.bind(port) {
                 Ok((rtp, rtcp)) => return Ok(Pair { rtp, rtcp, lease }),
                 // Taken by another program: the lease rests it, so it is not tried each time.
@@ -96,17 +93,36 @@ impl Ports {
         Err(OpenError::NoPorts(self.range.clone()))
     }
 
-    fn lease(self: &Arc<Self>, port: u16, now: Instant) -> Option<Lease> {
-        self.take(port, now).then(|| Lease { ports: Arc::clone(self), port })
+    /// The even ports that are free, from a random one on. The port above lies within the range too.
+    fn shuffled(&self) -> impl Iterator<Item = u16> {
+        let first = u32::from(*self.range.start()).next_multiple_of(2);
+        let pairs = (u32::from(*self.range.end()) + 1).saturating_sub(first) / 2;
+        let start = if pairs == 0 { 0 } else { rand::random_range(0..pairs) };
+        let ports = (0..pairs).filter_map(move |n| u16::try_from(first + (start + n) % pairs * 2).ok());
+        ports.filter(|port| self.is_free(*port, Instant::now()))
     }
 
-    fn take(&self, port: u16, now: Instant) -> bool {
+    /// The ports at rest, those first that have rested longest.
+    fn resting(&self) -> Vec<u16> {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut resting: Vec<_> = taken.iter().filter_map(|(port, until)| Some(((*until)?, *port))).collect();
+        resting.sort_unstable();
+        resting.into_iter().map(|(_, port)| port).collect()
+    }
+
+    fn is_free(&self, port: u16, now: Instant) -> bool {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.get(&port).is_none_or(|until| until.is_some_and(|until| until <= now))
+    }
+
+    /// The right to a port that is not in use.
+    fn lease(self: &Arc<Self>, port: u16) -> Option<Lease> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = taken.get(&port).is_none_or(|until| until.is_some_and(|until| until <= now));
-        if free {
+        let in_use = taken.get(&port).is_some_and(Option::is_none);
+        (!in_use).then(|| {
             taken.insert(port, None);
-        }
-        free
+            Lease { ports: Arc::clone(self), port }
+        })
     }
 
     fn rest(&self, port: u16, now: Instant) {
@@ -139,13 +155,26 @@ mod tests {
 
     #[test]
     fn a_port_rests_after_its_call() {
-        let ports = Ports::new(LOOPBACK, 0..=0);
+        let ports = Arc::new(Ports::new(LOOPBACK, 0..=0));
         let now = Instant::now();
-        assert!(ports.take(4000, now));
-        assert!(!ports.take(4000, now + REST * 10), "still in use");
+        let lease = ports.lease(4000).expect("nobody has it");
+        assert!(!ports.is_free(4000, now + REST * 10), "still in use");
+        assert!(ports.lease(4000).is_none());
         ports.rest(4000, now);
-        assert!(!ports.take(4000, now + REST - Duration::from_millis(1)));
-        assert!(ports.take(4000, now + REST));
+        assert!(!ports.is_free(4000, now + REST.checked_sub(Duration::from_millis(1)).expect("longer")));
+        assert!(ports.is_free(4000, now + REST));
+        drop(lease);
+    }
+
+    #[test]
+    fn a_call_that_finds_only_ports_at_rest_gets_the_one_that_has_rested_longest() {
+        let ports = Arc::new(Ports::new(LOOPBACK, 23_951..=23_956));
+        let both = [ports.open().expect("a pair"), ports.open().expect("a pair")];
+        let [first, second] = both;
+        let port = first.port();
+        drop(first);
+        drop(second);
+        assert_eq!(ports.open().expect("rather than none").port(), port);
     }
 
     #[test]
@@ -156,8 +185,6 @@ mod tests {
         taken.sort_unstable();
         assert_eq!(taken, [23_912, 23_914, 23_916, 23_918]);
         assert!(matches!(ports.open(), Err(OpenError::NoPorts(_))));
-        drop(open);
-        assert!(matches!(ports.open(), Err(OpenError::NoPorts(_))), "they rest");
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! Each text is spoken once and kept under a name made of its content, so that a restart speaks
 //! nothing, and a text whose rendering is there needs no voice command at all.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -124,7 +125,9 @@ impl Spoken<'_> {
 
     /// Lets the command speak, and keeps what it wrote if it can be played.
     fn render(&self, voice: &VoiceCommand, path: &Path) -> Result<Vec<i16>, String> {
-        fs::create_dir_all(self.dir).map_err(|error| format!("{}: {error}", self.dir.display()))?;
+        // `check` may be the first to make the data directory: it is for its owner alone.
+        let folder = DirBuilder::new().recursive(true).mode(0o700).create(self.dir);
+        folder.map_err(|error| format!("{}: {error}", self.dir.display()))?;
         let part = Part(path.with_extension(format!("{}{PART}", std::process::id())));
         speak(voice, self.language, self.text, &part.0)?;
         let file = super::read(&part.0).map_err(|error| format!("it wrote no file: {error}"))?;

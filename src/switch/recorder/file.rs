@@ -155,6 +155,11 @@ impl Growing {
 /// its name, all of it safe on the disk. Returns the samples kept: none, and no file, if there is
 /// nothing but digital silence.
 pub(super) fn conclude(file: &File, part: &Path, path: &Path, cut: u64) -> io::Result<u64> {
+    if file.metadata()?.len() < HEADER_LEN {
+        // A full disk, or a crash before the first sound was written: there is nothing to keep.
+        fs::remove_file(part)?;
+        return Ok(0);
+    }
     let mut header = [0; HEADER_LEN as usize];
     file.read_exact_at(&mut header, 0)?;
     let whole = wav::repair(file.metadata()?.len(), &header).ok_or_else(not_ours)?;

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::file::{PART, conclude};
 use crate::audio::LINE_RATE;
-use crate::audio::wav::HEADER_LEN;
 
 /// A recording that was cut off by a crash.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +46,5 @@ fn repair(dir: &Path, name: &str) -> Repaired {
 
 fn finish(part: &Path, path: &Path) -> io::Result<u64> {
     let file = OpenOptions::new().read(true).write(true).open(part)?;
-    if file.metadata()?.len() < HEADER_LEN {
-        // The crash came before the first sound was written.
-        fs::remove_file(part)?;
-        return Ok(0);
-    }
     conclude(&file, part, path, 0)
 }

@@ -175,6 +175,19 @@ fn when_the_disk_fails_what_is_on_it_is_kept() {
     assert_eq!(read(&scratch), speech(700));
 }
 
+#[test]
+fn a_message_of_which_nothing_reached_the_disk_is_lost_and_not_called_kept() {
+    let scratch = Scratch::new();
+    let mut recording = Recording::create(scratch.path().join("x.wav"));
+    let broken = File::open(scratch.path().join("x.wav.part")).unwrap();
+    recording.break_with(wav::Writer::new(BufWriter::new(broken), 8000).unwrap());
+    File::options().write(true).open(scratch.path().join("x.wav.part")).unwrap().set_len(0).unwrap();
+    recording.write(0, &speech(700));
+    recording.sync();
+    assert_eq!(recording.finish(0, 0), Recorded { truncated: true, ..DROPPED });
+    assert!(names(&scratch).is_empty(), "no empty file is left behind");
+}
+
 /// Leaves a file as a killed daemon does.
 fn crash(scratch: &Scratch, synced: &[i16], written: &[i16]) {
     let mut recording = Recording::create(scratch.path().join("x.wav"));
