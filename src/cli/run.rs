@@ -36,7 +36,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     logging::start(options.log_format, if foreground { LevelFilter::WARN } else { LevelFilter::INFO });
     let path = options.common.path()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         // Before anything else: a SIGHUP that comes while the daemon starts must not end it.
         let mut signals = Signals::listen()?;
         let mut daemon = Daemon::start(&path).await.map_err(failure)?;
@@ -55,7 +55,10 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
         serve(&mut daemon, &mut signals).await?;
         stop(daemon, &mut signals, Duration::from_secs(options.drain)).await;
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    // All is written. A name server that does not answer must not hold up the end.
+    runtime.shutdown_background();
+    done
 }
 
 fn failure(error: StartError) -> Failure {
