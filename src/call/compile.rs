@@ -94,6 +94,7 @@ impl Compiler<'_> {
     }
 
     fn hotline(&mut self, settings: &HotlineSettings) -> Hotline {
+        self.check_name(&settings.name);
         let name = settings.name.get_ref().as_str();
         let voice = Voice { language: settings.language, speaks: self.around.voice };
         let names = Names { hotline: name, route: "" };
@@ -129,6 +130,15 @@ impl Compiler<'_> {
             },
             menu,
             routes,
+        }
+    }
+
+    /// Names are spoken, and shown on terminals.
+    fn check_name(&mut self, name: &Spanned<String>) {
+        let text = name.get_ref();
+        if text.trim().is_empty() || text.chars().any(char::is_control) {
+            let message = "a name needs letters, and no control characters";
+            self.error(name.span(), message, "it is spoken to responders and shown in the log");
         }
     }
 
@@ -219,6 +229,7 @@ impl Compiler<'_> {
     }
 
     fn route(&mut self, settings: &RouteSettings, names: Names<'_>, voice: Voice) -> Route {
+        self.check_name(&settings.name);
         let levels = self.levels(settings);
         let max_people = settings.max_people.get_ref().0;
         let direct_voicemail = settings.direct == DirectSetting::Voicemail || max_people == Some(0);

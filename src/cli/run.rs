@@ -33,7 +33,8 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     // In the foreground the live timeline tells what happens; the log is for what goes wrong.
     let foreground = std::io::stdout().is_terminal();
-    logging::start(options.log_format, if foreground { LevelFilter::WARN } else { LevelFilter::INFO });
+    let level = if foreground { LevelFilter::WARN } else { LevelFilter::INFO };
+    let _log = logging::start(options.log_format, level)?;
     let path = options.common.path()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(async {

@@ -16,7 +16,8 @@ use crate::call::filter::Admission;
 use crate::call::plan::{Hotline, Route};
 use crate::call::settings::FallbackKind;
 use crate::daemon::findings::Findings;
-use crate::oncall::{E164, NotRung, PersonId, Roster, Rung, Walk, resolve};
+use crate::oncall::{E164, NotRung, PersonId, Phone, Roster, Rung, Walk, resolve};
+use crate::switch::trunks::Trunk;
 
 /// Options of `simulate`.
 #[derive(Debug, Args)]
@@ -65,6 +66,9 @@ struct Rings {
     person: PersonId,
     phone: String,
     because: String,
+    /// Why a live call could not dial it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreachable: Option<String>,
 }
 
 /// Prints the call.
@@ -93,7 +97,15 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     if options.from.is_some() && from.is_none() {
         return Err(Failure::Usage("--from is not a number; write +49... or leave it out".to_owned()));
     }
-    let simulated = simulate(hotline, &roster, options, from.as_ref());
+    let trunks: Vec<&Trunk> =
+        config.trunks.iter().filter(|trunk| hotline.trunks.contains(&trunk.name)).collect();
+    let mut simulated = simulate(hotline, &roster, options, from.as_ref());
+    for rings in &mut simulated.chain {
+        let may = |trunk: &&Trunk| Phone::parse(&rings.phone).is_ok_and(|phone| trunk.may_dial(&phone));
+        if !trunks.iter().any(may) {
+            rings.unreachable = Some("no trunk of the hotline may dial it".to_owned());
+        }
+    }
     if options.json {
         output::json(&simulated)?;
     } else {
@@ -168,6 +180,7 @@ fn chain(route: &Route, roster: &Roster, options: &Options, simulated: &mut Simu
                 person: attempt.person.id.clone(),
                 phone: attempt.phone.to_string(),
                 because: attempt.because,
+                unreachable: None,
             });
             walk.report(Rung::NoAnswer);
         }
@@ -187,11 +200,15 @@ impl std::fmt::Display for Simulated {
         let Some(route) = &self.route else { return Ok(()) };
         writeln!(f, "\nroute {route}: rung one after another until somebody accepts")?;
         for rings in &self.chain {
-            writeln!(
+            write!(
                 f,
                 "  {}. {} at {} (level {}: {})",
                 rings.order, rings.person, rings.phone, rings.level, rings.because
             )?;
+            match &rings.unreachable {
+                Some(why) => writeln!(f, ": could not be reached, {why}")?,
+                None => writeln!(f)?,
+            }
         }
         if self.chain.is_empty() {
             writeln!(f, "  nobody")?;

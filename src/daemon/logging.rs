@@ -1,9 +1,17 @@
 //! Logs: structured, with the call's id in each line that belongs to a call.
+//!
+//! A thread of its own writes them. Whoever logs never waits for the reader of standard error: a
+//! journal that stalls must not hold up a call.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -17,14 +25,102 @@ pub enum LogFormat {
     Json,
 }
 
+/// Lines that wait for the reader; more are dropped, and their number is told.
+const BACKLOG: usize = 8192;
+/// How long the end of the process waits for the last lines to be taken.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// What the writing thread is given.
+enum Entry {
+    Line(Vec<u8>),
+    Flush(SyncSender<()>),
+}
+
+/// The running log. The last lines are out when it is dropped.
+#[derive(Debug)]
+#[must_use = "the last lines are lost without it"]
+pub struct Log(SyncSender<Entry>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let (done, flushed) = sync_channel(1);
+        if self.0.try_send(Entry::Flush(done)).is_ok() {
+            let _ = flushed.recv_timeout(LAST_LINES);
+        }
+    }
+}
+
+/// Makes a writer for each line.
+struct Lines {
+    to: SyncSender<Entry>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// One line, handed over when it is complete.
+struct Line {
+    bytes: Vec<u8>,
+    to: SyncSender<Entry>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line { bytes: Vec::new(), to: self.to.clone(), dropped: self.dropped.clone() }
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.to.try_send(Entry::Line(std::mem::take(&mut self.bytes))).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Writes lines until nobody can log any more.
+fn write_out(entries: &Receiver<Entry>, dropped: &AtomicU64, mut out: impl Write) {
+    for entry in entries {
+        // A reader that has gone is no reason to stop: calls go on without a log.
+        let _ = match entry {
+            Entry::Line(bytes) => out.write_all(&bytes),
+            Entry::Flush(done) => {
+                let _ = done.try_send(());
+                Ok(())
+            }
+        };
+        let missed = dropped.swap(0, Ordering::Relaxed);
+        if missed > 0 {
+            let _ = writeln!(out, "{missed} log lines were dropped: the reader of the log was too slow");
+        }
+    }
+}
+
 /// Starts logging to standard error.
-pub fn start(format: LogFormat, level: LevelFilter) {
-    let colour =
-        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+pub fn start(format: LogFormat, level: LevelFilter) -> io::Result<Log> {
+    let (to, entries) = sync_channel(BACKLOG);
+    let dropped = Arc::new(AtomicU64::new(0));
+    let counted = dropped.clone();
+    std::thread::Builder::new()
+        .name("log".to_owned())
+        .spawn(move || write_out(&entries, &counted, io::stderr()))?;
+    let writer = Lines { to: to.clone(), dropped };
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
     // journald stamps lines itself.
     let under_journald = std::env::var_os("JOURNAL_STREAM").is_some();
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(colour);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false).with_ansi(colour);
     let lines = match (format, under_journald) {
         (LogFormat::Json, _) => lines.json().flatten_event(true).boxed(),
         (LogFormat::Text, true) => lines.without_time().boxed(),
@@ -32,4 +128,25 @@ pub fn start(format: LogFormat, level: LevelFilter) {
     };
     // A second start (in one process, as in tests) keeps the first.
     let _ = tracing_subscriber::registry().with(lines.with_filter(level)).try_init();
+    Ok(Log(to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_logs_waits_for_no_reader_and_what_was_dropped_is_told() {
+        let (to, entries) = sync_channel(2);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let lines = Lines { to, dropped: dropped.clone() };
+        for line in ["one\n", "two\n", "three\n", "four\n"] {
+            lines.make_writer().write_all(line.as_bytes()).unwrap();
+        }
+        drop(lines);
+        let mut out = Vec::new();
+        write_out(&entries, &dropped, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, "one\n2 log lines were dropped: the reader of the log was too slow\ntwo\n");
+    }
 }

@@ -245,9 +245,12 @@ impl Daemon {
         }
         self.switch.stop().await;
         drop(self.commands);
-        let written = tokio::task::spawn_blocking(move || self.writer.join()).await;
-        if written.is_err() {
-            tracing::error!("the writer of the database broke");
+        // What the disk has not taken by then is in the log.
+        let written = tokio::task::spawn_blocking(move || self.writer.join());
+        match tokio::time::timeout(LAST_RECORDS, written).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => tracing::error!("the writer of the database broke"),
+            Err(_) => tracing::error!("the database did not take the last records in time"),
         }
     }
 }

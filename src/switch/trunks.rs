@@ -302,6 +302,7 @@ fn names_used_twice(settings: &[TrunkSettings], problems: &mut Vec<Problem>) {
 fn overlapping_sources(settings: &[TrunkSettings], problems: &mut Vec<Problem>) {
     for (index, trunk) in settings.iter().enumerate() {
         for other in settings.iter().take(index) {
+            same_server(trunk, other, problems);
             for source in &trunk.sources {
                 let clash = other.sources.iter().find(|theirs| overlap(theirs.get_ref(), source.get_ref()));
                 if let Some(theirs) = clash {
@@ -316,6 +317,19 @@ fn overlapping_sources(settings: &[TrunkSettings], problems: &mut Vec<Problem>) 
                 }
             }
         }
+    }
+}
+
+/// A server's calls come from its address: it belongs to one trunk as well.
+fn same_server(trunk: &TrunkSettings, other: &TrunkSettings, problems: &mut Vec<Problem>) {
+    let host = |settings: &TrunkSettings| {
+        settings.server.as_ref().and_then(|written| server(written.get_ref()).ok()).map(|server| server.host)
+    };
+    let (Some(written), Some(own)) = (&trunk.server, host(trunk)) else { return };
+    if host(other).is_some_and(|theirs| theirs.eq_ignore_ascii_case(&own)) {
+        let message = format!("the server {own} is also that of the trunk `{}`", other.name.get_ref());
+        let help = "an address belongs to one trunk, else nobody can say whose call it is";
+        problems.push(Problem::error(written.span(), message).help(help));
     }
 }
 
@@ -367,6 +381,14 @@ mod tests {
             "[[trunks]]\nname = 'a'\nsources = ['10.0.0.0/8']\n[[trunks]]\nname = 'b'\nsources = ['10.1.2.3/32']\n",
         );
         assert_eq!(problems, ["the source 10.1.2.3/32 overlaps 10.0.0.0/8 of the trunk `a`"]);
+    }
+
+    #[test]
+    fn two_trunks_cannot_share_a_server() {
+        let (_, problems) = compiled(
+            "[[trunks]]\nname = 'a'\nserver = 'udp:192.0.2.1'\n[[trunks]]\nname = 'b'\nserver = 'udp:192.0.2.1:5070'\n",
+        );
+        assert_eq!(problems, ["the server 192.0.2.1 is also that of the trunk `a`"]);
     }
 
     #[test]

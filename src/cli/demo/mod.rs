@@ -50,7 +50,7 @@ struct Proof(bool, String);
 
 /// Places the three calls.
 pub fn run(options: &Options) -> Result<ExitCode, Failure> {
-    logging::start(LogFormat::Text, LevelFilter::ERROR);
+    let _log = logging::start(LogFormat::Text, LevelFilter::ERROR)?;
     let [caller, anna, bob] = VOICES.map(Phone::start);
     let phones = Phones { caller: caller?, anna: anna?, bob: bob? };
     let folder = folder()?;
