@@ -98,8 +98,21 @@ pub struct Desk {
 pub fn describe_ms(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),
-        1_000..60_000 => format!("{} s", ms / 1000),
-        _ if ms % 60_000 < 1000 => format!("{} min", ms / 60_000),
-        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1000),
+        1_000..59_500 => format!("{} s", (ms + 500) / 1000),
+        _ => match (ms + 500) / 1000 {
+            seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),
+            seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_told_to_the_nearest_second() {
+        let told = [850, 2_980, 59_499, 59_500, 60_000, 125_400].map(describe_ms);
+        assert_eq!(told, ["850 ms", "3 s", "59 s", "1 min", "1 min", "2 min 5 s"]);
     }
 }

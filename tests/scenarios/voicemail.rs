@@ -48,7 +48,7 @@ async fn a_message_ends_with_the_hash_key_which_is_cut_off() {
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   Voicemail           nobody accepted
-      16.820   RecordMessage       a message of 11 s was kept
+      16.820   RecordMessage       a message of 12 s was kept
       20.820   Hangup              the caller left a message and pressed #
     voicemail: the caller left a message and pressed #
     "#);

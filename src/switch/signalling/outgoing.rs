@@ -122,6 +122,9 @@ fn not_answered(status: u16, reason: &str, cause: FailureCause) -> NotAnswered {
     match (cause, status) {
         (FailureCause::Timeout, _) => NotAnswered::Unreachable("the trunk did not answer".to_owned()),
         (FailureCause::Transport, _) => NotAnswered::Unreachable("the trunk could not be reached".to_owned()),
+        (FailureCause::NoMedia, _) => {
+            NotAnswered::Unreachable("it answered without a codec in common".to_owned())
+        }
         (_, 486 | 600) => NotAnswered::Busy,
         (_, 603 | 607 | 608) => NotAnswered::Declined,
         (_, 408 | 480 | 487) => NotAnswered::NoAnswer,
