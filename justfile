@@ -20,8 +20,9 @@ test-wire:
 demo *options:
     cargo run --release -- demo {{options}}
 
-# What a relayed packet costs, against a bare relay on the same machine
+# The daemon at rest, then what a relayed packet costs against a bare relay on the same machine
 bench *options:
+    cargo bench --bench daemon
     cargo bench --bench relay -- {{options}}
 
 # Fuzz one target (sip_message, sdp, uri, rtp) for a minute; needs a nightly toolchain and cargo-fuzz
