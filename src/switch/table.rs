@@ -120,6 +120,11 @@ impl Table {
         self.trunks.iter().enumerate().find(|(_, known)| known.trunk.name == name)
     }
 
+    /// How many dialogs a trunk carries: none, where it is not known.
+    pub fn max_calls(&self, name: &str) -> usize {
+        self.by_name(name).map_or(0, |(_, known)| known.trunk.max_calls)
+    }
+
     /// What the SIP endpoint needs to know of each trunk.
     pub fn profiles(&self) -> Vec<TrunkProfile> {
         let profile = |known: &Resolved| TrunkProfile {
@@ -235,6 +240,13 @@ impl Slots {
 
     fn counts(&self) -> MutexGuard<'_, HashMap<String, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HeldSlots {
+    /// The trunk on which a responder's slot is held.
+    pub fn outbound(&self) -> Option<&str> {
+        self.trunks.last().map(String::as_str)
     }
 }
 

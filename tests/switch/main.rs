@@ -7,7 +7,7 @@ mod phone;
 use std::time::Duration;
 
 use bench::Bench;
-use nightbell::call::leg::{Farewell, Heard, Recorded, Request};
+use nightbell::call::leg::{Farewell, Gone, Heard, NotAnswered, Recorded, Request, Ring};
 use nightbell::call::prompt::{Prompt, Tone};
 use nightbell::sip::{EndCause, Event};
 use nightbell::switch::prompts::Library;
@@ -77,4 +77,16 @@ async fn a_trunk_that_was_taken_out_of_the_settings_gets_answers_for_its_running
     phone.ask_outside_the_call().await;
     phone.press_in_info(1).await;
     assert!(phone.answered().await.contains("INFO"));
+}
+
+#[tokio::test]
+async fn no_more_is_rung_over_a_trunk_than_it_carries() {
+    let bench = Bench::start(&[]).await;
+    let (mut anna, mut bob) = (Phone::start().await, Phone::start().await);
+    let first = bench.reach(&mut anna, None).await;
+    let _second = bench.reach(&mut bob, Some(first.id())).await;
+    let mut third = bench.dial(&anna, Some(first.id()));
+    let why = "max_calls of the trunk `phones` is reached".to_owned();
+    let refused = Ring::Gone(Gone::NotAnswered(NotAnswered::Unreachable(why)));
+    assert_eq!(third.rung(Duration::from_secs(5), Duration::from_secs(5)).await, refused);
 }

@@ -84,7 +84,7 @@ impl Signalling {
             up: false,
             answered: None,
             released: false,
-            _slots: Some(slots),
+            slots: Some(slots),
         };
         self.legs.insert(dialog, leg);
         tokio::spawn(run(incoming, house));
@@ -94,12 +94,8 @@ impl Signalling {
     /// A slot for the caller, and one on the trunk that responders are rung over.
     fn slots(&self, hotline: &Arc<Hotline>, inbound: &str) -> Option<HeldSlots> {
         let outbound = hotline.trunks.first().map_or(inbound, String::as_str);
-        let standing = self.standing.borrow();
-        let limit = |name: &str| {
-            let known = standing.table.trunks.iter().find(|known| known.trunk.name == name);
-            known.map_or(0, |known| known.trunk.max_calls)
-        };
-        self.slots.take(&[(inbound, limit(inbound)), (outbound, limit(outbound))])
+        let table = &self.standing.borrow().table;
+        self.slots.take(&[(inbound, table.max_calls(inbound)), (outbound, table.max_calls(outbound))])
     }
 
     /// The script answers its caller.

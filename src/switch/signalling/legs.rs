@@ -30,8 +30,9 @@ pub(in crate::switch) struct LiveLeg {
     pub(super) answered: Option<oneshot::Sender<()>>,
     /// The script has let go of it; it hears its last words.
     pub(super) released: bool,
-    /// The trunk's slots that the call holds, on its caller's leg.
-    pub(super) _slots: Option<HeldSlots>,
+    /// The trunks' slots it holds: a caller's for both legs of the call, a responder's where it is
+    /// rung over another trunk than was reserved.
+    pub(super) slots: Option<HeldSlots>,
 }
 
 /// All legs.

@@ -5,10 +5,11 @@ use std::time::Instant;
 use super::Signalling;
 use super::legs::LiveLeg;
 use crate::call::journal::Record;
-use crate::call::leg::{Dial, Gone, NotAnswered};
+use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
 use crate::oncall::{E164, Phone};
 use crate::sip::{self, Agreed, Direction, FailureCause, Outgoing, StoredDialog};
 use crate::switch::media::{G711, InBand, Parameters};
+use crate::switch::table::{HeldSlots, Table};
 
 impl Signalling {
     /// Rings a phone over the first trunk that may.
@@ -22,6 +23,7 @@ impl Signalling {
     fn try_dial(&mut self, dial: Dial) -> Result<(), String> {
         let table = self.standing.borrow().table.clone();
         let (trunk, to) = table.route(&dial.trunks, &dial.phone)?;
+        let slots = self.more_slots(&table, trunk, dial.beside)?;
         // Both legs of a call live on one media thread.
         let stream = self
             .media
@@ -49,10 +51,22 @@ impl Signalling {
             up: false,
             answered: None,
             released: false,
-            _slots: None,
+            slots,
         };
         self.legs.insert(dialog, leg);
         Ok(())
+    }
+
+    /// A slot on the trunk, unless it is the one that was reserved when the caller was let in.
+    fn more_slots(&self, table: &Table, trunk: usize, caller: LegId) -> Result<Option<HeldSlots>, String> {
+        let Some(known) = table.trunks.get(trunk) else { return Ok(None) };
+        let name = known.trunk.name.as_str();
+        let reserved = self.legs.named(caller).filter(|leg| leg.caller).and_then(|leg| leg.slots.as_ref());
+        if reserved.is_some_and(|slots| slots.outbound() == Some(name)) {
+            return Ok(None);
+        }
+        let taken = self.slots.take(&[(name, known.trunk.max_calls)]);
+        taken.map(Some).ok_or_else(|| format!("max_calls of the trunk `{name}` is reached"))
     }
 
     /// A responder's phone was answered.
