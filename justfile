@@ -23,6 +23,7 @@ demo *options:
 # The daemon at rest, then what a relayed packet costs against a bare relay on the same machine
 bench *options:
     cargo bench --bench daemon
+    cargo bench --bench parser
     cargo bench --bench relay -- {{options}}
 
 # Fuzz one target (sip_message, sdp, uri, rtp) for a minute; needs a nightly toolchain and cargo-fuzz

@@ -3,7 +3,6 @@
 use crate::{sdp, sip_message, uri};
 use nightbell::sip::{Codec, LocalMedia, Negotiation, Uri};
 use proptest::prelude::*;
-use std::time::{Duration, Instant};
 
 /// Every message of RFC 4475 and RFC 5118.
 fn torture() -> Vec<Vec<u8>> {
@@ -79,48 +78,4 @@ proptest! {
             Err(_) => prop_assert_eq!(common, None),
         }
     }
-}
-
-/// What has made one reader or another quadratic, as often as fits into `size` octets, behind every header
-/// name whose value is taken apart.
-fn laborious(size: usize) -> Vec<Vec<u8>> {
-    let units = [
-        "SIP/2.0/UDP h;branch=z9hG4bKa,",
-        "\"\\",
-        "<",
-        ";a=b",
-        "a\r\n ",
-        "a=",
-        "%41",
-        ",",
-        "sip:a@h,",
-        "h\r\nTo: <sip:a@h>",
-    ];
-    let names = ["", "Via: ", "To: ", "Contact: ", "Record-Route: "];
-    let texts = units.iter().flat_map(|unit| names.map(|name| (name, unit.repeat(size / unit.len()))));
-    texts
-        .map(|(name, value)| format!("INVITE sip:a@h SIP/2.0\r\n{name}{value}\r\n\r\n").into_bytes())
-        .collect()
-}
-
-/// The time of the quickest of some runs, which is the one that was disturbed least.
-fn quickest(inputs: &[Vec<u8>]) -> Duration {
-    let run = || {
-        let begin = Instant::now();
-        inputs.iter().for_each(|input| {
-            sip_message::check(input);
-            uri::check(input);
-            sdp::check(input);
-        });
-        begin.elapsed()
-    };
-    (0..7).map(|_| run()).min().unwrap()
-}
-
-#[test]
-fn the_work_grows_with_the_size_and_not_with_its_square() {
-    // Below the limit of a line, so that all of it is read. Eight times the size: linear work takes 8 times as
-    // long, quadratic work 64 times.
-    let (small, large) = (quickest(&laborious(1_000)), quickest(&laborious(8_000)));
-    assert!(large < small * 24, "{small:?} for 1,000 octets, {large:?} for 8,000");
 }
