@@ -10,7 +10,7 @@ use crate::call::plan::Route;
 use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::CallerIdSetting;
 use crate::call::timeline::{OpenStep, Timeline};
-use crate::call::{Desk, describe_ms, screening};
+use crate::call::{Desk, describe, screening};
 use crate::oncall::{Attempt, Chain, E164, Person, PersonId, Rung, Walk, resolve};
 
 /// How long the first sign of ringing may take.
@@ -142,7 +142,7 @@ fn caller_id(desk: &Desk) -> Option<E164> {
 
 /// Puts what became of a rung phone into words, and into what it means for the chain.
 fn result(rung: Ring, leg: &mut Leg, step: OpenStep, limit: Duration) -> Result<(), Rung> {
-    let limit = describe_ms(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+    let limit = describe(limit);
     match rung {
         Ring::Answered | Ring::Ringing => {
             step.done("answered");

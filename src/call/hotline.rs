@@ -40,9 +40,8 @@ pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
     if let Some(responder) = ring(caller, &mut desk, &route).await {
         return bridge(caller, &desk, responder).await;
     }
-    match route.fallback.then {
+    match route.last_resort() {
         FallbackKind::Voicemail => voicemail::take(caller, &desk, &route).await,
-        FallbackKind::Closing if route.direct_voicemail => voicemail::take(caller, &desk, &route).await,
         FallbackKind::Closing => {
             closing(caller, &desk, &route.fallback.closing, "nobody was available").await
         }

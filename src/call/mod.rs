@@ -37,6 +37,7 @@ pub mod wording;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rand::rngs::StdRng;
@@ -92,6 +93,11 @@ pub struct Desk {
     pub facts: Facts,
     /// Shuffles people within a level.
     pub rng: StdRng,
+}
+
+/// A length of time in words, as [`describe_ms`] has it.
+pub fn describe(length: Duration) -> String {
+    describe_ms(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A length of time in words: `850 ms`, `12 s`, `2 min 5 s`.

@@ -189,6 +189,13 @@ pub struct Fallback {
     pub max_length: Duration,
 }
 
+impl Route {
+    /// What the caller gets when nobody is left. A route that takes messages only always takes one.
+    pub fn last_resort(&self) -> FallbackKind {
+        if self.direct_voicemail { FallbackKind::Voicemail } else { self.fallback.then }
+    }
+}
+
 impl Hotline {
     /// The route of a key: its own, or `*`'s.
     pub fn route_for(&self, key: char) -> Option<&Arc<Route>> {
@@ -261,9 +268,9 @@ impl std::fmt::Display for Route {
             .collect();
         let rings = if self.direct_voicemail { "nobody".to_owned() } else { levels.join(", then ") };
         writeln!(f, "route {key}{} rings {rings}", self.name)?;
-        let last = match self.fallback.then {
-            FallbackKind::Closing if !self.direct_voicemail => format!("closing: {}", self.fallback.closing),
-            _ => format!("voicemail: {}", self.fallback.greeting),
+        let last = match self.last_resort() {
+            FallbackKind::Closing => format!("closing: {}", self.fallback.closing),
+            FallbackKind::Voicemail => format!("voicemail: {}", self.fallback.greeting),
         };
         writeln!(f, "    if nobody accepts, {last}")
     }

@@ -1,7 +1,7 @@
 //! Screening: whoever picks up must press a key, so that a mailbox never gets the caller.
 
 use crate::call::Desk;
-use crate::call::describe_ms;
+use crate::call::describe;
 use crate::call::journal::{Action, Step, StepResult};
 use crate::call::leg::{Farewell, Gone, Heard, Leg};
 use crate::call::plan::{Accept, AcceptKey, Route};
@@ -44,7 +44,7 @@ pub async fn confirm(desk: &mut Desk, route: &Route, person: &Person, mut leg: L
             Err(Rung::Declined)
         }
         Said::Nothing => {
-            let wait = describe_ms(u64::try_from(accept.timeout.as_millis()).unwrap_or(u64::MAX));
+            let wait = describe(accept.timeout);
             let again = match accept.attempts {
                 1 => String::new(),
                 times => format!(", {times} times"),

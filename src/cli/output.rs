@@ -1,10 +1,12 @@
 //! What commands print: plain lines for people, one JSON document for programs.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+
+use crate::daemon::logging::may_colour;
 
 /// Prints text for a person. A reader that has gone (`| head`) is not an error.
 pub fn say(text: &str) {
@@ -23,14 +25,14 @@ pub fn json(value: &impl Serialize) -> Result<(), serde_json::Error> {
     Ok(())
 }
 
-/// Whether errors may be coloured: a terminal, and NO_COLOR not set.
+/// Whether errors may be coloured.
 pub fn colour_on_stderr() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+    may_colour(&io::stderr())
 }
 
 /// Whether output may be coloured.
 pub fn colour_on_stdout() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+    may_colour(&io::stdout())
 }
 
 /// Text from outside, with control characters made visible: a caller's name must not drive the

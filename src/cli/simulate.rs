@@ -16,7 +16,7 @@ use crate::call::filter::Admission;
 use crate::call::plan::{Hotline, Route};
 use crate::call::settings::FallbackKind;
 use crate::daemon::findings::Findings;
-use crate::oncall::{E164, NotRung, PersonId, Phone, Roster, Rung, Walk, resolve};
+use crate::oncall::{E164, NotRung, PersonId, Roster, Rung, Walk, resolve};
 use crate::switch::trunks::Trunk;
 
 /// Options of `simulate`.
@@ -99,13 +99,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     }
     let trunks: Vec<&Trunk> =
         config.trunks.iter().filter(|trunk| hotline.trunks.contains(&trunk.name)).collect();
-    let mut simulated = simulate(hotline, &roster, options, from.as_ref());
-    for rings in &mut simulated.chain {
-        let may = |trunk: &&Trunk| Phone::parse(&rings.phone).is_ok_and(|phone| trunk.may_dial(&phone));
-        if !trunks.iter().any(may) {
-            rings.unreachable = Some("no trunk of the hotline may dial it".to_owned());
-        }
-    }
+    let simulated = simulate(hotline, &trunks, &roster, options, from.as_ref());
     if options.json {
         output::json(&simulated)?;
     } else {
@@ -114,7 +108,13 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn simulate(hotline: &Hotline, roster: &Roster, options: &Options, from: Option<&E164>) -> Simulated {
+fn simulate(
+    hotline: &Hotline,
+    trunks: &[&Trunk],
+    roster: &Roster,
+    options: &Options,
+    from: Option<&E164>,
+) -> Simulated {
     let mut simulated = Simulated {
         hotline: hotline.name.clone(),
         route: None,
@@ -137,7 +137,7 @@ fn simulate(hotline: &Hotline, roster: &Roster, options: &Options, from: Option<
     simulated.story.push(format!("the caller hears {}", hotline.prompts.welcome));
     if let Some(route) = menu(hotline, &options.keys, &mut simulated.story) {
         simulated.route = Some(route.name.clone());
-        chain(&route, roster, options, &mut simulated);
+        chain(&route, trunks, roster, options, &mut simulated);
     }
     simulated
 }
@@ -160,9 +160,9 @@ fn menu(hotline: &Hotline, keys: &str, story: &mut Vec<String>) -> Option<Arc<Ro
     None
 }
 
-fn chain(route: &Route, roster: &Roster, options: &Options, simulated: &mut Simulated) {
+fn chain(route: &Route, trunks: &[&Trunk], roster: &Roster, options: &Options, simulated: &mut Simulated) {
     let fallback = &route.fallback;
-    let closing = fallback.then == FallbackKind::Closing && !route.direct_voicemail;
+    let closing = route.last_resort() == FallbackKind::Closing;
     simulated.fallback = Some(if closing { "closing" } else { "voicemail" }.to_owned());
     if route.direct_voicemail {
         simulated.story.push("nobody is rung: the route takes messages only".to_owned());
@@ -174,13 +174,14 @@ fn chain(route: &Route, roster: &Roster, options: &Options, simulated: &mut Simu
         let mut rng = StdRng::seed_from_u64(0);
         let mut walk = Walk::new(resolve(roster, &route.policy, at, &mut rng), &route.policy);
         while let Some(attempt) = walk.next(&mut |person, _| busy.contains(&person.id)) {
+            let reached = trunks.iter().any(|trunk| trunk.may_dial(&attempt.phone));
             simulated.chain.push(Rings {
                 order: attempt.order,
                 level: attempt.level,
                 person: attempt.person.id.clone(),
                 phone: attempt.phone.to_string(),
                 because: attempt.because,
-                unreachable: None,
+                unreachable: (!reached).then(|| "no trunk of the hotline may dial it".to_owned()),
             });
             walk.report(Rung::NoAnswer);
         }

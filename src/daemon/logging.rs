@@ -108,6 +108,11 @@ fn write_out(entries: &Receiver<Entry>, dropped: &AtomicU64, mut out: impl Write
     }
 }
 
+/// Whether a stream may be coloured: it is a terminal, and NO_COLOR is not set (no-color.org).
+pub fn may_colour(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+}
+
 /// Starts logging to standard error.
 pub fn start(format: LogFormat, level: LevelFilter) -> io::Result<Log> {
     let (to, entries) = sync_channel(BACKLOG);
@@ -117,7 +122,7 @@ pub fn start(format: LogFormat, level: LevelFilter) -> io::Result<Log> {
         .name("log".to_owned())
         .spawn(move || write_out(&entries, &counted, io::stderr()))?;
     let writer = Lines { to: to.clone(), dropped };
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    let colour = may_colour(&io::stderr());
     // journald stamps lines itself.
     let under_journald = std::env::var_os("JOURNAL_STREAM").is_some();
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false).with_ansi(colour);

@@ -260,9 +260,7 @@ fn keep_old(findings: &Findings) {
 }
 
 /// Runs what waits for the disk away from the calls.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(broken) => std::panic::resume_unwind(broken.into_panic()),
@@ -272,7 +270,7 @@ async fn blocking<T: Send + 'static>(
 /// Applies the on-call file, reads back what the database says, and compiles the hotlines.
 async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Result<Ready, StartError> {
     let store = store.clone();
-    let ready = tokio::task::spawn_blocking(move || {
+    blocking(move || {
         // The hotlines are checked against the file first: a bad one must not reach the database.
         if let Some((_, roster)) = &config.oncall {
             let mut first = Findings::default();
@@ -291,11 +289,8 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
             return Err(StartError::Settings(findings));
         }
         Ok(Ready { config, plan, roster, warnings: findings })
-    });
-    match ready.await {
-        Ok(ready) => ready,
-        Err(broken) => std::panic::resume_unwind(broken.into_panic()),
-    }
+    })
+    .await
 }
 
 /// After a crash: closes open calls, repairs messages, and finds the legs that were left up.
