@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sip::transport::Hop;
 use crate::sip::uri::Uri;
 
 /// All that is needed to send a BYE to a leg, also after a restart. The identity of a dialog does not
@@ -13,7 +14,7 @@ pub struct StoredDialog {
     /// The trunk it came in or went out over.
     pub trunk: usize,
     /// Where its requests are sent: the trunk's address, whatever the Contact behind its NAT says.
-    pub next_hop: SocketAddr,
+    pub next_hop: Hop,
     /// Our address on the trunk, for Via and Contact.
     pub contact: SocketAddr,
     /// The user part of our Contact: a random name of this dialog.
@@ -85,7 +86,7 @@ impl Dialog {
     }
 
     /// A target refresh: their Contact has changed (RFC 3261 12.2.2), or the way to them has.
-    pub(super) fn refresh(&mut self, contact: Option<&Uri>, source: SocketAddr) {
+    pub(super) fn refresh(&mut self, contact: Option<&Uri>, source: Hop) {
         if let Some(uri) = contact {
             self.identity.target = uri.to_string();
         }
@@ -101,7 +102,7 @@ mod tests {
         let address = SocketAddr::from(([192, 0, 2, 1], 5060));
         StoredDialog {
             trunk: 0,
-            next_hop: address,
+            next_hop: Hop::udp(address),
             contact: address,
             contact_user: "c".into(),
             call_id: "i".into(),

@@ -10,6 +10,7 @@ pub mod offer_answer;
 mod scan;
 pub mod sdp;
 pub mod transaction;
+pub mod transport;
 pub mod uri;
 pub mod validate;
 
@@ -22,5 +23,6 @@ pub use header::{CSeq, NameAddr, Params, Via};
 pub use message::{HeaderError, HeaderName, Headers, Malformed, Message, Method, Request, Response};
 pub use offer_answer::{Agreed, Codec, Direction, EventTypes, LocalMedia, Negotiation, NegotiationError};
 pub use transaction::Timers;
+pub use transport::{Hop, Transport};
 pub use uri::{Host, SipUri, Uri};
 pub use validate::{ALLOW, Objection, objection};

@@ -127,11 +127,8 @@ impl Table {
 
     /// What the SIP endpoint needs to know of each trunk.
     pub fn profiles(&self) -> Vec<TrunkProfile> {
-        let profile = |known: &Resolved| TrunkProfile {
-            contact: known.contact,
-            domain: domain(known),
-            codecs: known.trunk.codecs.clone(),
-        };
+        let profile =
+            |known: &Resolved| TrunkProfile::new(known.contact, domain(known), known.trunk.codecs.clone());
         self.trunks.iter().map(profile).collect()
     }
 }
@@ -270,14 +267,8 @@ mod tests {
             .into_iter()
             .map(|(name, sources, servers)| Resolved {
                 trunk: Trunk {
-                    name: name.to_owned(),
-                    server: None,
                     sources: sources.into_iter().map(|source| source.parse().unwrap()).collect(),
-                    media_sources: Vec::new(),
-                    codecs: Vec::new(),
-                    max_calls: 2,
-                    country: None,
-                    destinations: Vec::new(),
+                    ..Trunk::named(name)
                 },
                 servers: servers.into_iter().map(|server| server.parse().unwrap()).collect(),
                 contact: "127.0.0.1:5060".parse().unwrap(),

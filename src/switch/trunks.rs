@@ -96,6 +96,20 @@ pub fn host_address(host: &str) -> Option<IpAddr> {
 }
 
 impl Trunk {
+    /// A trunk of this name with the default of every setting, which neither calls nor is called.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            server: None,
+            sources: Vec::new(),
+            media_sources: Vec::new(),
+            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            max_calls: 30,
+            country: None,
+            destinations: Vec::new(),
+        }
+    }
+
     /// Whether a phone may be dialled over this trunk.
     pub fn may_dial(&self, phone: &Phone) -> bool {
         self.allows(phone) && (self.server.is_some() || matches!(phone, Phone::Sip(_)))

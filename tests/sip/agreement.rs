@@ -1,6 +1,6 @@
 //! `rsip` as an independent reader: it must agree with our codec on ordinary messages, and read what we write.
 
-use nightbell::sip::{CSeq, HeaderName, Message, Method, NameAddr, Request, Response, Uri, Via};
+use nightbell::sip::{CSeq, HeaderName, Message, Method, NameAddr, Request, Response, Transport, Uri, Via};
 use rsip::message::HeadersExt as _;
 use rsip::prelude::{ToTypedHeader as _, UntypedHeader as _};
 
@@ -93,7 +93,7 @@ fn the_foreign_reader_reads_what_we_write() {
 fn the_foreign_reader_reads_a_request_and_a_response_made_here() {
     let mut request = Request::new(Method::Invite, Uri::parse(b"sip:+4915112345@192.0.2.1"));
     let us = "203.0.113.9:5060".parse().unwrap();
-    request.headers.push(HeaderName::Via, Via::udp(us, "z9hG4bKq1").to_bytes());
+    request.headers.push(HeaderName::Via, Via::new(Transport::Udp, us, "z9hG4bKq1").to_bytes());
     let from = NameAddr::new(Uri::parse(b"sip:+4930123@203.0.113.9")).with_tag("o1");
     request.headers.push(HeaderName::From, from.to_bytes());
     request.headers.push(HeaderName::To, NameAddr::new(request.uri.clone()).to_bytes());

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use nightbell::sip::{
-    Cause, Codec, Config, Endpoint, Event, LegId, LocalMedia, Outgoing, Peer, Timers, TrunkProfile,
+    Cause, Codec, Config, Endpoint, Event, Hop, LegId, LocalMedia, Outgoing, Peer, Timers, TrunkProfile,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -75,8 +75,7 @@ fn media(address: SocketAddr) -> LocalMedia {
 
 fn side(number: u8, seed: u64, timers: Timers) -> Side {
     let address = SocketAddr::from((Ipv4Addr::new(192, 0, 2, number), 5060));
-    let trunk =
-        TrunkProfile { contact: address, domain: "pair.test".into(), codecs: vec![Codec::Pcma, Codec::Pcmu] };
+    let trunk = TrunkProfile::new(address, "pair.test", vec![Codec::Pcma, Codec::Pcmu]);
     let config = Config { trunks: vec![trunk], timers, software: "pair".into(), max_dialogs: 8 };
     let mut key = [number; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -117,9 +116,8 @@ impl Pair {
 
     fn call(&mut self) -> LegId {
         let (from, to) = (self.sides[0].address, self.sides[1].address);
-        let request_uri = "sip:+4930123456@pair.test".into();
-        let outgoing =
-            Outgoing { trunk: 0, to, request_uri, from_user: Some("+49301".into()), media: media(from) };
+        let mut outgoing = Outgoing::new(0, Hop::udp(to), "sip:+4930123456@pair.test", media(from));
+        outgoing.from_user = Some("+49301".into());
         let leg = self.sides[0].endpoint.invite(self.now, outgoing);
         self.sides[0].legs.insert(leg, Life::default());
         if let Some(after) = self.script.caller_leaves {
@@ -160,7 +158,7 @@ impl Pair {
     }
 
     fn deliver(&mut self, to: usize, payload: &[u8]) {
-        let peer = Peer { trunk: 0, addr: self.sides[1 - to].address };
+        let peer = Peer::udp(0, self.sides[1 - to].address);
         let side = &mut self.sides[to];
         side.heard_ack |= payload.starts_with(b"ACK ");
         side.heard_provisional |= payload.starts_with(b"SIP/2.0 1");
@@ -200,7 +198,7 @@ impl Pair {
             }
             while let Some(transmit) = self.sides[side].endpoint.poll_transmit() {
                 self.check_sent(side, &transmit.payload);
-                assert_eq!(transmit.to, self.sides[1 - side].address);
+                assert_eq!(transmit.hop.addr, self.sides[1 - side].address);
                 self.throw(1 - side, transmit.payload);
             }
         }

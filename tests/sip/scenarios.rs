@@ -87,15 +87,11 @@ impl Desk {
     }
 
     fn with_room(max_dialogs: usize) -> Self {
-        let trunk = TrunkProfile {
-            contact: address("192.0.2.1:5060"),
-            domain: "carrier.test".into(),
-            codecs: vec![Codec::Pcma],
-        };
+        let trunk = TrunkProfile::new(address("192.0.2.1:5060"), "carrier.test", vec![Codec::Pcma]);
         let config =
             Config { trunks: vec![trunk], timers: Timers::default(), software: "desk".into(), max_dialogs };
         let start = Instant::now();
-        let peer = Peer { trunk: 0, addr: address("198.51.100.9:5070") };
+        let peer = Peer::udp(0, address("198.51.100.9:5070"));
         Self { endpoint: Endpoint::new(config, [3; 32]), start, now: start, peer }
     }
 
@@ -175,13 +171,8 @@ impl Desk {
 
     /// A call that we place; hands back the INVITE.
     fn calling(&mut self) -> (LegId, String) {
-        let outgoing = Outgoing {
-            trunk: 0,
-            to: self.peer.addr,
-            request_uri: "sip:+4930123@carrier.test".into(),
-            from_user: Some("+49301".into()),
-            media: media(),
-        };
+        let mut outgoing = Outgoing::new(0, self.peer.hop(), "sip:+4930123@carrier.test", media());
+        outgoing.from_user = Some("+49301".into());
         let leg = self.endpoint.invite(self.now, outgoing);
         (leg, self.said())
     }
@@ -235,7 +226,7 @@ fn responses_go_to_the_source_with_rport_filled_in() {
     let mut desk = Desk::new();
     desk.ask(INVITE);
     let transmit = desk.endpoint.poll_transmit().unwrap();
-    assert_eq!(transmit.to, desk.peer.addr);
+    assert_eq!(transmit.hop.addr, desk.peer.addr);
     let via = String::from_utf8(transmit.payload).unwrap();
     let via = header(&via, "Via");
     assert!(via.contains("received=198.51.100.9") && via.contains("rport=5070"), "{via}");
@@ -436,7 +427,7 @@ fn record_routes_are_kept_in_their_order_and_requests_go_to_the_trunk() {
     desk.ask(Ask { method: "ACK", branch: "ack", to_tag: ours, body: "", ..INVITE });
     desk.endpoint.hang_up(desk.now, leg, Cause::Normal);
     let transmit = desk.endpoint.poll_transmit().unwrap();
-    assert_eq!(transmit.to, desk.peer.addr);
+    assert_eq!(transmit.hop.addr, desk.peer.addr);
     let bye = String::from_utf8(transmit.payload).unwrap();
     assert_eq!(start_line(&bye), "BYE sip:caller@10.0.0.9:5060 SIP/2.0");
     assert_eq!(headers(&bye, "Route"), ["<sip:p1.test;lr>", "<sip:p2.test;lr>", "<sip:p3.test;lr=on>"]);
@@ -590,13 +581,8 @@ fn our_invite_shows_the_number_or_nobody() {
     assert!(header(&invite, "From").starts_with("<sip:+49301@carrier.test>;tag="));
     assert_eq!(header(&invite, "P-Asserted-Identity"), "<sip:+49301@carrier.test>");
     assert!(invite.len() < 1300, "{}", invite.len());
-    let outgoing = Outgoing {
-        trunk: 0,
-        to: desk.peer.addr,
-        request_uri: "sip:+4930123@carrier.test;user=phone".into(),
-        from_user: None,
-        media: media(),
-    };
+    let request_uri = "sip:+4930123@carrier.test;user=phone";
+    let outgoing = Outgoing::new(0, desk.peer.hop(), request_uri, media());
     desk.endpoint.invite(desk.now, outgoing);
     let hidden = desk.said();
     assert!(header(&hidden, "From").contains("<sip:anonymous@anonymous.invalid>"));
@@ -761,7 +747,7 @@ fn an_unreachable_network_fails_the_call_at_once_but_not_a_ringing_one() {
     desk.respond(&invite, "180 Ringing", "t", "", "");
     desk.events();
     let (failing, _) = desk.calling();
-    desk.endpoint.transport_failed(desk.now, desk.peer.addr);
+    desk.endpoint.transport_failed(desk.now, 0, desk.peer.hop());
     let Event::Failed { leg, status: 503, cause: FailureCause::Transport, .. } = desk.event() else {
         panic!()
     };

@@ -24,11 +24,7 @@ impl Phone {
     pub async fn start() -> Self {
         let sip = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let rtp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let profile = TrunkProfile {
-            contact: sip.local_addr().unwrap(),
-            domain: "127.0.0.1".to_owned(),
-            codecs: vec![Codec::Pcma],
-        };
+        let profile = TrunkProfile::new(sip.local_addr().unwrap(), "127.0.0.1", vec![Codec::Pcma]);
         let config = Config {
             trunks: vec![profile],
             timers: Timers::default(),
@@ -71,14 +67,14 @@ impl Phone {
             self.infos,
             body.len(),
         );
-        self.sip.send_to(info.as_bytes(), dialog.next_hop).await.unwrap();
+        self.sip.send_to(info.as_bytes(), dialog.next_hop.addr).await.unwrap();
     }
 
     /// Sends an OPTIONS that belongs to no call.
     pub async fn ask_outside_the_call(&mut self) {
         let (_, dialog) = self.call.as_ref().unwrap();
         self.asked += 1;
-        let (to, from, n) = (dialog.next_hop, self.address(), self.asked);
+        let (to, from, n) = (dialog.next_hop.addr, self.address(), self.asked);
         let options = format!(
             "OPTIONS sip:{to} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bKoptions{n}\r\nMax-Forwards: 70\r\n\
              From: <sip:{from}>;tag=1\r\nTo: <sip:{to}>\r\nCall-ID: options{n}\r\nCSeq: 1 OPTIONS\r\n\
@@ -132,13 +128,13 @@ impl Phone {
             }
             let received = tokio::time::timeout(PATIENCE, self.sip.recv_from(&mut datagram)).await;
             let (length, addr) = received.expect("something comes in time").unwrap();
-            self.endpoint.receive(Instant::now(), Peer { trunk: 0, addr }, &datagram[..length]);
+            self.endpoint.receive(Instant::now(), Peer::udp(0, addr), &datagram[..length]);
         }
     }
 
     async fn flush(&mut self) {
         while let Some(transmit) = self.endpoint.poll_transmit() {
-            self.sip.send_to(&transmit.payload, transmit.to).await.unwrap();
+            self.sip.send_to(&transmit.payload, transmit.hop.addr).await.unwrap();
         }
     }
 }

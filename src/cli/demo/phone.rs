@@ -17,7 +17,8 @@ use crate::audio::g711::linear_to_alaw;
 use crate::rtp::packet::{Header, Packet};
 use crate::rtp::telephone_event::Sender;
 use crate::sip::{
-    Agreed, Cause, Codec, Config, Endpoint, Event, LegId, LocalMedia, Outgoing, Peer, Timers, TrunkProfile,
+    Agreed, Cause, Codec, Config, Endpoint, Event, Hop, LegId, LocalMedia, Outgoing, Peer, Timers,
+    TrunkProfile,
 };
 
 /// A frame of G.711 in samples, and its length in time.
@@ -175,8 +176,7 @@ impl Body {
         let address = sip.local_addr()?;
         let mut seed = [0; 32];
         SysRng.try_fill_bytes(&mut seed).map_err(io::Error::other)?;
-        let profile =
-            TrunkProfile { contact: address, domain: address.ip().to_string(), codecs: vec![Codec::Pcma] };
+        let profile = TrunkProfile::new(address, address.ip().to_string(), vec![Codec::Pcma]);
         let config = Config {
             trunks: vec![profile],
             timers: Timers::default(),
@@ -204,7 +204,7 @@ impl Body {
             // Waits 2 ms at most: this is what paces the loop.
             if let Ok((length, addr)) = self.sip.recv_from(&mut datagram) {
                 let bytes = datagram.get(..length).unwrap_or_default();
-                self.endpoint.receive(Instant::now(), Peer { trunk: 0, addr }, bytes);
+                self.endpoint.receive(Instant::now(), Peer::udp(0, addr), bytes);
             }
             let now = Instant::now();
             if self.endpoint.poll_timeout().is_some_and(|due| due <= now) {
@@ -216,7 +216,7 @@ impl Body {
             self.act(now);
             self.media(now);
             while let Some(transmit) = self.endpoint.poll_transmit() {
-                let _ = self.sip.send_to(&transmit.payload, transmit.to);
+                let _ = self.sip.send_to(&transmit.payload, transmit.hop.addr);
             }
         }
     }
@@ -225,13 +225,9 @@ impl Body {
         match order {
             Order::Behave(behaviour) => self.behaviour = behaviour,
             Order::Call { to, user, from, acts } => {
-                let outgoing = Outgoing {
-                    trunk: 0,
-                    to,
-                    request_uri: format!("sip:{user}@{to}"),
-                    from_user: Some(from),
-                    media: self.local.clone(),
-                };
+                let request_uri = format!("sip:{user}@{to}");
+                let mut outgoing = Outgoing::new(0, Hop::udp(to), request_uri, self.local.clone());
+                outgoing.from_user = Some(from);
                 let leg = self.endpoint.invite(Instant::now(), outgoing);
                 self.call = Some(OneCall::new(leg, acts.into()));
             }

@@ -7,6 +7,7 @@ use super::event::{Outgoing, TrunkProfile};
 use crate::sip::dialog::StoredDialog;
 use crate::sip::header::{CSeq, NameAddr, Via};
 use crate::sip::message::{HeaderName, Method, Request, Response};
+use crate::sip::transport::Transport;
 use crate::sip::uri::{Host, Uri};
 use crate::sip::validate;
 
@@ -26,9 +27,16 @@ pub(super) fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
 
-/// `<sip:user@address:port>`.
-pub(super) fn contact(user: &str, address: SocketAddr) -> Vec<u8> {
-    NameAddr::new(Uri::sip(Some(user), &Host::from(address.ip()), Some(address.port()))).to_bytes()
+/// `<sip:user@address:port>`, with the transport where it is not UDP (RFC 3261 19.1.1).
+pub(super) fn contact(user: &str, address: SocketAddr, transport: Transport) -> Vec<u8> {
+    let uri = Uri::sip(Some(user), &Host::from(address.ip()), Some(address.port()));
+    let uri = match transport {
+        Transport::Udp => uri,
+        Transport::Tcp | Transport::Tls => {
+            Uri::parse(format!("{uri};transport={}", transport.param()).as_bytes())
+        }
+    };
+    NameAddr::new(uri).to_bytes()
 }
 
 /// The INVITE that begins a call. It is kept short: it must fit into one packet (RFC 3261 18.1.1).
@@ -40,17 +48,19 @@ pub(super) fn invite(
     offer: Vec<u8>,
 ) -> Request {
     let uri = Uri::parse(outgoing.request_uri.as_bytes());
+    let transport = outgoing.to.transport;
+    let own = profile.contact_for(transport);
     let to = NameAddr::new(uri.clone()).to_bytes();
     let mut request = Request::new(Method::Invite, uri);
     let headers = &mut request.headers;
-    headers.push(HeaderName::Via, Via::udp(profile.contact, &names.branch).to_bytes());
+    headers.push(HeaderName::Via, Via::new(transport, own, &names.branch).to_bytes());
     headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
     let number = outgoing.from_user.as_deref().map(|user| number(user, profile, &outgoing.request_uri));
     headers.push(HeaderName::From, caller(number.clone()).with_tag(&names.tag).to_bytes());
     headers.push(HeaderName::To, to);
     headers.push(HeaderName::CallId, names.call_id.as_str());
     headers.push(HeaderName::CSeq, CSeq { number: 1, method: Method::Invite }.to_bytes());
-    headers.push(HeaderName::Contact, contact(&names.contact_user, profile.contact));
+    headers.push(HeaderName::Contact, contact(&names.contact_user, own, transport));
     match number {
         Some(number) => headers.push(HeaderName::PAssertedIdentity, NameAddr::new(number).to_bytes()),
         None => headers.push(HeaderName::Privacy, "id"),
@@ -126,7 +136,7 @@ pub(super) fn in_dialog(dialog: &StoredDialog, method: Method, sequence: u32, br
     let (uri, routes) = dialog.path();
     let mut request = Request::new(method.clone(), Uri::parse(uri.as_bytes()));
     let headers = &mut request.headers;
-    headers.push(HeaderName::Via, Via::udp(dialog.contact, branch).to_bytes());
+    headers.push(HeaderName::Via, Via::new(dialog.next_hop.transport, dialog.contact, branch).to_bytes());
     headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
     for route in routes {
         headers.push(HeaderName::Route, route);

@@ -5,15 +5,32 @@ use std::net::SocketAddr;
 use crate::sip::dialog::StoredDialog;
 use crate::sip::offer_answer::{Agreed, Codec, LocalMedia};
 use crate::sip::transaction::Timers;
+use crate::sip::transport::{Hop, Transport};
 
-/// Where a datagram came from. The owner has matched its source to a trunk: what comes from elsewhere
+/// Where a message came from. The owner has matched its source to a trunk: what comes from elsewhere
 /// never reaches the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Peer {
     /// The trunk's place in [`Config::trunks`].
     pub trunk: usize,
-    /// The source of the datagram.
+    /// The transport it came by.
+    pub transport: Transport,
+    /// The source of the datagram, or the far end of the connection.
     pub addr: SocketAddr,
+}
+
+impl Peer {
+    /// Somebody who sends datagrams.
+    #[must_use]
+    pub fn udp(trunk: usize, addr: SocketAddr) -> Self {
+        Self { trunk, transport: Transport::Udp, addr }
+    }
+
+    /// The way back.
+    #[must_use]
+    pub fn hop(&self) -> Hop {
+        Hop { transport: self.transport, addr: self.addr }
+    }
 }
 
 /// What the endpoint has to know.
@@ -34,10 +51,27 @@ pub struct Config {
 pub struct TrunkProfile {
     /// The address we give to the trunk: in Via, Contact and SDP.
     pub contact: SocketAddr,
+    /// Our address for transports at which we are reached elsewhere than at `contact`.
+    pub other_contacts: Vec<(Transport, SocketAddr)>,
     /// The host part of the URIs that carry numbers.
     pub domain: String,
     /// The codecs spoken on the trunk, the best first.
     pub codecs: Vec<Codec>,
+}
+
+impl TrunkProfile {
+    /// A trunk without registration or any other peculiarity.
+    #[must_use]
+    pub fn new(contact: SocketAddr, domain: impl Into<String>, codecs: Vec<Codec>) -> Self {
+        Self { contact, other_contacts: Vec::new(), domain: domain.into(), codecs }
+    }
+
+    /// The address at which we are reached by a transport.
+    #[must_use]
+    pub fn contact_for(&self, transport: Transport) -> SocketAddr {
+        let other = self.other_contacts.iter().find(|(other, _)| *other == transport);
+        other.map_or(self.contact, |(_, contact)| *contact)
+    }
 }
 
 /// One call leg: the use of one INVITE, in or out.
@@ -50,13 +84,13 @@ impl std::fmt::Display for LegId {
     }
 }
 
-/// A datagram to be sent.
+/// A message to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transmit {
     /// The trunk whose socket it leaves by.
     pub trunk: usize,
     /// To where.
-    pub to: SocketAddr,
+    pub hop: Hop,
     /// The message.
     pub payload: Vec<u8>,
 }
@@ -67,13 +101,21 @@ pub struct Outgoing {
     /// Over which trunk.
     pub trunk: usize,
     /// The next hop: the address of the trunk that the INVITE, and all requests in its dialog, are sent to.
-    pub to: SocketAddr,
+    pub to: Hop,
     /// Whom to call: `sip:+4930123456@domain`, with `;user=phone` where the trunk wants it.
     pub request_uri: String,
     /// The number we show (user part of From and P-Asserted-Identity); nothing: anonymous.
     pub from_user: Option<String>,
     /// Where we receive, and what we offer.
     pub media: LocalMedia,
+}
+
+impl Outgoing {
+    /// An anonymous call.
+    #[must_use]
+    pub fn new(trunk: usize, to: Hop, request_uri: impl Into<String>, media: LocalMedia) -> Self {
+        Self { trunk, to, request_uri: request_uri.into(), from_user: None, media }
+    }
 }
 
 /// An INVITE that passed all checks of the protocol and waits for us.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::event::{Cause, EndCause, Event, LegId};
 use super::leg::{Leg, State};
-use super::transactions::{ClientKey, Kind, Transaction};
+use super::transactions::{ClientKey, Kind, Purpose, Transaction};
 use super::{Endpoint, compose};
 use crate::sip::dialog::StoredDialog;
 use crate::sip::message::{HeaderName, Method};
@@ -74,8 +74,13 @@ impl Endpoint {
             request.headers.push(HeaderName::Reason, reason);
         }
         let message = request.to_bytes();
+        let purpose = leg.map_or(Purpose::Nothing, Purpose::Bye);
         let key = ClientKey { branch, method: Method::Bye };
-        let kind = Kind::ClientOther { machine: ClientOther::new(now, &self.config.timers), key, leg };
+        let kind = Kind::ClientOther {
+            machine: ClientOther::new(now, &self.config.timers, dialog.next_hop.transport),
+            key,
+            purpose,
+        };
         let (trunk, to) = (dialog.trunk, dialog.next_hop);
         self.add_transaction(Transaction { trunk, to, message: message.clone(), kind });
         self.send(trunk, to, message);

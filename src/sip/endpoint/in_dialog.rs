@@ -129,13 +129,13 @@ impl Endpoint {
             let response = compose::response(request, 488, "", &self.config.software);
             return self.open_reinvite(now, peer, leg, request, facts, &response);
         };
-        let contact = compose::contact(&entry.contact_user, entry.contact);
+        let contact = compose::contact(&entry.contact_user, entry.contact, peer.transport);
         let mut response = compose::response(request, 200, "", &self.config.software);
         compose::begin_dialog(&mut response, request, contact);
         compose::with_sdp(&mut response, outcome.body);
         self.open_reinvite(now, peer, leg, request, facts, &response);
         let offered = outcome.agreed.is_none();
-        self.await_ack(now, &mut entry, &response, Pending { first: false, offered, to: peer.addr });
+        self.await_ack(now, &mut entry, &response, Pending { first: false, offered, to: peer.hop() });
         if let Some(media) = outcome.agreed.filter(|_| outcome.is_new) {
             self.tell(&entry, Event::MediaChanged { leg, media });
         }
@@ -153,12 +153,12 @@ impl Endpoint {
         response: &Response,
     ) {
         let kind = Kind::ServerInvite {
-            machine: ServerInvite::new(&self.config.timers),
+            machine: ServerInvite::new(&self.config.timers, peer.transport),
             key: facts.server_key(peer.trunk, Method::Invite, request),
             call: None,
             leg,
         };
-        let transaction = Transaction { trunk: peer.trunk, to: peer.addr, message: Vec::new(), kind };
+        let transaction = Transaction { trunk: peer.trunk, to: peer.hop(), message: Vec::new(), kind };
         let id = self.add_transaction(transaction);
         self.respond_invite(now, id, response);
     }
@@ -224,6 +224,6 @@ fn renegotiate(leg: &mut Leg, peer: Peer, request: &Request) -> Option<Renegotia
         None => Renegotiated { body: up.negotiation.offer(), agreed: None, is_new: false },
     };
     let contact = request.headers.contact().ok().flatten();
-    up.dialog.refresh(contact.as_ref().map(|contact| &contact.uri), peer.addr);
+    up.dialog.refresh(contact.as_ref().map(|contact| &contact.uri), peer.hop());
     Some(outcome)
 }

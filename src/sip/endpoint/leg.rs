@@ -9,6 +9,7 @@ use crate::sip::dialog::Dialog;
 use crate::sip::message::Request;
 use crate::sip::offer_answer::Negotiation;
 use crate::sip::transaction::TimerTable;
+use crate::sip::transport::Hop;
 
 /// What finds the leg of a request inside a dialog: Call-ID and our tag.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,7 +49,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Incoming {
     pub transaction: TransactionId,
-    pub source: SocketAddr,
+    pub source: Hop,
     pub request: Request,
 }
 
@@ -87,7 +88,7 @@ pub(super) struct Answer {
     /// It carried our offer: the ACK carries the answer.
     pub offered: bool,
     /// Where the INVITE came from.
-    pub to: SocketAddr,
+    pub to: Hop,
 }
 
 impl Leg {

@@ -31,12 +31,12 @@ mod uac;
 mod uas;
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::sip::transport::Hop;
 use deadlines::{Deadlines, Owner};
 pub use event::{
     AnswerError, Cause, Config, EndCause, Event, FailureCause, IncomingCall, LegId, Outgoing, Peer, Transmit,
@@ -107,8 +107,8 @@ impl Endpoint {
         self.legs.len().saturating_add(self.transactions.len())
     }
 
-    fn send(&mut self, trunk: usize, to: SocketAddr, payload: Vec<u8>) {
-        self.transmits.push_back(Transmit { trunk, to, payload });
+    fn send(&mut self, trunk: usize, hop: Hop, payload: Vec<u8>) {
+        self.transmits.push_back(Transmit { trunk, hop, payload });
     }
 
     /// Tells the owner, unless it has let go of the leg.

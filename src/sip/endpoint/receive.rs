@@ -2,15 +2,15 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::event::Peer;
-use super::transactions::{CallKey, ClientKey, Kind, ServerKey, TransactionId};
+use super::transactions::{CallKey, ClientKey, Kind, Purpose, ServerKey, TransactionId};
 use super::{DialogKey, Endpoint, compose};
 use crate::sip::header::Via;
 use crate::sip::message::{HeaderName, Headers, Malformed, Message, Method, Request, Response};
 use crate::sip::transaction::{OnRequest, OnResponse};
+use crate::sip::transport::Hop;
 use crate::sip::validate;
 
 /// What tells requests apart.
@@ -54,7 +54,7 @@ impl Facts {
 }
 
 impl Endpoint {
-    /// A datagram has come from a trunk.
+    /// A message has come from a trunk.
     pub fn receive(&mut self, now: Instant, peer: Peer, datagram: &[u8]) {
         match Message::parse_datagram(datagram) {
             Ok(Message::Request(request)) => self.receive_request(now, peer, request),
@@ -63,10 +63,10 @@ impl Endpoint {
         }
     }
 
-    /// The network says that nothing can be delivered to `to` (ICMP). An INVITE that nothing has come
+    /// Nothing can be delivered to `hop` (ICMP, a connection refused). An INVITE that nothing has come
     /// back for fails at once (RFC 3261 8.1.3.1: as if with 503); everything else goes on trying.
-    pub fn transport_failed(&mut self, _now: Instant, to: SocketAddr) {
-        for id in self.transactions.calling(to) {
+    pub fn transport_failed(&mut self, _now: Instant, trunk: usize, hop: Hop) {
+        for id in self.transactions.calling(trunk, hop) {
             self.call_failed(id, super::FailureCause::Transport);
         }
     }
@@ -145,15 +145,23 @@ impl Endpoint {
                 self.reschedule(id);
                 self.invite_response(now, id, response, order);
             }
-            Kind::ClientOther { machine, leg, .. } => {
+            Kind::ClientOther { machine, purpose, .. } => {
                 let order = machine.response(now, response.status, &lengths);
-                let leg = leg.filter(|_| order == OnResponse::Deliver && response.status >= 200);
+                let purpose = *purpose;
                 self.reschedule(id);
-                if let Some(leg) = leg {
-                    self.bye_done(leg);
+                if order == OnResponse::Deliver && response.status >= 200 {
+                    self.request_done(purpose);
                 }
             }
             Kind::ServerInvite { .. } | Kind::ServerOther { .. } => {}
+        }
+    }
+
+    /// A request of ours other than INVITE has had its final response, or never will.
+    pub(super) fn request_done(&mut self, purpose: Purpose) {
+        match purpose {
+            Purpose::Nothing => {}
+            Purpose::Bye(leg) => self.bye_done(leg),
         }
     }
 
@@ -188,7 +196,7 @@ impl Endpoint {
         let tag = self.stateless_tag(request);
         let mut response = compose::response(request, status, &tag, &self.config.software);
         more(&mut response);
-        self.send(peer.trunk, peer.addr, response.to_bytes());
+        self.send(peer.trunk, peer.hop(), response.to_bytes());
     }
 
     /// The same tag for the same request, without remembering it.
@@ -214,13 +222,13 @@ impl Endpoint {
         let message = response.to_bytes();
         if self.has_room() {
             let key = facts.server_key(peer.trunk, request.method.clone(), request);
-            let machine = crate::sip::transaction::ServerOther::new(now, &self.config.timers);
+            let machine = crate::sip::transaction::ServerOther::new(now, &self.config.timers, peer.transport);
             let kind = Kind::ServerOther { machine, key };
             let transaction =
-                super::Transaction { trunk: peer.trunk, to: peer.addr, message: message.clone(), kind };
+                super::Transaction { trunk: peer.trunk, to: peer.hop(), message: message.clone(), kind };
             self.add_transaction(transaction);
         }
-        self.send(peer.trunk, peer.addr, message);
+        self.send(peer.trunk, peer.hop(), message);
     }
 
     /// The leg that a request inside a dialog is for.

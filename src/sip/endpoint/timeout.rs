@@ -41,12 +41,10 @@ impl Endpoint {
     fn transaction_failed(&mut self, id: TransactionId) {
         match self.transactions.get(id).map(|transaction| &transaction.kind) {
             Some(Kind::ClientInvite { .. }) => self.call_failed(id, FailureCause::Timeout),
-            Some(Kind::ClientOther { leg, .. }) => {
-                let leg = *leg;
+            Some(Kind::ClientOther { purpose, .. }) => {
+                let purpose = *purpose;
                 self.remove_transaction(id);
-                if let Some(leg) = leg {
-                    self.bye_done(leg);
-                }
+                self.request_done(purpose);
             }
             Some(Kind::ServerInvite { .. } | Kind::ServerOther { .. }) | None => {}
         }

@@ -1,12 +1,12 @@
 //! The table of all transactions: which message belongs to which (RFC 3261 17.1.3, 17.2.3).
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::event::LegId;
 use crate::sip::message::{Method, Request};
 use crate::sip::transaction::{ClientInvite, ClientOther, OnTimeout, ServerInvite, ServerOther, Timers};
+use crate::sip::transport::Hop;
 
 /// Names a transaction within the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +40,7 @@ pub(super) struct CallKey {
 #[derive(Debug)]
 pub(super) struct Transaction {
     pub trunk: usize,
-    pub to: SocketAddr,
+    pub to: Hop,
     pub message: Vec<u8>,
     pub kind: Kind,
 }
@@ -61,8 +61,7 @@ pub(super) enum Kind {
     ClientOther {
         machine: ClientOther,
         key: ClientKey,
-        /// The leg that ends with this BYE.
-        leg: Option<LegId>,
+        purpose: Purpose,
     },
     ServerInvite {
         machine: ServerInvite,
@@ -74,6 +73,15 @@ pub(super) enum Kind {
         machine: ServerOther,
         key: ServerKey,
     },
+}
+
+/// What a request of ours other than INVITE is for: who hears of its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Nobody: a CANCEL, or the BYE of a leg that is not kept.
+    Nothing,
+    /// A BYE: the leg ends with it.
+    Bye(LegId),
 }
 
 impl Transaction {
@@ -180,9 +188,11 @@ impl Transactions {
     }
 
     /// Every INVITE to `to` that nothing has come back for.
-    pub(super) fn calling(&self, to: SocketAddr) -> Vec<TransactionId> {
+    pub(super) fn calling(&self, trunk: usize, to: Hop) -> Vec<TransactionId> {
         let waits = |transaction: &Transaction| match &transaction.kind {
-            Kind::ClientInvite { machine, .. } => machine.is_calling() && transaction.to == to,
+            Kind::ClientInvite { machine, .. } => {
+                machine.is_calling() && transaction.trunk == trunk && transaction.to == to
+            }
             Kind::ClientOther { .. } | Kind::ServerInvite { .. } | Kind::ServerOther { .. } => false,
         };
         let mut found: Vec<_> =

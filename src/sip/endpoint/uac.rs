@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use super::event::{Cause, Event, FailureCause, LegId, Outgoing, Peer};
 use super::leg::{Calling, DialogKey, Leg, State, Up};
-use super::transactions::{ClientKey, Kind, Transaction, TransactionId};
+use super::transactions::{ClientKey, Kind, Purpose, Transaction, TransactionId};
 use super::{Endpoint, compose, media};
 use crate::sip::dialog::{Dialog, StoredDialog};
 use crate::sip::message::{HeaderName, Headers, Method, Request, Response};
 use crate::sip::offer_answer::{Agreed, Negotiation};
 use crate::sip::transaction::{ClientInvite, ClientOther, OnResponse, Timer, TimerTable};
+use crate::sip::transport::Hop;
 use crate::sip::uri::Uri;
 
 /// How many phones may answer one INVITE before more of them are not even hung up on.
@@ -31,7 +32,7 @@ impl Endpoint {
         let invite = compose::invite(&outgoing, &profile, &names, &self.config.software, offer);
         let message = invite.to_bytes();
         let kind = Kind::ClientInvite {
-            machine: ClientInvite::new(now, &self.config.timers),
+            machine: ClientInvite::new(now, &self.config.timers, outgoing.to.transport),
             leg,
             invite: Box::new(invite),
             branch: names.branch,
@@ -43,7 +44,8 @@ impl Endpoint {
         let calling = Calling { transaction, negotiation, unwanted: None, cancelled: false, early: None };
         let key = DialogKey { call_id: names.call_id, local_tag: names.tag };
         let state = State::Calling(Box::new(calling));
-        let (contact, contact_user, timers) = (profile.contact, names.contact_user, TimerTable::default());
+        let contact = profile.contact_for(to.transport);
+        let (contact_user, timers) = (names.contact_user, TimerTable::default());
         self.add_leg(leg, Leg { trunk, key, contact, contact_user, silent: false, timers, state });
         self.send(trunk, to, message);
         leg
@@ -119,7 +121,11 @@ impl Endpoint {
         let (trunk, to) = (transaction.trunk, transaction.to);
         calling.cancelled = true;
         leg.timers.start(Timer::Patience, now + self.config.timers.transaction_life());
-        let kind = Kind::ClientOther { machine: ClientOther::new(now, &self.config.timers), key, leg: None };
+        let kind = Kind::ClientOther {
+            machine: ClientOther::new(now, &self.config.timers, to.transport),
+            key,
+            purpose: Purpose::Nothing,
+        };
         self.add_transaction(Transaction { trunk, to, message: message.clone(), kind });
         self.send(trunk, to, message);
     }
@@ -158,7 +164,7 @@ impl Endpoint {
     /// The dialog of a 2xx to an INVITE that was ours, but of no leg there is.
     fn forgotten(&self, peer: Peer, response: &Response) -> Option<StoredDialog> {
         let headers = &response.headers;
-        let contact = self.config.trunks.get(peer.trunk)?.contact;
+        let contact = self.config.trunks.get(peer.trunk)?.contact_for(peer.transport);
         let is_invite = headers.cseq().ok()??.method == Method::Invite;
         let vias = headers.vias().ok()?;
         let [via] = vias.as_slice() else { return None };
@@ -168,7 +174,7 @@ impl Endpoint {
         if !is_invite || !ours || !(200..300).contains(&response.status) {
             return None;
         }
-        let hop = Hop { trunk: peer.trunk, next_hop: peer.addr, contact, contact_user: String::new() };
+        let hop = Ours { trunk: peer.trunk, next_hop: peer.hop(), contact, contact_user: String::new() };
         let dialog = dialog(headers, response, hop, &contact_uri(response)?)?;
         let key = DialogKey { call_id: dialog.call_id.clone(), local_tag: dialog.local_tag.clone() };
         (!self.dialogs.contains_key(&key)).then_some(dialog)
@@ -272,17 +278,12 @@ fn to_tag(response: &Response) -> Option<String> {
 }
 
 /// The dialog that a 2xx to an INVITE begins.
-fn established(
-    invite: &Request,
-    response: &Response,
-    trunk: usize,
-    next_hop: SocketAddr,
-) -> Option<StoredDialog> {
+fn established(invite: &Request, response: &Response, trunk: usize, next_hop: Hop) -> Option<StoredDialog> {
     let own = invite.headers.contact().ok()??.uri;
     let contact = SocketAddr::new(own.host()?.address()?, own.port().unwrap_or(5060));
     // Without a usable Contact the request can still be sent to where the INVITE was.
     let target = contact_uri(response).unwrap_or_else(|| invite.uri.clone());
-    let hop = Hop { trunk, next_hop, contact, contact_user: own.user()? };
+    let hop = Ours { trunk, next_hop, contact, contact_user: own.user()? };
     dialog(&invite.headers, response, hop, &target)
 }
 
@@ -291,16 +292,16 @@ fn contact_uri(response: &Response) -> Option<Uri> {
 }
 
 /// Where a dialog's requests leave us.
-struct Hop {
+struct Ours {
     trunk: usize,
-    next_hop: SocketAddr,
+    next_hop: Hop,
     contact: SocketAddr,
     contact_user: String,
 }
 
 /// The dialog that a 2xx begins (RFC 3261 12.1.2): its Record-Routes turned round. From, Call-ID and
 /// CSeq are those of the INVITE, which its responses repeat.
-fn dialog(asked: &Headers, response: &Response, hop: Hop, target: &Uri) -> Option<StoredDialog> {
+fn dialog(asked: &Headers, response: &Response, hop: Ours, target: &Uri) -> Option<StoredDialog> {
     let routes = response.headers.record_routes().unwrap_or_default();
     Some(StoredDialog {
         trunk: hop.trunk,

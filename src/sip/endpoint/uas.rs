@@ -13,6 +13,7 @@ use crate::sip::header::NameAddr;
 use crate::sip::message::{HeaderName, Method, Request, Response};
 use crate::sip::offer_answer::{Agreed, LocalMedia, Negotiation};
 use crate::sip::transaction::{ServerInvite, Timer, TimerTable};
+use crate::sip::transport::Hop;
 
 /// How long a caller is asked to wait when there is no room for his call.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -24,7 +25,7 @@ impl Endpoint {
             return self.answer_stateless(peer, &request, 482, |_| {});
         }
         let Some(profile) = self.config.trunks.get(peer.trunk) else { return };
-        let (contact, codecs) = (profile.contact, &profile.codecs);
+        let (contact, codecs) = (profile.contact_for(peer.transport), &profile.codecs);
         if media::in_request(&request).is_some_and(|offer| !media::is_acceptable(offer, codecs, contact)) {
             return self.answer_stateless(peer, &request, 488, |_| {});
         }
@@ -39,19 +40,19 @@ impl Endpoint {
         let leg = self.next_leg();
         let trying = compose::response(&request, 100, "", &self.config.software).to_bytes();
         let kind = Kind::ServerInvite {
-            machine: ServerInvite::new(&self.config.timers),
+            machine: ServerInvite::new(&self.config.timers, peer.transport),
             key: facts.server_key(peer.trunk, Method::Invite, &request),
             call: Some(facts.call_key()),
             leg,
         };
-        let transaction = Transaction { trunk: peer.trunk, to: peer.addr, message: trying.clone(), kind };
+        let transaction = Transaction { trunk: peer.trunk, to: peer.hop(), message: trying.clone(), kind };
         let transaction = self.add_transaction(transaction);
         let key = DialogKey { call_id: facts.call_id.clone(), local_tag: self.token() };
         let contact_user = self.long_token();
         let call = Box::new(describe(&request));
-        let state = State::Incoming(Box::new(Incoming { transaction, source: peer.addr, request }));
+        let state = State::Incoming(Box::new(Incoming { transaction, source: peer.hop(), request }));
         let timers = TimerTable::default();
-        self.send(peer.trunk, peer.addr, trying);
+        self.send(peer.trunk, peer.hop(), trying);
         self.add_leg(
             leg,
             Leg { trunk: peer.trunk, key, contact, contact_user, silent: false, timers, state },
@@ -68,7 +69,7 @@ impl Endpoint {
         compose::begin_dialog(
             &mut response,
             &incoming.request,
-            compose::contact(&entry.contact_user, entry.contact),
+            compose::contact(&entry.contact_user, entry.contact, incoming.source.transport),
         );
         let transaction = incoming.transaction;
         self.respond_invite(now, transaction, &response);
@@ -121,7 +122,7 @@ impl Endpoint {
         compose::begin_dialog(
             &mut response,
             &incoming.request,
-            compose::contact(&leg.contact_user, leg.contact),
+            compose::contact(&leg.contact_user, leg.contact, incoming.source.transport),
         );
         compose::with_sdp(&mut response, body);
         response
@@ -215,7 +216,7 @@ impl Endpoint {
 pub(super) struct Pending {
     pub first: bool,
     pub offered: bool,
-    pub to: SocketAddr,
+    pub to: Hop,
 }
 
 /// The dialog that our 2xx begins (RFC 3261 12.1.1).

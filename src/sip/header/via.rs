@@ -2,6 +2,7 @@
 
 use super::Params;
 use crate::sip::scan;
+use crate::sip::transport::Transport;
 use crate::sip::uri::Host;
 use std::net::{IpAddr, SocketAddr};
 
@@ -28,11 +29,11 @@ pub struct Via {
 }
 
 impl Via {
-    /// Our own Via over UDP, with `rport` asked for.
+    /// Our own Via, with `rport` asked for.
     #[must_use]
-    pub fn udp(sent_by: SocketAddr, branch: &str) -> Self {
+    pub fn new(transport: Transport, sent_by: SocketAddr, branch: &str) -> Self {
         Via {
-            transport: "UDP".to_owned(),
+            transport: transport.via_name().to_owned(),
             host: sent_by.ip().into(),
             port: Some(sent_by.port()),
             branch: Some(branch.to_owned()),

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::sip::transport::Transport;
+
 use super::{OnResponse, OnTimeout, Timer, TimerTable, Timers};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,17 +20,20 @@ enum State {
 #[derive(Debug)]
 pub struct ClientInvite {
     state: State,
+    transport: Transport,
     interval: Duration,
     timers: TimerTable,
 }
 
 impl ClientInvite {
     /// Begins when the INVITE is sent for the first time.
-    pub fn new(now: Instant, lengths: &Timers) -> Self {
+    pub fn new(now: Instant, lengths: &Timers, transport: Transport) -> Self {
         let mut timers = TimerTable::default();
-        timers.start(Timer::Request, now + lengths.t1);
+        if !transport.is_reliable() {
+            timers.start(Timer::Request, now + lengths.t1);
+        }
         timers.start(Timer::NoResponse, now + lengths.timer_b);
-        Self { state: State::Calling, interval: lengths.t1, timers }
+        Self { state: State::Calling, transport, interval: lengths.t1, timers }
     }
 
     /// A response with our branch has come.
@@ -44,7 +49,10 @@ impl ClientInvite {
                 OnResponse::Deliver
             }
             (State::Calling | State::Proceeding, _) => {
-                self.finish(State::Completed, now + lengths.transaction_life());
+                // Timer D: over reliable transport nothing is sent again.
+                let linger =
+                    if self.transport.is_reliable() { Duration::ZERO } else { lengths.transaction_life() };
+                self.finish(State::Completed, now + linger);
                 OnResponse::AcknowledgeAndDeliver
             }
             (State::Completed, 300..) => OnResponse::Acknowledge,
@@ -104,7 +112,7 @@ mod tests {
     #[test]
     fn an_unanswered_invite_is_repeated_at_doubling_intervals_until_timer_b() {
         let (start, lengths) = (Instant::now(), Timers::default());
-        let mut machine = ClientInvite::new(start, &lengths);
+        let mut machine = ClientInvite::new(start, &lengths, Transport::Udp);
         let mut sent = Vec::new();
         let end = loop {
             let Some(at) = machine.next_timeout() else { panic!("a timer must run") };
@@ -121,7 +129,7 @@ mod tests {
     #[test]
     fn a_provisional_response_ends_the_retransmissions_and_timer_b() {
         let (start, lengths) = (Instant::now(), Timers::default());
-        let mut machine = ClientInvite::new(start, &lengths);
+        let mut machine = ClientInvite::new(start, &lengths, Transport::Udp);
         assert_eq!(machine.response(start, 100, &lengths), OnResponse::Deliver);
         assert!(machine.is_proceeding());
         assert_eq!(machine.next_timeout(), None);
@@ -130,7 +138,7 @@ mod tests {
     #[test]
     fn a_refusal_is_delivered_once_and_acknowledged_each_time() {
         let (start, lengths) = (Instant::now(), Timers::default());
-        let mut machine = ClientInvite::new(start, &lengths);
+        let mut machine = ClientInvite::new(start, &lengths, Transport::Udp);
         assert_eq!(machine.response(start, 486, &lengths), OnResponse::AcknowledgeAndDeliver);
         assert_eq!(machine.response(start, 486, &lengths), OnResponse::Acknowledge);
         assert_eq!(machine.response(start, 200, &lengths), OnResponse::Absorb);
@@ -141,7 +149,7 @@ mod tests {
     #[test]
     fn every_2xx_is_delivered_until_timer_m() {
         let (start, lengths) = (Instant::now(), Timers::default());
-        let mut machine = ClientInvite::new(start, &lengths);
+        let mut machine = ClientInvite::new(start, &lengths, Transport::Udp);
         for _ in 0..3 {
             assert_eq!(machine.response(start, 200, &lengths), OnResponse::Deliver);
         }

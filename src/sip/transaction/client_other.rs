@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::sip::transport::Transport;
+
 use super::{OnResponse, OnTimeout, Timer, TimerTable, Timers};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,17 +17,20 @@ enum State {
 #[derive(Debug)]
 pub struct ClientOther {
     state: State,
+    transport: Transport,
     interval: Duration,
     timers: TimerTable,
 }
 
 impl ClientOther {
     /// Begins when the request is sent for the first time.
-    pub fn new(now: Instant, lengths: &Timers) -> Self {
+    pub fn new(now: Instant, lengths: &Timers, transport: Transport) -> Self {
         let mut timers = TimerTable::default();
-        timers.start(Timer::Request, now + lengths.t1);
+        if !transport.is_reliable() {
+            timers.start(Timer::Request, now + lengths.t1);
+        }
         timers.start(Timer::NoResponse, now + lengths.transaction_life());
-        Self { state: State::Trying, interval: lengths.t1, timers }
+        Self { state: State::Trying, transport, interval: lengths.t1, timers }
     }
 
     /// A response with our branch has come.
@@ -39,7 +44,9 @@ impl ClientOther {
             _ => {
                 self.state = State::Completed;
                 self.timers.clear();
-                self.timers.start(Timer::ClientLinger, now + lengths.t4);
+                // Timer K: over reliable transport no response comes twice.
+                let linger = if self.transport.is_reliable() { Duration::ZERO } else { lengths.t4 };
+                self.timers.start(Timer::ClientLinger, now + linger);
                 OnResponse::Deliver
             }
         }
@@ -79,7 +86,7 @@ mod tests {
     #[test]
     fn a_bye_nobody_answers_is_sent_eleven_times_in_32_seconds() {
         let (start, lengths) = (Instant::now(), Timers::default());
-        let mut machine = ClientOther::new(start, &lengths);
+        let mut machine = ClientOther::new(start, &lengths, Transport::Udp);
         let mut sent = 1;
         while let Some(at) = machine.next_timeout() {
             match machine.timeout(at, &lengths) {
@@ -94,7 +101,7 @@ mod tests {
     #[test]
     fn a_final_response_is_delivered_once_and_lingers_for_t4() {
         let (start, lengths) = (Instant::now(), Timers::default());
-        let mut machine = ClientOther::new(start, &lengths);
+        let mut machine = ClientOther::new(start, &lengths, Transport::Udp);
         assert_eq!(machine.response(start, 200, &lengths), OnResponse::Deliver);
         assert_eq!(machine.response(start, 200, &lengths), OnResponse::Absorb);
         assert_eq!(machine.next_timeout(), Some(start + lengths.t4));
@@ -104,7 +111,7 @@ mod tests {
     #[test]
     fn after_a_provisional_response_it_is_repeated_every_t2() {
         let (start, lengths) = (Instant::now(), Timers::default());
-        let mut machine = ClientOther::new(start, &lengths);
+        let mut machine = ClientOther::new(start, &lengths, Transport::Udp);
         assert_eq!(machine.response(start, 100, &lengths), OnResponse::Deliver);
         let at = start + lengths.t1;
         assert_eq!(machine.timeout(at, &lengths), OnTimeout::Retransmit);

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::sip::transport::Transport;
+
 use super::{OnRequest, OnTimeout, Timer, TimerTable, Timers};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +21,15 @@ enum State {
 #[derive(Debug)]
 pub struct ServerInvite {
     state: State,
+    transport: Transport,
     interval: Duration,
     timers: TimerTable,
 }
 
 impl ServerInvite {
     /// Begins with the INVITE; the user sends the 100 at once.
-    pub fn new(lengths: &Timers) -> Self {
-        Self { state: State::Proceeding, interval: lengths.t1, timers: TimerTable::default() }
+    pub fn new(lengths: &Timers, transport: Transport) -> Self {
+        Self { state: State::Proceeding, transport, interval: lengths.t1, timers: TimerTable::default() }
     }
 
     /// The INVITE has come again.
@@ -48,7 +51,9 @@ impl ServerInvite {
             }
             (State::Proceeding, _) => {
                 self.state = State::Completed;
-                self.timers.start(Timer::Refusal, now + lengths.t1);
+                if !self.transport.is_reliable() {
+                    self.timers.start(Timer::Refusal, now + lengths.t1);
+                }
                 self.timers.start(Timer::NoAck, now + lengths.transaction_life());
                 true
             }
@@ -61,7 +66,9 @@ impl ServerInvite {
         if self.state == State::Completed {
             self.state = State::Confirmed;
             self.timers.clear();
-            self.timers.start(Timer::ServerLinger, now + lengths.t4);
+            // Timer I: over reliable transport no ACK comes twice.
+            let linger = if self.transport.is_reliable() { Duration::ZERO } else { lengths.t4 };
+            self.timers.start(Timer::ServerLinger, now + linger);
         }
         self.state == State::Confirmed
     }
@@ -97,7 +104,7 @@ mod tests {
     #[test]
     fn a_refusal_is_repeated_until_its_ack() {
         let (start, lengths) = (Instant::now(), Timers::default());
-        let mut machine = ServerInvite::new(&lengths);
+        let mut machine = ServerInvite::new(&lengths, Transport::Udp);
         assert_eq!(machine.retransmission(), OnRequest::Retransmit);
         assert!(machine.respond(start, 486, &lengths));
         assert_eq!(machine.retransmission(), OnRequest::Retransmit);
@@ -113,7 +120,7 @@ mod tests {
     #[test]
     fn a_refusal_that_is_never_acknowledged_ends_with_timer_h() {
         let (start, lengths) = (Instant::now(), Timers::default());
-        let mut machine = ServerInvite::new(&lengths);
+        let mut machine = ServerInvite::new(&lengths, Transport::Udp);
         assert!(machine.respond(start, 487, &lengths));
         let mut end = None;
         while let Some(at) = machine.next_timeout() {
@@ -132,7 +139,7 @@ mod tests {
     #[test]
     fn after_a_2xx_the_invite_is_absorbed_and_its_ack_is_not_ours() {
         let (start, lengths) = (Instant::now(), Timers::default());
-        let mut machine = ServerInvite::new(&lengths);
+        let mut machine = ServerInvite::new(&lengths, Transport::Udp);
         assert!(machine.respond(start, 180, &lengths));
         assert!(machine.respond(start, 200, &lengths));
         assert!(!machine.respond(start, 487, &lengths), "one final response only");

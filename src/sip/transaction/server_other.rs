@@ -3,7 +3,9 @@
 //! We answer each of them at once, so the machine begins in the state Completed: its one work is to
 //! repeat the answer for as long as the request may come again (timer J).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use crate::sip::transport::Transport;
 
 use super::{OnRequest, OnTimeout, Timer, TimerTable, Timers};
 
@@ -15,9 +17,11 @@ pub struct ServerOther {
 
 impl ServerOther {
     /// Begins with the request and its final response.
-    pub fn new(now: Instant, lengths: &Timers) -> Self {
+    pub fn new(now: Instant, lengths: &Timers, transport: Transport) -> Self {
         let mut timers = TimerTable::default();
-        timers.start(Timer::ServerLinger, now + lengths.transaction_life());
+        // Timer J: over reliable transport no request comes twice.
+        let linger = if transport.is_reliable() { Duration::ZERO } else { lengths.transaction_life() };
+        timers.start(Timer::ServerLinger, now + linger);
         Self { timers }
     }
 
@@ -48,7 +52,7 @@ mod tests {
     #[test]
     fn the_answer_can_be_repeated_for_64_times_t1() {
         let (start, lengths) = (Instant::now(), Timers::default());
-        let mut machine = ServerOther::new(start, &lengths);
+        let mut machine = ServerOther::new(start, &lengths, Transport::Udp);
         assert_eq!(machine.retransmission(), OnRequest::Retransmit);
         let end = start + lengths.transaction_life();
         assert_eq!(machine.next_timeout(), Some(end));

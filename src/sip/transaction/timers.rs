@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-/// The base values all timers are made of. Only unreliable transport is spoken, so the lengths are those for UDP.
+/// The base values all timers are made of. The lengths are those for UDP; over reliable transport
+/// nothing is repeated and nothing lingers for repetitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timers {
     /// T1, the estimate of a round trip (RFC 3261 17.1.1.1: 500 ms).

@@ -124,9 +124,9 @@ impl Signalling {
             let Some(transmit) = self.endpoint.poll_transmit() else { return };
             let socket = self.socket_of(transmit.trunk);
             let Some(socket) = self.sockets.get(socket) else { continue };
-            if let Err(error) = socket.send_to(&transmit.payload, transmit.to).await {
-                tracing::warn!(to = %transmit.to, %error, "SIP could not be sent");
-                self.endpoint.transport_failed(Instant::now(), transmit.to);
+            if let Err(error) = socket.send_to(&transmit.payload, transmit.hop.addr).await {
+                tracing::warn!(to = %transmit.hop, %error, "SIP could not be sent");
+                self.endpoint.transport_failed(Instant::now(), transmit.trunk, transmit.hop);
             }
         }
     }
@@ -249,7 +249,7 @@ async fn receive(
             continue;
         }
         // A full queue is a flood; SIP over UDP sends again.
-        let _ = forward.try_send(Datagram { peer: Peer { trunk, addr }, bytes });
+        let _ = forward.try_send(Datagram { peer: Peer::udp(trunk, addr), bytes });
     }
 }
 
