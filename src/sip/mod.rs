@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod header;
 pub mod message;
 pub mod offer_answer;
+pub mod registration;
 mod scan;
 pub mod sdp;
 pub mod transaction;

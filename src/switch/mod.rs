@@ -33,7 +33,7 @@ use crate::sip::{self, Endpoint, StoredDialog, Timers};
 use crate::switch::media::Media;
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
-use crate::switch::signalling::{Legs, Signalling, Standing};
+use crate::switch::signalling::{Legs, Registrations, Signalling, Standing};
 use crate::switch::table::{Resolved, Slots, Table};
 use crate::switch::trunks::{Addresses, Server, Trunk};
 
@@ -131,6 +131,7 @@ impl Switch {
             media_events_from,
             requests: parts.requests,
             legs: Legs::default(),
+            registrations: Registrations::default(),
             slots: Slots::default(),
             rng,
             stored: parts.stored,

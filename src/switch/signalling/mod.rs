@@ -7,6 +7,7 @@
 mod incoming;
 mod legs;
 mod outgoing;
+mod registrations;
 mod release;
 
 use std::net::IpAddr;
@@ -28,6 +29,7 @@ use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
 use crate::switch::table::{Slots, Table};
 pub(super) use legs::Legs;
+pub(super) use registrations::Registrations;
 
 /// Datagrams that wait for the signalling task; more are dropped, and SIP sends again.
 const QUEUE: usize = 2048;
@@ -63,6 +65,7 @@ pub(super) struct Signalling {
     pub(super) media_events_from: mpsc::UnboundedSender<MediaEvent>,
     pub(super) requests: mpsc::UnboundedReceiver<Request>,
     pub(super) legs: Legs,
+    pub(super) registrations: Registrations,
     pub(super) slots: Slots,
     pub(super) rng: StdRng,
     pub(super) stored: Vec<StoredDialog>,
@@ -78,6 +81,8 @@ impl Signalling {
     /// Runs until the switch is let go of; then ends every leg that is left.
     pub(super) async fn run(mut self) {
         let mut datagrams = self.listen();
+        // Registrations begin here.
+        self.reloaded();
         for dialog in std::mem::take(&mut self.stored) {
             self.endpoint.bye_stored(Instant::now(), &dialog);
         }
@@ -137,7 +142,7 @@ impl Signalling {
 
     fn reloaded(&mut self) {
         let profiles = self.standing.borrow_and_update().table.profiles();
-        self.endpoint.set_trunks(profiles);
+        self.endpoint.set_trunks(Instant::now(), profiles);
     }
 
     fn event(&mut self, event: Event) {
@@ -150,6 +155,12 @@ impl Signalling {
             Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.stream.press(key)),
             Event::Failed { leg, status, reason, cause } => self.failed(leg, status, &reason, cause),
             Event::Ended { leg, cause } => self.ended(leg, ended_because(cause)),
+            Event::Registered { trunk, expires, .. } => self.registered(trunk, expires),
+            Event::Unregistered { trunk, status, reason, retry_in } => {
+                self.not_registered(trunk, status, reason, retry_in);
+            }
+            // Nobody pings yet.
+            Event::Pinged { .. } => {}
         }
     }
 
@@ -207,6 +218,7 @@ impl Signalling {
         for dialog in self.legs.dialogs() {
             self.end(dialog, Farewell::Done);
         }
+        self.endpoint.unregister(Instant::now());
         self.flush().await;
         while self.endpoint.active() > 0 {
             let timeout = self.endpoint.poll_timeout();
