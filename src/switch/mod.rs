@@ -4,6 +4,7 @@
 //! audio; a recorder thread owns the files. Calls speak to them through `call::leg` alone.
 
 pub mod clip;
+pub mod health;
 pub mod location;
 pub mod media;
 pub mod prompts;
@@ -12,6 +13,7 @@ pub mod recorder;
 mod scratch;
 pub mod settings;
 pub mod signalling;
+pub mod spend;
 pub mod table;
 pub mod trunks;
 
