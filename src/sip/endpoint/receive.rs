@@ -72,7 +72,7 @@ impl Endpoint {
     }
 
     /// What could not be read in full is answered where it can be, and never an ACK.
-    fn receive_malformed(&mut self, peer: Peer, malformed: Malformed) {
+    pub fn receive_malformed(&mut self, peer: Peer, malformed: Malformed) {
         let Some(mut request) = malformed.request else { return };
         request.headers.stamp_top_via(peer.addr);
         if Facts::of(&request.headers).is_some() {
