@@ -11,6 +11,8 @@ pub mod offer_answer;
 pub mod registration;
 mod scan;
 pub mod sdp;
+pub mod stream;
+pub mod token_bucket;
 pub mod transaction;
 pub mod transport;
 pub mod uri;
@@ -24,6 +26,8 @@ pub use endpoint::{
 pub use header::{CSeq, NameAddr, Params, Via};
 pub use message::{HeaderError, HeaderName, Headers, Malformed, Message, Method, Request, Response};
 pub use offer_answer::{Agreed, Codec, Direction, EventTypes, LocalMedia, Negotiation, NegotiationError};
+pub use stream::{Framed, Stream};
+pub use token_bucket::TokenBucket;
 pub use transaction::Timers;
 pub use transport::{Hop, Transport};
 pub use uri::{Host, SipUri, Uri};

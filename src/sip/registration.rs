@@ -295,6 +295,12 @@ impl Machine {
         bound
     }
 
+    /// The hop that granted the binding, while it stands.
+    #[must_use]
+    pub fn bound(&self) -> Option<Hop> {
+        self.bound
+    }
+
     /// The route of our requests outside of dialogs (RFC 3608).
     #[must_use]
     pub fn service_route(&self) -> &[String] {

@@ -138,13 +138,16 @@ pub struct Outgoing {
     pub from_user: Option<String>,
     /// Where we receive, and what we offer.
     pub media: LocalMedia,
+    /// How long it may go without any response, where that is less than timer B: another target waits
+    /// to be tried.
+    pub no_response: Option<Duration>,
 }
 
 impl Outgoing {
     /// An anonymous call.
     #[must_use]
     pub fn new(trunk: usize, to: Hop, request_uri: impl Into<String>, media: LocalMedia) -> Self {
-        Self { trunk, to, request_uri: request_uri.into(), from_user: None, media }
+        Self { trunk, to, request_uri: request_uri.into(), from_user: None, media, no_response: None }
     }
 }
 

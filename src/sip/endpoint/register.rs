@@ -25,6 +25,13 @@ pub(super) struct Entry {
     contact: Uri,
 }
 
+impl Entry {
+    /// The hop that granted the binding: calls to us come by it.
+    pub(super) fn bound(&self) -> Option<Hop> {
+        self.machine.bound()
+    }
+}
+
 impl Endpoint {
     /// Puts every registration in the state that the trunks' settings want.
     pub(super) fn settle_registrations(&mut self, now: Instant) {

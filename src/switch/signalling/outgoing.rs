@@ -7,7 +7,7 @@ use super::legs::LiveLeg;
 use crate::call::journal::Record;
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
 use crate::oncall::{E164, Phone};
-use crate::sip::{self, Agreed, Direction, FailureCause, Hop, Outgoing, StoredDialog};
+use crate::sip::{self, Agreed, Direction, FailureCause, Outgoing, StoredDialog};
 use crate::switch::media::{G711, InBand, Parameters};
 use crate::switch::table::{HeldSlots, Table};
 
@@ -38,7 +38,7 @@ impl Signalling {
             Some(caller) => caller.library.clone(),
             None => self.standing.borrow().library.clone(),
         };
-        let mut outgoing = Outgoing::new(trunk, Hop::udp(to), request_uri, media);
+        let mut outgoing = Outgoing::new(trunk, to, request_uri, media);
         outgoing.from_user = from_user;
         let dialog = self.endpoint.invite(Instant::now(), outgoing);
         let leg = LiveLeg {
