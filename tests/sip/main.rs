@@ -4,10 +4,12 @@
 mod agreement;
 mod carrier;
 mod challenged;
+mod guarded;
 mod objections;
 mod pair;
 mod properties;
 mod registration;
+mod routes;
 mod scenarios;
 mod torture;
 mod wire_desk;

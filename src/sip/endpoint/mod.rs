@@ -37,11 +37,13 @@ mod uac;
 mod uas;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 
+use crate::sip::digest::Guard;
 use crate::sip::transport::Hop;
 use authenticate::Account;
 use deadlines::{Deadlines, Owner};
@@ -65,6 +67,11 @@ pub struct Endpoint {
     dialogs: HashMap<DialogKey, LegId>,
     transactions: Transactions,
     accounts: HashMap<usize, Account>,
+    guard: Guard,
+    /// Requests that go by TCP for their size.
+    moved: HashSet<TransactionId>,
+    /// Servers that have not answered there, and until when they are not asked there again.
+    without_tcp: HashMap<(usize, SocketAddr), Instant>,
     registrations: BTreeMap<usize, Entry>,
     deadlines: Deadlines,
     transmits: VecDeque<Transmit>,
@@ -77,6 +84,7 @@ impl Endpoint {
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let mut random = StdRng::from_seed(seed);
         let secret = random.next_u64();
+        let guard = Guard::new(random.random());
         Self {
             config,
             random,
@@ -86,6 +94,9 @@ impl Endpoint {
             dialogs: HashMap::new(),
             transactions: Transactions::default(),
             accounts: HashMap::new(),
+            guard,
+            moved: HashSet::new(),
+            without_tcp: HashMap::new(),
             registrations: BTreeMap::new(),
             deadlines: Deadlines::default(),
             transmits: VecDeque::new(),
@@ -215,6 +226,7 @@ impl Endpoint {
 
     fn remove_transaction(&mut self, id: TransactionId) -> Option<Transaction> {
         self.deadlines.set(Owner::Transaction(id), None);
+        self.moved.remove(&id);
         self.transactions.remove(id)
     }
 
