@@ -4,6 +4,7 @@
 //! audio; a recorder thread owns the files. Calls speak to them through `call::leg` alone.
 
 pub mod clip;
+pub mod identity;
 pub mod media;
 pub mod prompts;
 pub mod recorder;

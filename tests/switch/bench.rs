@@ -84,6 +84,7 @@ impl Bench {
             phone: oncall::Phone::parse(&format!("sip:anna@{}", phone.address())).unwrap(),
             trunks: Arc::new([trunk().name]),
             caller_id: None,
+            own_number: None,
             events,
         }));
         leg
@@ -108,13 +109,10 @@ impl Bench {
 fn trunk() -> Trunk {
     let loopback = "127.0.0.1/32".parse().unwrap();
     Trunk {
-        name: "phones".to_owned(),
-        server: None,
         sources: vec![loopback],
-        media_sources: Vec::new(),
         codecs: vec![Codec::Pcma],
         max_calls: 2,
-        country: None,
         destinations: vec![Destination::Network(loopback)],
+        ..Trunk::named("phones")
     }
 }
