@@ -6,6 +6,7 @@
 pub mod addresses;
 pub mod clip;
 pub mod health;
+pub mod identity;
 pub mod location;
 pub mod media;
 pub mod prompts;

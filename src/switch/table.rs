@@ -139,11 +139,10 @@ impl Table {
 
     /// What the SIP endpoint needs to know of each trunk.
     pub fn profiles(&self) -> Vec<TrunkProfile> {
-        let profile = |known: &Resolved| {
-            let codecs = known.trunk.codecs.clone();
-            let mut profile = TrunkProfile::new(known.own.contact, domain(known), codecs);
-            profile.other_contacts = known.own.others.clone();
-            profile
+        let profile = |known: &Resolved| TrunkProfile {
+            identity: known.trunk.identity.clone(),
+            other_contacts: known.own.others.clone(),
+            ..TrunkProfile::new(known.own.contact, domain(known), known.trunk.codecs.clone())
         };
         self.trunks.iter().map(profile).collect()
     }

@@ -86,6 +86,7 @@ impl Bench {
             phone: oncall::Phone::parse(&format!("sip:anna@{}", phone.address())).unwrap(),
             trunks: Arc::new([trunk().name]),
             caller_id: None,
+            own_number: None,
             events,
         }));
         leg
