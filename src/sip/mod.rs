@@ -2,6 +2,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub mod dialog;
+pub mod digest;
 pub mod dtmf_info;
 pub mod endpoint;
 pub mod header;
