@@ -6,6 +6,7 @@ pub mod digest;
 pub mod dtmf_info;
 pub mod endpoint;
 pub mod header;
+pub mod identity;
 pub mod message;
 pub mod offer_answer;
 pub mod registration;
@@ -24,6 +25,9 @@ pub use endpoint::{
     Transmit, TrunkProfile,
 };
 pub use header::{CSeq, NameAddr, Params, Via};
+pub use identity::{
+    Attestation, Diversion, DiversionReason, Forwarded, Identity, IdentityHeader, IdentityPolicy, Verstat,
+};
 pub use message::{HeaderError, HeaderName, Headers, Malformed, Message, Method, Request, Response};
 pub use offer_answer::{Agreed, Codec, Direction, EventTypes, LocalMedia, Negotiation, NegotiationError};
 pub use stream::{Framed, Stream};

@@ -8,6 +8,7 @@ pub mod addresses;
 pub mod clip;
 pub mod credentials;
 pub mod health;
+pub mod identity;
 pub mod location;
 pub mod media;
 pub mod prompts;

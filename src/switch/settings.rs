@@ -101,7 +101,7 @@ pub struct TrunkSettings {
     /// Where its RTP may come from, beside `sources` and the address in the SDP.
     #[serde(default)]
     pub media_sources: Vec<IpNet>,
-    /// Offered and accepted codecs, in order of preference: `PCMA`, `PCMU`.
+    /// Offered and accepted codecs, in order of preference: `PCMA`, `PCMU`, `G722`.
     #[serde(default = "default_codecs")]
     pub codecs: Vec<Spanned<String>>,
     /// Dialogs both ways; a caller is let in only with a slot for a responder.
@@ -109,6 +109,19 @@ pub struct TrunkSettings {
     pub max_calls: Spanned<usize>,
     /// Its country's calling code: `030...`, `0049...` and `49...` are read as `+49...`.
     pub country: Option<Spanned<String>>,
+    /// Where the number that was dialled stands: `request-uri`, `to`, `p-called-party-id`.
+    pub called_number: Option<Spanned<String>>,
+    /// How our number is stated: `p-asserted-identity`, `p-preferred-identity`, `from`, `remote-party-id`.
+    pub identity: Option<Spanned<String>>,
+    /// Whom From names: `number`, or `account`, the `username`.
+    pub from_user: Option<Spanned<String>>,
+    /// `;user=phone` in every URI of ours with a number.
+    #[serde(default)]
+    pub user_phone: bool,
+    /// How numbers are written: `e164`, `digits`, `international`, `national`.
+    pub number_format: Option<Spanned<String>>,
+    /// Which header field names the hotline when the caller's number is shown: `none`, `diversion`, `history-info`.
+    pub forwarded: Option<Spanned<String>>,
     /// What may be dialled over it: `+49`, `sip:*@10.1.2.0/24`. Default: its own country.
     pub destinations: Option<Vec<Spanned<String>>>,
 }

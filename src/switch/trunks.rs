@@ -8,10 +8,11 @@ use std::path::Path;
 use ipnet::IpNet;
 use toml::Spanned;
 
-use crate::oncall::Phone;
+use crate::oncall::{NumberFormat, Phone};
 use crate::problem::{Problem, nearest};
-use crate::sip::{Codec, Transport};
+use crate::sip::{Codec, IdentityPolicy, Transport};
 use crate::switch::account::{Account, compile_account, next_hop};
+use crate::switch::identity::{self, CalledNumber};
 use crate::switch::settings::{TrunkSettings, TrunkTlsSettings};
 use crate::switch::tls::{ClientTls, Reader};
 
@@ -38,6 +39,12 @@ pub struct Trunk {
     pub country: Option<String>,
     /// What may be dialled.
     pub destinations: Vec<Destination>,
+    /// Where it puts the number that was dialled.
+    pub called_number: CalledNumber,
+    /// How it wants numbers written.
+    pub number_format: NumberFormat,
+    /// How it wants to be told who calls.
+    pub identity: IdentityPolicy,
 }
 
 /// A trunk's far end, as it is written.
@@ -123,7 +130,15 @@ impl Trunk {
             max_calls: 30,
             country: None,
             destinations: Vec::new(),
+            called_number: CalledNumber::default(),
+            number_format: NumberFormat::default(),
+            identity: IdentityPolicy::default(),
         }
+    }
+
+    /// Whether phones on it may hear more than telephone's band.
+    pub fn is_wide(&self) -> bool {
+        self.codecs.contains(&Codec::G722)
     }
 
     /// Whether a phone may be dialled over this trunk.
@@ -174,6 +189,7 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
         problems.push(Problem::error(settings.max_calls.span(), "max_calls is below 2").help(help));
     }
     let country = settings.country.as_ref().map(|written| country(written, problems));
+    let (called_number, number_format) = identity::compile_numbers(settings, problems);
     Trunk {
         name: settings.name.get_ref().clone(),
         tls: client_tls(settings, server.as_ref(), folder, problems),
@@ -185,21 +201,22 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
         max_calls: *settings.max_calls.get_ref(),
         destinations: destinations(settings, country.as_deref(), problems),
         country,
+        called_number,
+        number_format,
+        identity: identity::compile_identity(settings, problems),
     }
 }
 
 fn codec(name: &str) -> Option<Codec> {
-    match name {
-        "PCMA" => Some(Codec::Pcma),
-        "PCMU" => Some(Codec::Pcmu),
-        _ => None,
-    }
+    Codec::ALL.into_iter().find(|codec| codec.name() == name)
 }
 
 fn unknown_codec(written: &Spanned<String>) -> Problem {
-    let help = match nearest(&written.get_ref().to_ascii_uppercase(), ["PCMA", "PCMU"]) {
+    // "g.722" is near to one of them too.
+    let bare: String = written.get_ref().chars().filter(char::is_ascii_alphanumeric).collect();
+    let help = match nearest(&bare.to_ascii_uppercase(), Codec::ALL.map(Codec::name)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "this version speaks PCMA and PCMU".to_owned(),
+        None => "there are PCMA (A-law), PCMU (u-law) and G722".to_owned(),
     };
     Problem::error(written.span(), format!("there is no codec `{}`", written.get_ref())).help(help)
 }
@@ -387,6 +404,48 @@ mod tests {
             "[[trunks]]\nname = 'a'\nserver = 'udp:192.0.2.1'\n[[trunks]]\nname = 'b'\nserver = 'udp:192.0.2.1:5070'\n",
         );
         assert_eq!(problems, ["the server 192.0.2.1 is also that of the trunk `a`"]);
+    }
+
+    #[test]
+    fn a_trunk_is_spoken_to_about_numbers_as_it_wants() {
+        let (trunks, problems) = compiled(
+            "[[trunks]]\nname = 'a'\nserver = 'udp:x'\ncountry = '49'\nusername = 'e0'\nfrom_user = 'account'\n\
+             called_number = 'to'\nidentity = 'remote-party-id'\nuser_phone = true\nnumber_format = 'national'\n\
+             forwarded = 'history-info'\n",
+        );
+        assert_eq!(problems, Vec::<String>::new());
+        let trunk = trunks.first().unwrap();
+        let identity = IdentityPolicy {
+            header: crate::sip::IdentityHeader::RemoteParty,
+            account: Some("e0".to_owned()),
+            user_phone: true,
+            forwarded: crate::sip::Forwarded::HistoryInfo,
+        };
+        assert_eq!((&trunk.identity, trunk.called_number), (&identity, CalledNumber::To));
+        assert_eq!(trunk.written(&crate::oncall::E164::parse("+4930123").unwrap()), "030123");
+        let (trunks, _) = compiled("[[trunks]]\nname = 'a'\nserver = 'udp:x'\nnumber_format = 'digits'\n");
+        let read = |text| trunks.first().unwrap().number(text).map(|number| number.to_string());
+        assert_eq!(read("43664123").as_deref(), Some("+43664123"), "digits are a whole number");
+        assert_eq!(read("0043664123").as_deref(), Some("+43664123"));
+        assert_eq!(read("anna"), None);
+    }
+
+    #[test]
+    fn a_word_that_is_none_is_named_with_the_one_that_is_meant() {
+        let (_, problems) = compiled(
+            "[[trunks]]\nname = 'a'\nserver = 'udp:x'\nfrom_user = 'account'\ncalled_number = 'To'\n\
+             identity = 'p-asserted'\nnumber_format = 'national'\nforwarded = 'yes'\n",
+        );
+        assert_eq!(
+            problems,
+            [
+                "called_number cannot be `To`",
+                "number_format = \"national\" needs the trunk's country",
+                "from_user = \"account\" needs the account's name",
+                "identity cannot be `p-asserted`",
+                "forwarded cannot be `yes`",
+            ]
+        );
     }
 
     #[test]

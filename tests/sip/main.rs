@@ -5,6 +5,7 @@ mod agreement;
 mod carrier;
 mod challenged;
 mod guarded;
+mod identity;
 mod objections;
 mod pair;
 mod properties;
