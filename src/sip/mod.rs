@@ -11,6 +11,8 @@ pub mod message;
 pub mod offer_answer;
 mod scan;
 pub mod sdp;
+pub mod stream;
+pub mod token_bucket;
 pub mod transaction;
 pub mod transport;
 pub mod uri;
@@ -27,6 +29,8 @@ pub use identity::{
 };
 pub use message::{HeaderError, HeaderName, Headers, Malformed, Message, Method, Request, Response};
 pub use offer_answer::{Agreed, Codec, Direction, EventTypes, LocalMedia, Negotiation, NegotiationError};
+pub use stream::{Framed, Stream};
+pub use token_bucket::TokenBucket;
 pub use transaction::Timers;
 pub use transport::{Hop, Transport};
 pub use uri::{Host, SipUri, Uri};

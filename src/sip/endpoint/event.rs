@@ -1,6 +1,7 @@
 //! The words between the endpoint and whoever owns it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::sip::dialog::StoredDialog;
 use crate::sip::identity::{Identity, IdentityPolicy};
@@ -119,13 +120,17 @@ pub struct Outgoing {
     pub own_user: Option<String>,
     /// Where we receive, and what we offer.
     pub media: LocalMedia,
+    /// How long it may go without any response, where that is less than timer B: another target waits
+    /// to be tried.
+    pub no_response: Option<Duration>,
 }
 
 impl Outgoing {
     /// An anonymous call.
     #[must_use]
     pub fn new(trunk: usize, to: Hop, request_uri: impl Into<String>, media: LocalMedia) -> Self {
-        Self { trunk, to, request_uri: request_uri.into(), from_user: None, own_user: None, media }
+        let (request_uri, no_response) = (request_uri.into(), None);
+        Self { trunk, to, request_uri, from_user: None, own_user: None, media, no_response }
     }
 }
 

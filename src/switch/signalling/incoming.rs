@@ -143,7 +143,7 @@ impl Signalling {
     pub(super) fn local_media(&mut self, trunk: usize, rtp_port: u16) -> Option<LocalMedia> {
         let standing = self.standing.borrow();
         let known = standing.table.trunks.get(trunk)?;
-        let address = known.contact.ip();
+        let address = known.own.contact.ip();
         let codecs = known.trunk.codecs.clone();
         drop(standing);
         // RFC 8866 5.2: a number unique to the session.

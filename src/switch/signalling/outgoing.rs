@@ -6,7 +6,7 @@ use super::Signalling;
 use super::legs::LiveLeg;
 use crate::call::journal::Record;
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
-use crate::sip::{self, Agreed, Direction, FailureCause, Hop, Outgoing, StoredDialog};
+use crate::sip::{self, Agreed, Direction, FailureCause, Outgoing, StoredDialog};
 use crate::switch::media::{G711, InBand, Parameters};
 use crate::switch::table::{HeldSlots, Table};
 
@@ -37,7 +37,7 @@ impl Signalling {
             Some(caller) => caller.library.clone(),
             None => self.standing.borrow().library.clone(),
         };
-        let mut outgoing = Outgoing::new(trunk, Hop::udp(to), request_uri, media);
+        let mut outgoing = Outgoing::new(trunk, to, request_uri, media);
         outgoing.from_user = dial.caller_id.as_ref().map(|number| known.trunk.written(number));
         let own = dial.own_number.as_ref().map(|number| known.trunk.written(number));
         outgoing.own_user = own.filter(|own| outgoing.from_user.as_ref() != Some(own));
