@@ -72,7 +72,7 @@ pub struct TrunkSettings {
     /// Where its RTP may come from, beside `sources` and the address in the SDP.
     #[serde(default)]
     pub media_sources: Vec<IpNet>,
-    /// Offered and accepted codecs, in order of preference: `PCMA`, `PCMU`.
+    /// Offered and accepted codecs, in order of preference: `PCMA`, `PCMU`, `G722`.
     #[serde(default = "default_codecs")]
     pub codecs: Vec<Spanned<String>>,
     /// Dialogs both ways; a caller is let in only with a slot for a responder.

@@ -132,6 +132,11 @@ impl Trunk {
         }
     }
 
+    /// Whether phones on it may hear more than telephone's band.
+    pub fn is_wide(&self) -> bool {
+        self.codecs.contains(&Codec::G722)
+    }
+
     /// Whether a phone may be dialled over this trunk.
     pub fn may_dial(&self, phone: &Phone) -> bool {
         self.allows(phone) && (self.server.is_some() || matches!(phone, Phone::Sip(_)))
@@ -205,17 +210,15 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
 }
 
 fn codec(name: &str) -> Option<Codec> {
-    match name {
-        "PCMA" => Some(Codec::Pcma),
-        "PCMU" => Some(Codec::Pcmu),
-        _ => None,
-    }
+    Codec::ALL.into_iter().find(|codec| codec.name() == name)
 }
 
 fn unknown_codec(written: &Spanned<String>) -> Problem {
-    let help = match nearest(&written.get_ref().to_ascii_uppercase(), ["PCMA", "PCMU"]) {
+    // "g.722" is near to one of them too.
+    let bare: String = written.get_ref().chars().filter(char::is_ascii_alphanumeric).collect();
+    let help = match nearest(&bare.to_ascii_uppercase(), Codec::ALL.map(Codec::name)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "this version speaks PCMA and PCMU".to_owned(),
+        None => "there are PCMA (A-law), PCMU (u-law) and G722".to_owned(),
     };
     Problem::error(written.span(), format!("there is no codec `{}`", written.get_ref())).help(help)
 }

@@ -34,7 +34,7 @@ pub struct Bench {
 impl Bench {
     /// A switch that knows these prompts.
     pub async fn start(prompts: &[Prompt]) -> Self {
-        let sources = Sources { prompts_dir: PathBuf::from("/nonexistent"), voice: None };
+        let sources = Sources { prompts_dir: PathBuf::from("/nonexistent"), voice: None, wide: false };
         let (library, errors) = Library::load(prompts.to_vec(), &sources);
         assert!(errors.is_empty(), "{errors:?}");
         let (journal, records) = Journal::new();

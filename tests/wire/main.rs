@@ -10,6 +10,7 @@ mod daemon;
 mod identity;
 mod lines;
 mod phone;
+mod scanners;
 mod sipp;
 mod strangers;
 mod tones;

@@ -84,6 +84,7 @@ impl Signalling {
             stream,
             library: standing.library.clone(),
             caller: true,
+            codec: None,
             up: false,
             answered: None,
             released: false,

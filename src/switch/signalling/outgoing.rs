@@ -7,7 +7,7 @@ use super::legs::LiveLeg;
 use crate::call::journal::Record;
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
 use crate::sip::{self, Agreed, Direction, FailureCause, Outgoing, StoredDialog};
-use crate::switch::media::{G711, InBand, Parameters};
+use crate::switch::media::{InBand, Parameters};
 use crate::switch::table::{HeldSlots, Table};
 
 impl Signalling {
@@ -28,7 +28,11 @@ impl Signalling {
             .media
             .open(dial.call.0, dial.leg, self.media_events_from.clone(), dial.events.clone())
             .map_err(|error| error.to_string())?;
-        let media = self.local_media(trunk, stream.rtp_port()).ok_or("the trunk has been removed")?;
+        let mut media = self.local_media(trunk, stream.rtp_port()).ok_or("the trunk has been removed")?;
+        if let Some(codec) = self.legs.named(dial.beside).and_then(|caller| caller.codec) {
+            // First what the caller speaks, so that nothing has to be converted.
+            media.codecs.sort_by_key(|ours| *ours != codec);
+        }
         let known = table.trunks.get(trunk).ok_or("the trunk has been removed")?;
         let domain = table.profiles().get(trunk).map(|profile| profile.domain.clone());
         let request_uri = known.trunk.request_uri(&dial.phone, &domain.unwrap_or_default());
@@ -50,6 +54,7 @@ impl Signalling {
             stream,
             library,
             caller: false,
+            codec: None,
             up: false,
             answered: None,
             released: false,
@@ -105,13 +110,12 @@ impl Signalling {
         });
         let may_send = matches!(agreed.direction, Direction::SendRecv | Direction::SendOnly);
         let may_receive = matches!(agreed.direction, Direction::SendRecv | Direction::RecvOnly);
+        leg.codec = Some(agreed.codec);
         leg.stream.configure(Parameters {
             remote_rtp: agreed.remote_rtp,
             remote_rtcp: agreed.remote_rtcp,
-            codec: match agreed.codec {
-                sip::Codec::Pcma => G711::Pcma,
-                sip::Codec::Pcmu => G711::Pcmu,
-            },
+            codec: agreed.codec,
+            packet_time_ms: agreed.packet_time_ms,
             send_payload_type: agreed.send_payload_type,
             receive_payload_type: agreed.receive_payload_type,
             telephone_event: agreed.telephone_event.map(|types| (types.send, types.receive)),
