@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::sip::dialog::StoredDialog;
+use crate::sip::media_security::SrtpPolicy;
 use crate::sip::offer_answer::{Agreed, Codec, LocalMedia};
 use crate::sip::transaction::Timers;
 use crate::sip::transport::{Hop, Transport};
@@ -57,13 +58,15 @@ pub struct TrunkProfile {
     pub domain: String,
     /// The codecs spoken on the trunk, the best first.
     pub codecs: Vec<Codec>,
+    /// Whether its audio is protected.
+    pub srtp: SrtpPolicy,
 }
 
 impl TrunkProfile {
     /// A trunk without registration or any other peculiarity.
     #[must_use]
     pub fn new(contact: SocketAddr, domain: impl Into<String>, codecs: Vec<Codec>) -> Self {
-        Self { contact, other_contacts: Vec::new(), domain: domain.into(), codecs }
+        Self { contact, other_contacts: Vec::new(), domain: domain.into(), codecs, srtp: SrtpPolicy::Off }
     }
 
     /// The address at which we are reached by a transport.

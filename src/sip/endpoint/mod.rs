@@ -138,6 +138,15 @@ impl Endpoint {
         format!("{:016x}{:016x}", self.random.next_u64(), self.random.next_u64())
     }
 
+    /// Whether the audio of a dialog is to be protected, with keys of its own.
+    fn media_security(&mut self, trunk: usize, transport: Transport) -> MediaSecurity {
+        let policy = self.config.trunks.get(trunk).map(|profile| profile.srtp).unwrap_or_default();
+        match policy {
+            SrtpPolicy::Off => MediaSecurity::off(),
+            policy => MediaSecurity::new(policy, transport, self.random.random()),
+        }
+    }
+
     /// A random number below `bound`.
     fn random_below(&mut self, bound: u64) -> u64 {
         self.random.next_u64().checked_rem(bound).unwrap_or_default()

@@ -27,7 +27,8 @@ impl Endpoint {
             return leg;
         };
         let names = self.names(&profile);
-        let mut negotiation = Negotiation::new(outgoing.media.clone());
+        let security = self.media_security(outgoing.trunk, outgoing.to.transport);
+        let mut negotiation = Negotiation::secured(outgoing.media.clone(), security);
         let offer = negotiation.offer();
         let invite = compose::invite(&outgoing, &profile, &names, &self.config.software, offer);
         let message = invite.to_bytes();
