@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::sip::transport::Hop;
 use crate::sip::uri::Uri;
 
-/// All that is needed to send a BYE to a leg, also after a restart. The identity of a dialog does not
-/// change in its life, and neither does what the BYE is made of: we send no other request in it.
+/// All that is needed to send a request to a leg, also a BYE after a restart. The tags and the Call-ID of a
+/// dialog do not change in its life; what is stored once gives a BYE that arrives all the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredDialog {
     /// The trunk it came in or went out over.

@@ -3,6 +3,7 @@
 
 mod crypto_attribute;
 pub mod dialog;
+pub mod digest;
 pub mod dtmf_info;
 pub mod endpoint;
 pub mod header;

@@ -356,9 +356,10 @@ fn payload_types<'a>(line: &'a Media, mapped: &'a [Attribute]) -> impl Iterator<
     })
 }
 
-/// 0 to 127 (RFC 3550 5.1), without leading zeros: the answer repeats it as it came.
+/// 0 to 127 (RFC 3550 5.1), without leading zeros or a sign: the answer repeats it as it came.
 fn payload_type(format: &str) -> Option<u8> {
-    if format.len() > 1 && format.starts_with('0') {
+    let digits = format.bytes().all(|octet| octet.is_ascii_digit());
+    if !digits || (format.len() > 1 && format.starts_with('0')) {
         return None;
     }
     format.parse().ok().filter(|payload_type| *payload_type < 128)

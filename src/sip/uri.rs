@@ -167,8 +167,7 @@ impl Host {
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Host> {
         if let [b'[', inner @ .., b']'] = text {
-            let address: Ipv6Addr = std::str::from_utf8(inner).ok()?.parse().ok()?;
-            return Some(Host::Address(IpAddr::V6(address)));
+            return Some(Host::Address(IpAddr::V6(ipv6(std::str::from_utf8(inner).ok()?)?)));
         }
         let text = std::str::from_utf8(text).ok()?;
         if let Ok(address) = text.parse::<Ipv4Addr>() {
@@ -204,6 +203,17 @@ impl Host {
         let port = scan::number(scan::trim(text.get(colon.checked_add(1)?..)?))?;
         Some((host, Some(u16::try_from(port).ok()?)))
     }
+}
+
+/// An IPv6 address, also with the third colon that the grammar of RFC 3261 put in front of an embedded IPv4
+/// address by mistake (RFC 5118 4.10: both forms must be borne).
+fn ipv6(text: &str) -> Option<Ipv6Addr> {
+    let mended = match text.split_once(":::") {
+        Some((before, embedded)) if embedded.parse::<Ipv4Addr>().is_ok() => format!("{before}::{embedded}"),
+        Some(_) => return None,
+        None => return text.parse().ok(),
+    };
+    mended.parse().ok()
 }
 
 impl From<IpAddr> for Host {

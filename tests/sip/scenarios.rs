@@ -844,7 +844,8 @@ fn after_a_restart_a_stored_dialog_gets_its_bye() {
     assert_eq!(start_line(&bye), "BYE sip:phone@10.0.0.9 SIP/2.0");
     assert_eq!(header(&bye, "Call-ID"), header(&invite, "Call-ID"));
     assert_eq!(header(&bye, "From"), header(&invite, "From"));
-    assert_eq!(header(&bye, "CSeq"), "2 BYE");
+    // Requests may have been sent in the dialog since it was stored: the number leaps over them.
+    assert_eq!(header(&bye, "CSeq"), "65538 BYE");
     later.respond(&bye, "200 OK", "", "", "");
     later.seconds(6);
     assert_eq!(later.endpoint.active(), 0);

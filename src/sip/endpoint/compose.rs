@@ -18,7 +18,6 @@ const MAX_FORWARDS: &str = "70";
 pub(super) struct Names {
     pub call_id: String,
     pub tag: String,
-    pub branch: String,
     pub contact_user: String,
 }
 
@@ -53,7 +52,7 @@ pub(super) fn invite(
     let to = NameAddr::new(uri.clone()).to_bytes();
     let mut request = Request::new(Method::Invite, uri);
     let headers = &mut request.headers;
-    headers.push(HeaderName::Via, Via::new(transport, own, &names.branch).to_bytes());
+    headers.push(HeaderName::Via, Via::new(transport, own, "").to_bytes());
     headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
     let number = outgoing.from_user.as_deref().map(|user| number(user, profile, &outgoing.request_uri));
     headers.push(HeaderName::From, caller(number.clone()).with_tag(&names.tag).to_bytes());

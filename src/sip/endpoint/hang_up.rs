@@ -2,13 +2,17 @@
 
 use std::time::Instant;
 
+use super::Endpoint;
 use super::event::{Cause, EndCause, Event, LegId};
 use super::leg::{Leg, State};
-use super::transactions::{ClientKey, Kind, Purpose, Transaction};
-use super::{Endpoint, compose};
-use crate::sip::dialog::StoredDialog;
+use super::request::next_in_dialog;
+use super::transactions::{Kind, Purpose};
+use crate::sip::dialog::{Dialog, StoredDialog};
 use crate::sip::message::{HeaderName, Method};
-use crate::sip::transaction::ClientOther;
+
+/// How far the CSeq number of a BYE after a restart lies above the stored one: the requests sent since
+/// it was written down are not known, and gaps are allowed (RFC 3261 12.2.2).
+const SEQUENCE_LEAP: u32 = 1 << 16;
 
 impl Endpoint {
     /// Lets go of a leg: a CANCEL (held back until the first provisional response), a BYE (held back
@@ -38,52 +42,38 @@ impl Endpoint {
 
     /// After a restart: BYE to a leg that was left up.
     pub fn bye_stored(&mut self, now: Instant, dialog: &StoredDialog) {
-        self.send_bye(now, dialog, Cause::Internal.reason(), None);
+        let mut dialog = dialog.clone();
+        dialog.sequence = dialog.sequence.saturating_add(SEQUENCE_LEAP);
+        self.send_bye(now, &mut dialog, Cause::Internal.reason(), None);
     }
 
     /// BYE on a leg that is up; the leg lives on until the BYE is answered.
     pub(super) fn begin_bye(&mut self, now: Instant, id: LegId, leg: &mut Leg, reason: Option<&str>) {
         leg.timers.clear();
-        let identity = match &leg.state {
-            State::Up(up) => up.dialog.identity.clone(),
-            State::Ending(dialog) => dialog.identity.clone(),
-            State::Incoming(_) | State::Calling(_) => return,
-        };
         if let State::Up(up) = &leg.state {
-            let dialog = crate::sip::dialog::Dialog {
-                identity: identity.clone(),
-                remote_sequence: up.dialog.remote_sequence,
-            };
+            let dialog =
+                Dialog { identity: up.dialog.identity.clone(), remote_sequence: up.dialog.remote_sequence };
             leg.state = State::Ending(Box::new(dialog));
         }
-        self.send_bye(now, &identity, reason, Some(id));
+        if let State::Ending(dialog) = &mut leg.state {
+            self.send_bye(now, &mut dialog.identity, reason, Some(id));
+        }
     }
 
     /// BYE in a dialog; with the leg that ends with it.
     pub(super) fn send_bye(
         &mut self,
         now: Instant,
-        dialog: &StoredDialog,
+        dialog: &mut StoredDialog,
         reason: Option<&str>,
         leg: Option<LegId>,
     ) {
-        let branch = self.branch();
-        let mut request = compose::in_dialog(dialog, Method::Bye, dialog.sequence.saturating_add(1), &branch);
-        request.headers.push(HeaderName::UserAgent, self.config.software.as_str());
+        let mut request = next_in_dialog(dialog, Method::Bye, &self.config.software);
         if let Some(reason) = reason {
             request.headers.push(HeaderName::Reason, reason);
         }
-        let message = request.to_bytes();
         let purpose = leg.map_or(Purpose::Nothing, Purpose::Bye);
-        let key = ClientKey { branch, method: Method::Bye };
-        let kind = Kind::ClientOther {
-            machine: ClientOther::new(now, &self.config.timers, dialog.next_hop.transport),
-            key,
-            purpose,
-        };
-        let (trunk, to) = (dialog.trunk, dialog.next_hop);
-        self.add_transaction(Transaction { trunk, to, message: message.clone(), kind });
-        self.send(trunk, to, message);
+        self.send_request(now, dialog.trunk, dialog.next_hop, request, purpose);
     }
 
     /// Our BYE has been answered, or never will be: either way the leg is over.

@@ -9,6 +9,7 @@
 //! | `receive` | which transaction, dialog or nobody a message is for |
 //! | `uas` | a call to us until it is answered or refused |
 //! | `uac` | a call of ours until it is answered or refused |
+//! | `request` | requests of ours, and who hears what became of them |
 //! | `in_dialog` | requests inside a call |
 //! | `hang_up` | the end of a leg, in whatever state it is |
 //! | `timeout` | what is due |
@@ -25,6 +26,7 @@ mod in_dialog;
 mod leg;
 mod media;
 mod receive;
+mod request;
 mod timeout;
 mod transactions;
 mod uac;

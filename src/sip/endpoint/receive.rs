@@ -5,10 +5,11 @@ use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use super::event::Peer;
-use super::transactions::{CallKey, ClientKey, Kind, Purpose, ServerKey, TransactionId};
+use super::request::Outcome;
+use super::transactions::{CallKey, ClientKey, Kind, ServerKey, TransactionId};
 use super::{DialogKey, Endpoint, compose};
 use crate::sip::header::Via;
-use crate::sip::message::{HeaderName, Headers, Malformed, Message, Method, Request, Response};
+use crate::sip::message::{Fault, HeaderName, Headers, Malformed, Message, Method, Request, Response};
 use crate::sip::transaction::{OnRequest, OnResponse};
 use crate::sip::transport::Hop;
 use crate::sip::validate;
@@ -63,11 +64,12 @@ impl Endpoint {
         }
     }
 
-    /// Nothing can be delivered to `hop` (ICMP, a connection refused). An INVITE that nothing has come
-    /// back for fails at once (RFC 3261 8.1.3.1: as if with 503); everything else goes on trying.
-    pub fn transport_failed(&mut self, _now: Instant, trunk: usize, hop: Hop) {
-        for id in self.transactions.calling(trunk, hop) {
-            self.call_failed(id, super::FailureCause::Transport);
+    /// Nothing can be delivered to `hop` (ICMP, a connection refused). A request that nothing has come
+    /// back for fails at once (RFC 3261 8.1.3.1: as if with 503), but for those inside a dialog over UDP:
+    /// they go on trying.
+    pub fn transport_failed(&mut self, now: Instant, trunk: usize, hop: Hop) {
+        for id in self.transactions.undelivered(trunk, hop) {
+            self.request_failed(now, id, Outcome::Transport);
         }
     }
 
@@ -75,7 +77,8 @@ impl Endpoint {
     fn receive_malformed(&mut self, peer: Peer, malformed: Malformed) {
         let Some(mut request) = malformed.request else { return };
         request.headers.stamp_top_via(peer.addr);
-        if Facts::of(&request.headers).is_some() {
+        // The Via of a version we do not speak may be one we cannot read; it goes back as it came.
+        if Facts::of(&request.headers).is_some() || malformed.fault == Fault::Version {
             self.answer_stateless(peer, &request, malformed.fault.status(), |_| {});
         }
     }
@@ -150,18 +153,10 @@ impl Endpoint {
                 let purpose = *purpose;
                 self.reschedule(id);
                 if order == OnResponse::Deliver && response.status >= 200 {
-                    self.request_done(purpose);
+                    self.request_done(now, purpose, Outcome::Response(response));
                 }
             }
             Kind::ServerInvite { .. } | Kind::ServerOther { .. } => {}
-        }
-    }
-
-    /// A request of ours other than INVITE has had its final response, or never will.
-    pub(super) fn request_done(&mut self, purpose: Purpose) {
-        match purpose {
-            Purpose::Nothing => {}
-            Purpose::Bye(leg) => self.bye_done(leg),
         }
     }
 

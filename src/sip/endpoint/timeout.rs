@@ -6,7 +6,8 @@ use super::Endpoint;
 use super::deadlines::Owner;
 use super::event::{Cause, EndCause, Event, FailureCause, LegId};
 use super::leg::State;
-use super::transactions::{Kind, TransactionId};
+use super::request::Outcome;
+use super::transactions::TransactionId;
 use crate::sip::transaction::{OnTimeout, Timer};
 
 impl Endpoint {
@@ -30,23 +31,10 @@ impl Endpoint {
                 self.reschedule(id);
                 self.send(trunk, to, message);
             }
-            OnTimeout::TimedOut => self.transaction_failed(id),
+            OnTimeout::TimedOut => self.request_failed(now, id, Outcome::Timeout),
             OnTimeout::Terminated => {
                 self.remove_transaction(id);
             }
-        }
-    }
-
-    /// Nobody has answered a request of ours.
-    fn transaction_failed(&mut self, id: TransactionId) {
-        match self.transactions.get(id).map(|transaction| &transaction.kind) {
-            Some(Kind::ClientInvite { .. }) => self.call_failed(id, FailureCause::Timeout),
-            Some(Kind::ClientOther { purpose, .. }) => {
-                let purpose = *purpose;
-                self.remove_transaction(id);
-                self.request_done(purpose);
-            }
-            Some(Kind::ServerInvite { .. } | Kind::ServerOther { .. }) | None => {}
         }
     }
 

@@ -50,7 +50,7 @@ pub(super) struct Transaction {
 pub(super) enum Kind {
     ClientInvite {
         machine: ClientInvite,
-        leg: LegId,
+        purpose: Purpose,
         invite: Box<Request>,
         branch: String,
         /// For every To tag that a 2xx came with: the ACK that each retransmission of it is given.
@@ -62,6 +62,8 @@ pub(super) enum Kind {
         machine: ClientOther,
         key: ClientKey,
         purpose: Purpose,
+        /// As it was sent; none of a CANCEL, which is never asked again.
+        request: Option<Box<Request>>,
     },
     ServerInvite {
         machine: ServerInvite,
@@ -75,13 +77,25 @@ pub(super) enum Kind {
     },
 }
 
-/// What a request of ours other than INVITE is for: who hears of its end.
+/// What a request of ours is for: who hears of its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Nobody: a CANCEL, or the BYE of a leg that is not kept.
     Nothing,
+    /// The INVITE that begins a leg.
+    Call(LegId),
     /// A BYE: the leg ends with it.
     Bye(LegId),
+}
+
+impl Purpose {
+    /// The request is one of a dialog (or a CANCEL), not one that begins something.
+    fn is_in_dialog(self) -> bool {
+        match self {
+            Purpose::Nothing | Purpose::Bye(_) => true,
+            Purpose::Call(_) => false,
+        }
+    }
 }
 
 impl Transaction {
@@ -187,16 +201,22 @@ impl Transactions {
         self.calls.get(key).copied()
     }
 
-    /// Every INVITE to `to` that nothing has come back for.
-    pub(super) fn calling(&self, trunk: usize, to: Hop) -> Vec<TransactionId> {
+    /// Every request to `to` that nothing has come back for, and that will not be sent again with success.
+    pub(super) fn undelivered(&self, trunk: usize, to: Hop) -> Vec<TransactionId> {
         let waits = |transaction: &Transaction| match &transaction.kind {
-            Kind::ClientInvite { machine, .. } => {
-                machine.is_calling() && transaction.trunk == trunk && transaction.to == to
+            Kind::ClientInvite { machine, .. } => machine.is_calling(),
+            Kind::ClientOther { machine, purpose, .. } => {
+                machine.is_trying() && (to.transport.is_reliable() || !purpose.is_in_dialog())
             }
-            Kind::ClientOther { .. } | Kind::ServerInvite { .. } | Kind::ServerOther { .. } => false,
+            Kind::ServerInvite { .. } | Kind::ServerOther { .. } => false,
         };
-        let mut found: Vec<_> =
-            self.clients.values().copied().filter(|id| self.all.get(id).is_some_and(waits)).collect();
+        let there = |transaction: &&Transaction| transaction.trunk == trunk && transaction.to == to;
+        let mut found: Vec<_> = self
+            .clients
+            .values()
+            .copied()
+            .filter(|id| self.all.get(id).filter(there).is_some_and(waits))
+            .collect();
         found.sort_unstable();
         found
     }

@@ -10,7 +10,7 @@ use super::{Endpoint, compose, media};
 use crate::sip::dialog::{Dialog, StoredDialog};
 use crate::sip::message::{HeaderName, Headers, Method, Request, Response};
 use crate::sip::offer_answer::{Agreed, Negotiation};
-use crate::sip::transaction::{ClientInvite, ClientOther, OnResponse, Timer, TimerTable};
+use crate::sip::transaction::{ClientOther, OnResponse, Timer, TimerTable};
 use crate::sip::transport::Hop;
 use crate::sip::uri::Uri;
 
@@ -31,24 +31,14 @@ impl Endpoint {
         let mut negotiation = Negotiation::secured(outgoing.media.clone(), security);
         let offer = negotiation.offer();
         let invite = compose::invite(&outgoing, &profile, &names, &self.config.software, offer);
-        let message = invite.to_bytes();
-        let kind = Kind::ClientInvite {
-            machine: ClientInvite::new(now, &self.config.timers, outgoing.to.transport),
-            leg,
-            invite: Box::new(invite),
-            branch: names.branch,
-            answered: Vec::new(),
-            refusal_ack: Vec::new(),
-        };
         let (trunk, to) = (outgoing.trunk, outgoing.to);
-        let transaction = self.add_transaction(Transaction { trunk, to, message: message.clone(), kind });
+        let transaction = self.send_request(now, trunk, to, invite, Purpose::Call(leg));
         let calling = Calling { transaction, negotiation, unwanted: None, cancelled: false, early: None };
         let key = DialogKey { call_id: names.call_id, local_tag: names.tag };
         let state = State::Calling(Box::new(calling));
         let contact = profile.contact_for(to.transport);
         let (contact_user, timers) = (names.contact_user, TimerTable::default());
         self.add_leg(leg, Leg { trunk, key, contact, contact_user, silent: false, timers, state });
-        self.send(trunk, to, message);
         leg
     }
 
@@ -56,7 +46,6 @@ impl Endpoint {
         compose::Names {
             call_id: format!("{}@{}", self.long_token(), profile.contact.ip().to_string().replace(':', ".")),
             tag: self.token(),
-            branch: self.branch(),
             contact_user: self.long_token(),
         }
     }
@@ -126,6 +115,7 @@ impl Endpoint {
             machine: ClientOther::new(now, &self.config.timers, to.transport),
             key,
             purpose: Purpose::Nothing,
+            request: None,
         };
         self.add_transaction(Transaction { trunk, to, message: message.clone(), kind });
         self.send(trunk, to, message);
@@ -144,22 +134,22 @@ impl Endpoint {
         if forks >= MAX_FORKS {
             return;
         }
-        let Some(dialog) = established(invite, response, trunk, to) else { return };
+        let Some(mut dialog) = established(invite, response, trunk, to) else { return };
         self.acknowledge(id, tag, &dialog);
         match self.take_calling(id) {
             Some((leg, entry)) => self.first_answer(now, leg, entry, dialog, response),
-            None => self.send_bye(now, &dialog, Cause::AnsweredElsewhere.reason(), None),
+            None => self.send_bye(now, &mut dialog, Cause::AnsweredElsewhere.reason(), None),
         }
     }
 
     /// A 2xx to an INVITE that is forgotten: of the run before a crash, or given up as unanswered. Its
     /// phone was picked up by somebody who would hear nothing: ACK and BYE (RFC 3261 13.2.2.4).
     pub(super) fn stray_answer(&mut self, now: Instant, peer: Peer, response: &Response) {
-        let Some(dialog) = self.forgotten(peer, response).filter(|_| self.has_room()) else { return };
+        let Some(mut dialog) = self.forgotten(peer, response).filter(|_| self.has_room()) else { return };
         let branch = self.branch();
         let ack = compose::in_dialog(&dialog, Method::Ack, dialog.sequence, &branch).to_bytes();
         self.send(dialog.trunk, dialog.next_hop, ack);
-        self.send_bye(now, &dialog, Cause::Internal.reason(), None);
+        self.send_bye(now, &mut dialog, Cause::Internal.reason(), None);
     }
 
     /// The dialog of a 2xx to an INVITE that was ours, but of no leg there is.
@@ -252,10 +242,12 @@ impl Endpoint {
 
     /// The leg whose INVITE this is, while it has no final response.
     fn take_calling(&mut self, id: TransactionId) -> Option<(LegId, Leg)> {
-        let Kind::ClientInvite { leg, .. } = &self.transactions.get(id)?.kind else { return None };
+        let kind = &self.transactions.get(id)?.kind;
+        let Kind::ClientInvite { purpose: Purpose::Call(leg), .. } = kind else { return None };
         let leg = *leg;
-        matches!(self.legs.get(&leg)?.state, State::Calling(_))
-            .then(|| self.take(leg).map(|entry| (leg, entry)))?
+        let State::Calling(calling) = &self.legs.get(&leg)?.state else { return None };
+        // An INVITE that was asked again with credentials no longer speaks for the leg.
+        (calling.transaction == id).then(|| self.take(leg).map(|entry| (leg, entry)))?
     }
 }
 

@@ -238,7 +238,8 @@ fn established(leg: &Leg, incoming: &Incoming) -> Option<Dialog> {
         remote_tag: from.tag().unwrap_or_default().to_owned(),
         sequence: 0,
         routes: routes.iter().map(|route| compose::text(&route.to_bytes())).collect(),
-        target: headers.contact().ok()??.uri.to_string(),
+        // RFC 2543 knew INVITEs without Contact: whoever is From is the target.
+        target: headers.contact().ok()?.map_or(from.uri, |contact| contact.uri).to_string(),
     };
     Some(Dialog { identity, remote_sequence: headers.cseq().ok().flatten().map(|cseq| cseq.number) })
 }

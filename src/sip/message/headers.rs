@@ -79,6 +79,17 @@ names! {
     SessionExpires "Session-Expires" "x",
     Replaces "Replaces" "",
     Timestamp "Timestamp" "",
+    WwwAuthenticate "WWW-Authenticate" "",
+    ProxyAuthenticate "Proxy-Authenticate" "",
+    Authorization "Authorization" "",
+    ProxyAuthorization "Proxy-Authorization" "",
+    AuthenticationInfo "Authentication-Info" "",
+    ProxyAuthenticationInfo "Proxy-Authentication-Info" "",
+    Expires "Expires" "",
+    MinExpires "Min-Expires" "",
+    ServiceRoute "Service-Route" "",
+    Path "Path" "",
+    PAssociatedUri "P-Associated-URI" "",
 }
 
 /// A name without a constant of its own.

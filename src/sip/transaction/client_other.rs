@@ -52,6 +52,11 @@ impl ClientOther {
         }
     }
 
+    /// Whether nothing has come back yet.
+    pub fn is_trying(&self) -> bool {
+        self.state == State::Trying
+    }
+
     /// When to call [`Self::timeout`].
     pub fn next_timeout(&self) -> Option<Instant> {
         self.timers.next()

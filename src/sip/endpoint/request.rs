@@ -1,0 +1,121 @@
+//! Requests of ours, inside a dialog and outside of any: how one is sent, and who hears what became of it.
+//!
+//! Every request but CANCEL and ACK goes out by [`Endpoint::send_request`]. CANCEL has the branch of its
+//! INVITE and the ACK of a refusal has no transaction; neither may be challenged (RFC 3261 22.1).
+
+use std::time::Instant;
+
+use super::event::FailureCause;
+use super::transactions::{ClientKey, Kind, Purpose, Transaction, TransactionId};
+use super::{Endpoint, compose};
+use crate::sip::dialog::StoredDialog;
+use crate::sip::header::Via;
+use crate::sip::message::{HeaderName, Method, Request, Response};
+use crate::sip::transaction::{ClientInvite, ClientOther};
+use crate::sip::transport::{Hop, Transport};
+
+/// What became of a request other than INVITE.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Outcome<'a> {
+    /// A final response.
+    Response(&'a Response),
+    /// No response in 64*T1.
+    Timeout,
+    /// It could not be delivered.
+    Transport,
+}
+
+/// The next request of ours in a dialog (RFC 3261 12.2.1.1): its CSeq number is one more than the last.
+/// Its Via gets a branch in [`Endpoint::send_request`].
+pub(super) fn next_in_dialog(dialog: &mut StoredDialog, method: Method, software: &str) -> Request {
+    dialog.sequence = dialog.sequence.saturating_add(1);
+    let mut request = compose::in_dialog(dialog, method, dialog.sequence, "");
+    request.headers.push(HeaderName::UserAgent, software);
+    request
+}
+
+impl Endpoint {
+    /// Sends a request over a trunk and keeps it until it has its final response, so that it can be asked
+    /// again. The topmost Via is written here, with a branch of its own.
+    pub(super) fn send_request(
+        &mut self,
+        now: Instant,
+        trunk: usize,
+        hop: Hop,
+        mut request: Request,
+        purpose: Purpose,
+    ) -> TransactionId {
+        let branch = self.branch();
+        self.write_via(trunk, hop.transport, &mut request, &branch);
+        let message = request.to_bytes();
+        let kind = self.client(now, hop.transport, request, branch, purpose);
+        let id = self.add_transaction(Transaction { trunk, to: hop, message: message.clone(), kind });
+        self.send(trunk, hop, message);
+        id
+    }
+
+    /// The client transaction of a request.
+    fn client(
+        &self,
+        now: Instant,
+        transport: Transport,
+        request: Request,
+        branch: String,
+        purpose: Purpose,
+    ) -> Kind {
+        let timers = &self.config.timers;
+        match &request.method {
+            Method::Invite => Kind::ClientInvite {
+                machine: ClientInvite::new(now, timers, transport),
+                purpose,
+                invite: Box::new(request),
+                branch,
+                answered: Vec::new(),
+                refusal_ack: Vec::new(),
+            },
+            method => Kind::ClientOther {
+                machine: ClientOther::new(now, timers, transport),
+                key: ClientKey { branch, method: method.clone() },
+                purpose,
+                request: Some(Box::new(request)),
+            },
+        }
+    }
+
+    /// Our Via: the transport, the address at which its responses find us, and the branch.
+    fn write_via(&self, trunk: usize, transport: Transport, request: &mut Request, branch: &str) {
+        let via = match (self.config.trunks.get(trunk), request.headers.via()) {
+            (Some(profile), _) => Via::new(transport, profile.contact_for(transport), branch),
+            (None, Ok(Some(via))) => Via { branch: Some(branch.to_owned()), ..via },
+            (None, _) => return,
+        };
+        request.headers.set(HeaderName::Via, via.to_bytes());
+    }
+
+    /// A request of ours other than INVITE has had its final response, or never will.
+    pub(super) fn request_done(&mut self, _now: Instant, purpose: Purpose, _outcome: Outcome<'_>) {
+        match purpose {
+            Purpose::Nothing | Purpose::Call(_) => {}
+            Purpose::Bye(leg) => self.bye_done(leg),
+        }
+    }
+
+    /// A request of ours gets no response.
+    pub(super) fn request_failed(&mut self, now: Instant, id: TransactionId, outcome: Outcome<'_>) {
+        match self.transactions.get(id).map(|transaction| &transaction.kind) {
+            Some(Kind::ClientInvite { .. }) => {
+                let cause = match outcome {
+                    Outcome::Transport => FailureCause::Transport,
+                    Outcome::Timeout | Outcome::Response(_) => FailureCause::Timeout,
+                };
+                self.call_failed(id, cause);
+            }
+            Some(Kind::ClientOther { purpose, .. }) => {
+                let purpose = *purpose;
+                self.remove_transaction(id);
+                self.request_done(now, purpose, outcome);
+            }
+            Some(Kind::ServerInvite { .. } | Kind::ServerOther { .. }) | None => {}
+        }
+    }
+}
