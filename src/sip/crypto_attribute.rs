@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn lifetime_and_name_of_the_key_may_be_left_out() {
-        for (rest, mki) in [("KEY", 0), ("KEY|2^31", 0), ("KEY|1048576", 0), ("KEY|1:1", 1), ("KEY|2^48|99:128", 128)]
+        for (rest, mki) in
+            [("KEY", 0), ("KEY|2^31", 0), ("KEY|1048576", 0), ("KEY|1:1", 1), ("KEY|2^48|99:128", 128)]
         {
             let line = read(&format!("1 AES_CM_128_HMAC_SHA1_80 inline:{rest}"));
             assert_eq!(line.map(|line| line.key.mki), Some(mki), "{rest}");

@@ -39,7 +39,8 @@ pub struct MediaSecurity {
 
 #[derive(Clone)]
 struct OwnKeys {
-    random: StdRng,
+    /// Of the next key.
+    seed: [u8; 32],
     keys: [MasterKey; CryptoSuite::ALL.len()],
 }
 
@@ -64,9 +65,9 @@ impl MediaSecurity {
             (SrtpPolicy::Off, _) | (SrtpPolicy::Optional, Transport::Udp | Transport::Tcp) => Self::off(),
             (SrtpPolicy::Required, Transport::Udp | Transport::Tcp) => Self { policy, keys: None },
             (_, Transport::Tls) => {
-                let mut random = StdRng::from_seed(seed);
-                let keys = CryptoSuite::ALL.map(|_| MasterKey(random.random()));
-                Self { policy, keys: Some(OwnKeys { random, keys }) }
+                let mut own = OwnKeys { seed, keys: [MasterKey([0; 30]); CryptoSuite::ALL.len()] };
+                own.keys = CryptoSuite::ALL.map(|_| own.draw());
+                Self { policy, keys: Some(own) }
             }
         }
     }
@@ -117,11 +118,14 @@ impl MediaSecurity {
 
     /// An agreement takes the place of another.
     pub(crate) fn agreed(&mut self, before: Option<&SrtpKeys>, now: Option<&SrtpKeys>) {
-        let Some(left) = before.filter(|before| now.is_none_or(|now| now.send != before.send)) else { return };
+        let Some(left) = before.filter(|before| now.is_none_or(|now| now.send != before.send)) else {
+            return;
+        };
         let Some(own) = &mut self.keys else { return };
+        let fresh = own.draw();
         for (key, suite) in own.keys.iter_mut().zip(CryptoSuite::ALL) {
             if suite == left.send.suite {
-                *key = MasterKey(own.random.random());
+                *key = fresh;
             }
         }
     }
@@ -130,6 +134,14 @@ impl MediaSecurity {
         let keys = &self.keys.as_ref()?.keys;
         let (_, master) = CryptoSuite::ALL.into_iter().zip(keys).find(|(known, _)| *known == suite)?;
         Some(SrtpKey { suite, master: *master, mki: 0 })
+    }
+}
+
+impl OwnKeys {
+    fn draw(&mut self) -> MasterKey {
+        let mut random = StdRng::from_seed(self.seed);
+        self.seed = random.random();
+        MasterKey(random.random())
     }
 }
 
@@ -165,3 +177,7 @@ fn is_secure(line: &Media) -> Option<bool> {
 fn attribute(line: &CryptoAttribute) -> Attribute {
     Attribute { name: CRYPTO.to_owned(), value: Some(line.to_text()) }
 }
+
+#[cfg(test)]
+#[path = "media_security_tests.rs"]
+mod tests;

@@ -253,9 +253,10 @@ impl Negotiation {
         };
         let event = event.map_or(free, |types| types.receive);
         let direction = Attribute { name: "sendrecv".to_owned(), value: None };
-        let running = self.agreed.as_ref().and_then(|agreed| {
-            Some((self.sent.iter().find(|media| media.port != 0)?, agreed.srtp.as_ref()))
-        });
+        let running = self
+            .agreed
+            .as_ref()
+            .and_then(|agreed| Some((self.sent.iter().find(|media| media.port != 0)?, agreed.srtp.as_ref())));
         let (protocol, crypto) = self.security.offer(running);
         secured(audio(self.media.rtp_port, &types, Some(event), PACKET_TIME_MS, direction), &protocol, crypto)
     }

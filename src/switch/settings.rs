@@ -58,6 +58,8 @@ pub struct TrunkSettings {
     pub max_calls: Spanned<usize>,
     /// Its country's calling code: `030...`, `0049...` and `49...` are read as `+49...`.
     pub country: Option<Spanned<String>>,
+    /// Whether audio is protected: `off`, `optional`, `required`.
+    pub srtp: Option<Spanned<String>>,
     /// What may be dialled over it: `+49`, `sip:*@10.1.2.0/24`. Default: its own country.
     pub destinations: Option<Vec<Spanned<String>>>,
 }

@@ -127,8 +127,10 @@ impl Table {
 
     /// What the SIP endpoint needs to know of each trunk.
     pub fn profiles(&self) -> Vec<TrunkProfile> {
-        let profile =
-            |known: &Resolved| TrunkProfile::new(known.contact, domain(known), known.trunk.codecs.clone());
+        let profile = |known: &Resolved| TrunkProfile {
+            srtp: known.trunk.srtp,
+            ..TrunkProfile::new(known.contact, domain(known), known.trunk.codecs.clone())
+        };
         self.trunks.iter().map(profile).collect()
     }
 }

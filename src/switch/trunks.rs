@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use crate::oncall::Phone;
 use crate::problem::{Problem, nearest};
-use crate::sip::Codec;
+use crate::sip::{Codec, SrtpPolicy};
 use crate::switch::settings::{MediaSettings, SipSettings, TrunkSettings};
 
 /// A trunk.
@@ -31,6 +31,8 @@ pub struct Trunk {
     pub country: Option<String>,
     /// What may be dialled.
     pub destinations: Vec<Destination>,
+    /// Whether audio is protected.
+    pub srtp: SrtpPolicy,
 }
 
 /// A trunk's far end, as it is written.
@@ -107,6 +109,7 @@ impl Trunk {
             max_calls: 30,
             country: None,
             destinations: Vec::new(),
+            srtp: SrtpPolicy::Off,
         }
     }
 
@@ -230,6 +233,7 @@ fn compile_trunk(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> Trunk
         max_calls: *settings.max_calls.get_ref(),
         destinations: destinations(settings, country.as_deref(), problems),
         country,
+        srtp: srtp(settings, problems),
     }
 }
 
@@ -247,6 +251,31 @@ fn unknown_codec(written: &Spanned<String>) -> Problem {
         None => "this version speaks PCMA and PCMU".to_owned(),
     };
     Problem::error(written.span(), format!("there is no codec `{}`", written.get_ref())).help(help)
+}
+
+/// Keys travel in the signalling, so who can read it can hear the call (RFC 4568 8.1).
+fn srtp(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> SrtpPolicy {
+    let Some(written) = &settings.srtp else { return SrtpPolicy::Off };
+    let known =
+        [("off", SrtpPolicy::Off), ("optional", SrtpPolicy::Optional), ("required", SrtpPolicy::Required)];
+    let Some((_, policy)) = known.into_iter().find(|(name, _)| name == written.get_ref()) else {
+        let names = known.map(|(name, _)| name);
+        let help = match nearest(&written.get_ref().to_ascii_lowercase(), names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "write \"off\", \"optional\" or \"required\"".to_owned(),
+        };
+        let message = format!("srtp cannot be `{}`", written.get_ref());
+        problems.push(Problem::error(written.span(), message).help(help));
+        return SrtpPolicy::Off;
+    };
+    let clear = settings.server.as_ref().is_some_and(|server| !server.get_ref().starts_with("tls:"));
+    if policy != SrtpPolicy::Off && clear {
+        let message =
+            format!("srtp on the trunk `{}`, which is not reached over TLS", settings.name.get_ref());
+        let help = "its keys would be sent in the clear: write server = \"tls:HOST\", or srtp = \"off\"";
+        problems.push(Problem::error(written.span(), message).help(help));
+    }
+    policy
 }
 
 fn server(text: &str) -> Result<Server, &'static str> {
@@ -403,6 +432,20 @@ mod tests {
             "[[trunks]]\nname = 'a'\nserver = 'udp:192.0.2.1'\n[[trunks]]\nname = 'b'\nserver = 'udp:192.0.2.1:5070'\n",
         );
         assert_eq!(problems, ["the server 192.0.2.1 is also that of the trunk `a`"]);
+    }
+
+    #[test]
+    fn audio_is_protected_on_trunks_that_are_reached_over_tls() {
+        for (written, expected) in [("", SrtpPolicy::Off), ("srtp = 'required'", SrtpPolicy::Required)] {
+            let (trunks, problems) =
+                compiled(&format!("[[trunks]]\nname = 'a'\nsources = ['192.0.2.0/24']\n{written}\n"));
+            assert_eq!((trunks.first().unwrap().srtp, problems), (expected, Vec::new()));
+        }
+        let (_, problems) = compiled("[[trunks]]\nname = 'a'\nserver = 'udp:x'\nsrtp = 'optional'\n");
+        assert_eq!(problems, ["srtp on the trunk `a`, which is not reached over TLS"]);
+        let (_, problems) =
+            compiled("[[trunks]]\nname = 'a'\nsources = ['192.0.2.1/32']\nsrtp = 'Require'\n");
+        assert_eq!(problems, ["srtp cannot be `Require`"]);
     }
 
     #[test]

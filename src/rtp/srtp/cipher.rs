@@ -5,12 +5,14 @@ use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 
-use super::{Keying, MASTER};
+use super::Keying;
 
 const KEY: usize = 16;
-const SALT: usize = MASTER - KEY;
+const SALT: usize = 14;
 /// Octets of the key of HMAC-SHA1 (RFC 3711 5.2).
 const AUTH: usize = 20;
+/// Octets of a block of SHA-1.
+const HMAC_BLOCK: usize = 64;
 /// Octets of a block of AES.
 const BLOCK: usize = 16;
 /// Blocks of key stream that are made at once: the processor works on them side by side.
@@ -25,26 +27,27 @@ pub(super) struct Cipher {
 
 impl Cipher {
     /// The keys of RTP.
-    pub fn rtp(keying: &Keying) -> Option<Self> {
+    pub fn rtp(keying: &Keying) -> Self {
         Self::derived(keying, [0, 1, 2])
     }
 
     /// The keys of RTCP.
-    pub fn rtcp(keying: &Keying) -> Option<Self> {
+    pub fn rtcp(keying: &Keying) -> Self {
         Self::derived(keying, [3, 4, 5])
     }
 
-    /// From the labels of encryption, authentication and salt (RFC 3711 4.3.2). There is always a key; the
-    /// types cannot say it.
-    fn derived(keying: &Keying, [encryption, authentication, salting]: [u8; 3]) -> Option<Self> {
-        let (key, master_salt) = keying.master.split_first_chunk::<KEY>()?;
-        let master = Aes128::new(&Array::from(*key));
-        let (mut key, mut salt, mut auth) = ([0; KEY], [0; SALT], [0; AUTH]);
+    /// From the labels of encryption, authentication and salt (RFC 3711 4.3.2).
+    fn derived(keying: &Keying, [encryption, authentication, salting]: [u8; 3]) -> Self {
+        let (key, master_salt) = keying.master.split_at(KEY);
+        let master = Aes128::new(&std::array::from_fn(|at| key.get(at).copied().unwrap_or(0)).into());
+        let (mut key, mut salt) = ([0; KEY], [0; SALT]);
+        // HMAC fills a shorter key up with zeros itself (RFC 2104 2).
+        let mut auth = [0; HMAC_BLOCK];
         derive(&master, master_salt, encryption, &mut key);
-        derive(&master, master_salt, authentication, &mut auth);
+        derive(&master, master_salt, authentication, auth.get_mut(..AUTH).unwrap_or_default());
         derive(&master, master_salt, salting, &mut salt);
-        let mac = <Hmac<Sha1> as KeyInit>::new_from_slice(&auth).ok()?;
-        Some(Self { aes: Aes128::new(&Array::from(key)), salt, mac })
+        let mac = Hmac::new(&Array::from(auth));
+        Self { aes: Aes128::new(&Array::from(key)), salt, mac }
     }
 
     /// Encrypts or decrypts in place (RFC 3711 4.1.1).

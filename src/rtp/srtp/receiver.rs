@@ -46,10 +46,10 @@ impl Receiver {
     /// A phone of which nothing has come. `before`: how often its sequence numbers have begun anew under
     /// the key before, 0 for a first key.
     #[must_use]
-    pub fn new(keying: Keying, before: u32) -> Option<Self> {
-        let (rtp, rtcp) = (Cipher::rtp(&keying)?, Cipher::rtcp(&keying)?);
+    pub fn new(keying: Keying, before: u32) -> Self {
+        let (rtp, rtcp) = (Cipher::rtp(&keying), Cipher::rtcp(&keying));
         let (streams, reports) = (Streams::default(), Streams::default());
-        Some(Self { keying, rtp, rtcp, streams, reports, before })
+        Self { keying, rtp, rtcp, streams, reports, before }
     }
 
     /// What it was made of.

@@ -31,9 +31,9 @@ impl fmt::Debug for Sender {
 impl Sender {
     /// A stream that begins. `keying.mki` is of no meaning: we name no keys.
     #[must_use]
-    pub fn new(keying: Keying) -> Option<Self> {
-        let (rtp, rtcp) = (Cipher::rtp(&keying)?, Cipher::rtcp(&keying)?);
-        Some(Self { keying, rtp, rtcp, highest: None, report: 0, buffer: Box::new([0; ROOM]) })
+    pub fn new(keying: Keying) -> Self {
+        let (rtp, rtcp) = (Cipher::rtp(&keying), Cipher::rtcp(&keying));
+        Self { keying, rtp, rtcp, highest: None, report: 0, buffer: Box::new([0; ROOM]) }
     }
 
     /// What it was made of.

@@ -47,11 +47,11 @@ fn keying(suite: Suite) -> Keying {
 }
 
 fn sender() -> Sender {
-    Sender::new(keying(Suite::AesCm128HmacSha1_80)).expect("a sender")
+    Sender::new(keying(Suite::AesCm128HmacSha1_80))
 }
 
 fn receiver() -> Receiver {
-    Receiver::new(keying(Suite::AesCm128HmacSha1_80), 0).expect("a receiver")
+    Receiver::new(keying(Suite::AesCm128HmacSha1_80), 0)
 }
 
 fn packet(sequence: u16, ssrc: u32) -> Vec<u8> {
@@ -88,8 +88,7 @@ fn packets_are_those_of_libsrtp_over_a_wrap_and_with_an_extension() {
     for (suite, expected) in
         [(Suite::AesCm128HmacSha1_80, LIBSRTP_80), (Suite::AesCm128HmacSha1_32, LIBSRTP_32)]
     {
-        let (mut sender, mut receiver) =
-            (Sender::new(keying(suite)).expect("a sender"), Receiver::new(keying(suite), 0).expect("one"));
+        let (mut sender, mut receiver) = (Sender::new(keying(suite)), Receiver::new(keying(suite), 0));
         let mut plain: Vec<_> = [65_534, 65_535, 0, 1].map(|n| packet(n, SSRC)).into();
         plain.push(packet_with_extension());
         for (plain, expected) in plain.iter().zip(expected) {
@@ -122,7 +121,7 @@ fn a_report_in_the_clear_needs_a_true_tag_as_well() {
     report.extend([0xee; SRTCP_TAG]);
     assert_eq!(receiver().rtcp(&mut report.clone()), Err(Refused::Unauthentic));
     let signed = report.len() - SRTCP_TAG;
-    let cipher = cipher::Cipher::rtcp(&keying(Suite::AesCm128HmacSha1_80)).expect("keys");
+    let cipher = cipher::Cipher::rtcp(&keying(Suite::AesCm128HmacSha1_80));
     let tag = cipher.tag(&report[..signed], &[]);
     report[signed..].copy_from_slice(&tag[..SRTCP_TAG]);
     assert_eq!(receiver().rtcp(&mut report), Ok(signed - SRTCP_INDEX));
@@ -189,7 +188,7 @@ fn under_a_new_key_the_counter_may_go_on_or_begin_anew() {
         protected(&mut sender, sequence);
     }
     let (goes_on, anew) = (protected(&mut sender, 50_001), LIBSRTP_80[0]);
-    let after = || Receiver::new(keying(Suite::AesCm128HmacSha1_80), 1).expect("a receiver");
+    let after = || Receiver::new(keying(Suite::AesCm128HmacSha1_80), 1);
     assert!(opened(&mut after(), &goes_on).is_ok());
     assert!(opened(&mut after(), &octets(anew)).is_ok());
     assert_eq!(opened(&mut receiver(), &goes_on), Err(Refused::Unauthentic));
@@ -198,7 +197,7 @@ fn under_a_new_key_the_counter_may_go_on_or_begin_anew() {
 #[test]
 fn the_name_of_a_key_before_the_tag_is_passed_over() {
     let with_name = Keying { mki: 4, ..keying(Suite::AesCm128HmacSha1_80) };
-    let mut receiver = Receiver::new(with_name, 0).expect("a receiver");
+    let mut receiver = Receiver::new(with_name, 0);
     let mut named = octets(LIBSRTP_80[0]);
     named.splice(named.len() - 10..named.len() - 10, [0, 0, 0, 1]);
     assert_eq!(opened(&mut receiver, &named), Ok(packet(65_534, SSRC)));
@@ -217,29 +216,23 @@ proptest! {
     #[test]
     fn whatever_order_loss_and_repetition_make_each_packet_is_read_once(
         start: u16,
-        moves in proptest::collection::vec((0_usize..40, any::<bool>()), 200),
+        ways in proptest::collection::vec((0_usize..100, any::<bool>()), 200),
     ) {
         let (mut sender, mut receiver) = (sender(), receiver());
         let sent: Vec<_> = (0..200_u16).map(|n| {
             let sequence = start.wrapping_add(n);
             (packet(sequence, SSRC), protected(&mut sender, sequence))
         }).collect();
+        let mut order: Vec<_> = ways.iter().enumerate().skip(1).collect();
+        order.sort_by_key(|(n, (delay, _))| n + delay);
         opened(&mut receiver, &sent[0].1).expect("the first");
-        let mut order: Vec<usize> = (1..200).collect();
-        for (at, (back, _)) in moves.iter().enumerate().take(order.len()) {
-            order.swap(at, at.saturating_sub(*back));
-        }
-        let mut heard = 1;
-        for (at, (_, lost)) in order.iter().zip(&moves) {
-            if *lost {
-                continue;
+        for (n, (_, lost)) in order {
+            let (plain, protected) = &sent[n];
+            if !lost {
+                prop_assert_eq!(opened(&mut receiver, protected), Ok(plain.clone()));
+                prop_assert_eq!(opened(&mut receiver, protected), Err(Refused::Replayed));
             }
-            let (plain, protected) = &sent[*at];
-            prop_assert_eq!(opened(&mut receiver, protected), Ok(plain.clone()));
-            prop_assert_eq!(opened(&mut receiver, protected), Err(Refused::Replayed));
-            heard += 1;
         }
-        prop_assert!(heard > 0);
     }
 
     #[test]
@@ -252,7 +245,7 @@ proptest! {
     #[test]
     fn any_octets_are_refused(octets in proptest::collection::vec(any::<u8>(), 0..80), mki in 0_u8..20) {
         let keying = Keying { mki, ..keying(Suite::AesCm128HmacSha1_32) };
-        let mut receiver = Receiver::new(keying, 0).expect("a receiver");
+        let mut receiver = Receiver::new(keying, 0);
         // The tag of 32 bits is right by chance once in four milliards.
         prop_assert!(receiver.rtp(&mut octets.clone()).is_err());
         prop_assert!(receiver.rtcp(&mut octets.clone()).is_err());

@@ -36,9 +36,10 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 
-use crate::sip::transport::Hop;
+use crate::sip::media_security::{MediaSecurity, SrtpPolicy};
+use crate::sip::transport::{Hop, Transport};
 use deadlines::{Deadlines, Owner};
 pub use event::{
     AnswerError, Cause, Config, EndCause, Event, FailureCause, IncomingCall, LegId, Outgoing, Peer, Transmit,

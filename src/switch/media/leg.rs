@@ -11,6 +11,7 @@ use super::ear::Ear;
 use super::keys::{Keys, Way};
 use super::outbound::Outbound;
 use super::reports::{Facts, Reports};
+use super::security::Security;
 use super::voice::{FRAME_TIME, Utterance, Voice};
 use super::watch::Watch;
 use super::wire::Wire;
@@ -124,6 +125,8 @@ impl Leg {
             _ => Latch::new(parameters.remote_rtp, parameters.allowed_sources.clone(), now),
         };
         self.watch.begin(now, parameters.may_receive);
+        let before = self.wire.security.take();
+        self.wire.security = parameters.srtp.clone().map(|keys| Security::renewed(before, keys));
         self.agreed = Some(Agreed { parameters, latch });
         self.catch_up(now);
     }
@@ -165,8 +168,15 @@ impl Leg {
     }
 
     /// A datagram has come to the RTP port. Returns what is to go to the partner.
-    pub fn receive(&mut self, now: Instant, datagram: &[u8], from: SocketAddr) -> Option<Onward> {
+    pub fn receive(&mut self, now: Instant, datagram: &mut [u8], from: SocketAddr) -> Option<Onward> {
         let agreed = self.agreed.as_mut()?;
+        if !agreed.latch.may_receive(now, from) {
+            self.wire.statistics.foreign.add(1);
+            return None;
+        }
+        // Before anything is learnt from the packet.
+        let length = self.wire.open_rtp(datagram)?;
+        let datagram = datagram.get(..length)?;
         let statistics = &self.wire.statistics;
         let Some(packet) = Packet::read(datagram) else {
             statistics.unusable.add(1);
@@ -296,12 +306,15 @@ impl Leg {
     }
 
     /// A datagram has come to the RTCP port.
-    pub fn receive_report(&mut self, now: Instant, datagram: &[u8], from: SocketAddr) {
+    pub fn receive_report(&mut self, now: Instant, datagram: &mut [u8], from: SocketAddr) {
         let Some(agreed) = &self.agreed else { return };
-        let statistics = &self.wire.statistics;
         if from.ip() != agreed.latch.remote().ip() && from != agreed.parameters.remote_rtcp {
-            statistics.foreign.add(1);
-        } else if self.reports.receive(now, datagram, self.out.ssrc(), statistics) {
+            return self.wire.statistics.foreign.add(1);
+        }
+        let Some(length) = self.wire.open_rtcp(datagram) else { return };
+        let datagram = datagram.get(..length).unwrap_or_default();
+        let statistics = &self.wire.statistics;
+        if self.reports.receive(now, datagram, self.out.ssrc(), statistics) {
             self.watch.heard(now);
         } else {
             statistics.unusable.add(1);

@@ -7,8 +7,9 @@ use super::legs::LiveLeg;
 use crate::call::journal::Record;
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
 use crate::oncall::{E164, Phone};
+use crate::rtp::srtp::{Keying, Suite};
 use crate::sip::{self, Agreed, Direction, FailureCause, Hop, Outgoing, StoredDialog};
-use crate::switch::media::{G711, InBand, Parameters};
+use crate::switch::media::{G711, InBand, Parameters, SrtpKeys};
 use crate::switch::table::{HeldSlots, Table};
 
 impl Signalling {
@@ -120,8 +121,21 @@ impl Signalling {
             // A responder's keys must come from the phone's own signalling, where it has any: a
             // mailbox greeting with a tone in it cannot accept a call.
             in_band: if leg.caller { InBand::AlsoWhenEventsNeverSeen } else { InBand::WhenNoEventsAgreed },
+            srtp: agreed.srtp.as_ref().map(srtp_keys),
         });
     }
+}
+
+fn srtp_keys(keys: &sip::SrtpKeys) -> SrtpKeys {
+    let keying = |key: &sip::SrtpKey| Keying {
+        suite: match key.suite {
+            sip::CryptoSuite::AesCm128HmacSha1_80 => Suite::AesCm128HmacSha1_80,
+            sip::CryptoSuite::AesCm128HmacSha1_32 => Suite::AesCm128HmacSha1_32,
+        },
+        master: key.master.0,
+        mki: key.mki,
+    };
+    SrtpKeys { send: keying(&keys.send), receive: keying(&keys.receive) }
 }
 
 fn request_uri(phone: &Phone, domain: &str) -> String {
