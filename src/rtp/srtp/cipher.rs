@@ -93,8 +93,10 @@ fn apply(aes: &Aes128, mut counter: u128, octets: &mut [u8]) {
         }
         let blocks = part.len().div_ceil(BLOCK);
         aes.encrypt_blocks(stream.get_mut(..blocks).unwrap_or_default());
-        for (octet, key) in part.iter_mut().zip(stream.iter().flatten()) {
-            *octet ^= key;
+        for (octets, keys) in part.chunks_mut(BLOCK).zip(&stream) {
+            for (octet, key) in octets.iter_mut().zip(keys) {
+                *octet ^= key;
+            }
         }
     }
 }
