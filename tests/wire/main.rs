@@ -10,6 +10,7 @@ mod daemon;
 mod lines;
 mod phone;
 mod scanners;
+mod secure;
 mod sipp;
 mod strangers;
 mod tones;
