@@ -25,10 +25,16 @@ impl Daemon {
     /// The same, with lines for the trunk, the hotline and the route.
     pub fn start_with(people: &[(&str, u16)], trunk: &str, hotline: &str, route: &str) -> Self {
         let port = free_port();
+        Self::with(port, |_| {}, &config(port, people, [trunk, hotline, route]), &oncall(people))
+    }
+
+    /// Starts a daemon with these settings, once its folder has been prepared.
+    pub fn with(port: u16, prepare: impl FnOnce(&Path), settings: &str, oncall: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("nightbell-wire-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("nightbell.toml"), config(port, people, [trunk, hotline, route])).unwrap();
-        std::fs::write(folder.join("oncall.toml"), oncall(people)).unwrap();
+        prepare(&folder);
+        std::fs::write(folder.join("nightbell.toml"), settings).unwrap();
+        std::fs::write(folder.join("oncall.toml"), oncall).unwrap();
         let child = run(&folder);
         Self { folder, port, child }
     }

@@ -11,6 +11,7 @@ mod identity;
 mod lines;
 mod phone;
 mod scanners;
+mod secure;
 mod sipp;
 mod strangers;
 mod tones;
