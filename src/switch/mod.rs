@@ -18,6 +18,7 @@ mod scratch;
 pub mod settings;
 pub mod signalling;
 pub mod spend;
+pub mod srtp;
 pub mod table;
 pub mod tls;
 mod transport;

@@ -122,6 +122,8 @@ pub struct TrunkSettings {
     pub number_format: Option<Spanned<String>>,
     /// Which header field names the hotline when the caller's number is shown: `none`, `diversion`, `history-info`.
     pub forwarded: Option<Spanned<String>>,
+    /// Whether audio is protected: `off`, `optional`, `required`.
+    pub srtp: Option<Spanned<String>>,
     /// What may be dialled over it: `+49`, `sip:*@10.1.2.0/24`. Default: its own country.
     pub destinations: Option<Vec<Spanned<String>>>,
 }

@@ -142,6 +142,7 @@ impl Table {
         let profile = |known: &Resolved| {
             let codecs = known.trunk.codecs.clone();
             let mut profile = TrunkProfile::new(known.own.contact, domain(known), codecs);
+            profile.srtp = known.trunk.srtp;
             profile.identity = known.trunk.identity.clone();
             profile.other_contacts = known.own.others.clone();
             known.trunk.account.dress(&mut profile, hops(known));

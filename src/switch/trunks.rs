@@ -10,10 +10,11 @@ use toml::Spanned;
 
 use crate::oncall::{NumberFormat, Phone};
 use crate::problem::{Problem, nearest};
-use crate::sip::{Codec, IdentityPolicy, Transport};
+use crate::sip::{Codec, IdentityPolicy, SrtpPolicy, Transport};
 use crate::switch::account::{Account, compile_account, next_hop};
 use crate::switch::identity::{self, CalledNumber};
 use crate::switch::settings::{TrunkSettings, TrunkTlsSettings};
+use crate::switch::srtp;
 use crate::switch::tls::{ClientTls, Reader};
 
 /// A trunk.
@@ -45,6 +46,8 @@ pub struct Trunk {
     pub number_format: NumberFormat,
     /// How it wants to be told who calls.
     pub identity: IdentityPolicy,
+    /// Whether audio is protected.
+    pub srtp: SrtpPolicy,
 }
 
 /// A trunk's far end, as it is written.
@@ -133,6 +136,7 @@ impl Trunk {
             called_number: CalledNumber::default(),
             number_format: NumberFormat::default(),
             identity: IdentityPolicy::default(),
+            srtp: SrtpPolicy::Off,
         }
     }
 
@@ -204,6 +208,7 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
         called_number,
         number_format,
         identity: identity::compile_identity(settings, problems),
+        srtp: srtp::compile_srtp(settings, problems),
     }
 }
 

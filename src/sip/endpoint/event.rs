@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::sip::dialog::StoredDialog;
 use crate::sip::digest::Credentials;
 use crate::sip::identity::{Identity, IdentityPolicy};
+use crate::sip::media_security::SrtpPolicy;
 use crate::sip::offer_answer::{Agreed, Codec, LocalMedia};
 use crate::sip::registration::Registration;
 use crate::sip::transaction::Timers;
@@ -61,6 +62,8 @@ pub struct TrunkProfile {
     pub domain: String,
     /// The codecs spoken on the trunk, the best first.
     pub codecs: Vec<Codec>,
+    /// How it wants to be told who calls.
+    pub identity: IdentityPolicy,
     /// Who we are when the trunk challenges us.
     pub credentials: Option<Credentials>,
     /// Who the trunk has to be when it sends us a request outside of a call.
@@ -71,8 +74,8 @@ pub struct TrunkProfile {
     pub routes: Vec<String>,
     /// A request too large for UDP goes by TCP (RFC 3261 18.1.1).
     pub large_by_tcp: bool,
-    /// How it wants to be told who calls.
-    pub identity: IdentityPolicy,
+    /// Whether its audio is protected.
+    pub srtp: SrtpPolicy,
 }
 
 impl TrunkProfile {
@@ -84,12 +87,13 @@ impl TrunkProfile {
             other_contacts: Vec::new(),
             domain: domain.into(),
             codecs,
+            identity: IdentityPolicy::default(),
             credentials: None,
             inbound_auth: None,
             registration: None,
             routes: Vec::new(),
             large_by_tcp: true,
-            identity: IdentityPolicy::default(),
+            srtp: SrtpPolicy::Off,
         }
     }
 
