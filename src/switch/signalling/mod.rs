@@ -9,6 +9,7 @@ mod legs;
 mod outgoing;
 mod registrations;
 mod release;
+mod sleep;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::switch::tls::ServerTls;
 use crate::switch::transport::{News, SWEEP, Transports};
 pub(super) use legs::Legs;
 pub(super) use registrations::Registrations;
+use sleep::Sleep;
 
 /// How long the last BYEs may take to be answered.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -75,6 +77,7 @@ impl Signalling {
         self.reloaded();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut sleep = Sleep::new();
         for dialog in std::mem::take(&mut self.stored) {
             self.endpoint.bye_stored(Instant::now(), &dialog);
         }
@@ -97,6 +100,10 @@ impl Signalling {
                 _ = sweep.tick() => {
                     let table = self.standing.borrow().table.clone();
                     self.transports.sweep(&table, &self.endpoint.hops_in_use());
+                    if sleep.happened() {
+                        tracing::info!("the machine has slept: registrations are made anew");
+                        self.endpoint.renew_registrations(Instant::now());
+                    }
                 }
                 news = self.transports.next() => self.news(news),
             }
@@ -146,6 +153,8 @@ impl Signalling {
 
     fn reloaded(&mut self) {
         let profiles = self.standing.borrow_and_update().table.profiles();
+        self.registrations
+            .keep(|trunk| profiles.get(trunk).is_some_and(|known| known.registration.is_some()));
         self.endpoint.set_trunks(Instant::now(), profiles);
     }
 
