@@ -11,6 +11,7 @@ pub mod identity;
 mod media_security;
 pub mod message;
 pub mod offer_answer;
+pub mod registration;
 mod scan;
 pub mod sdp;
 pub mod stream;

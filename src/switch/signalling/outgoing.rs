@@ -6,12 +6,10 @@ use super::Signalling;
 use super::legs::LiveLeg;
 use crate::call::journal::Record;
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
-use crate::oncall::Phone;
 use crate::sip::{self, Agreed, Direction, FailureCause, Outgoing, StoredDialog};
 use crate::switch::media::{InBand, Parameters};
 use crate::switch::srtp::media_keys;
 use crate::switch::table::{HeldSlots, Table};
-use crate::switch::trunks::Trunk;
 
 impl Signalling {
     /// Rings a phone over the first trunk that may.
@@ -38,7 +36,7 @@ impl Signalling {
         }
         let known = table.trunks.get(trunk).ok_or("the trunk has been removed")?;
         let domain = table.profiles().get(trunk).map(|profile| profile.domain.clone());
-        let request_uri = request_uri(&dial.phone, &known.trunk, &domain.unwrap_or_default());
+        let request_uri = known.trunk.request_uri(&dial.phone, &domain.unwrap_or_default());
         tracing::info!(call = %dial.call, leg = %dial.leg, %request_uri, %to, "ringing");
         let library = match self.legs.named(dial.beside) {
             Some(caller) => caller.library.clone(),
@@ -133,13 +131,6 @@ impl Signalling {
     }
 }
 
-fn request_uri(phone: &Phone, trunk: &Trunk, domain: &str) -> String {
-    match phone {
-        Phone::Number(number) => format!("sip:{}@{domain}", trunk.written(number)),
-        Phone::Sip(address) => format!("sip:{address}"),
-    }
-}
-
 /// What a final response means for the chain: busy, declined and no answer lead to the
 /// next person, and what blames the number is for the operator to mend.
 fn not_answered(status: u16, reason: &str, cause: FailureCause) -> NotAnswered {
@@ -148,6 +139,9 @@ fn not_answered(status: u16, reason: &str, cause: FailureCause) -> NotAnswered {
         (FailureCause::Transport, _) => NotAnswered::Unreachable("the trunk could not be reached".to_owned()),
         (FailureCause::NoMedia, _) => {
             NotAnswered::Unreachable("it answered without a codec in common".to_owned())
+        }
+        (FailureCause::Authentication, _) => {
+            NotAnswered::Unreachable(format!("the trunk did not accept our credentials: {status} {reason}"))
         }
         (_, 486 | 600) => NotAnswered::Busy,
         (_, 603 | 607 | 608) => NotAnswered::Declined,
