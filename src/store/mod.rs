@@ -19,6 +19,7 @@ mod error;
 mod folder;
 mod reconcile;
 mod roster;
+mod spend;
 #[cfg(test)]
 mod scratch;
 mod text;
@@ -35,6 +36,7 @@ pub use calls::{CallFilter, CallRow, VoicemailRow};
 pub use error::StoreError;
 pub use reconcile::{Reconciled, StoredLeg};
 pub use roster::{Change, ChangeKind};
+pub use spend::TrunkUse;
 pub use writer::WriterHandle;
 
 use crate::call::journal::Record;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use toml::Spanned;
@@ -12,7 +13,9 @@ use crate::oncall::{NumberFormat, Phone};
 use crate::problem::{Problem, nearest};
 use crate::sip::{Codec, IdentityPolicy, Transport};
 use crate::switch::identity::{self, CalledNumber};
+use crate::switch::limits::{self, MAX_CALL_LENGTH};
 use crate::switch::settings::{TrunkSettings, TrunkTlsSettings};
+use crate::switch::spend::Limits;
 use crate::switch::tls::{ClientTls, Reader};
 
 /// A trunk.
@@ -36,6 +39,12 @@ pub struct Trunk {
     pub country: Option<String>,
     /// What may be dialled.
     pub destinations: Vec<Destination>,
+    /// How often its server is asked whether it is there; nothing: never.
+    pub ping: Option<Duration>,
+    /// How long a call may last.
+    pub max_call_length: Duration,
+    /// What calls over it may cost.
+    pub limits: Limits,
     /// Where it puts the number that was dialled.
     pub called_number: CalledNumber,
     /// How it wants numbers written.
@@ -126,6 +135,9 @@ impl Trunk {
             max_calls: 30,
             country: None,
             destinations: Vec::new(),
+            ping: None,
+            max_call_length: MAX_CALL_LENGTH,
+            limits: Limits::default(),
             called_number: CalledNumber::default(),
             number_format: NumberFormat::default(),
             identity: IdentityPolicy::default(),
@@ -205,6 +217,9 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
         country,
         called_number,
         number_format,
+        ping: limits::compile_ping(settings, problems),
+        max_call_length: limits::compile_length(&settings.max_call_length, problems),
+        limits: limits::compile_limits(settings, problems),
         identity: identity::compile_identity(settings, problems),
     }
 }

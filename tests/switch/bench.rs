@@ -53,6 +53,7 @@ impl Bench {
                 public_address: None,
                 media_ports: 54_000..=55_999,
                 tls: None,
+                resolvers: Resolvers::System,
             },
             trunks: vec![trunk()],
             snapshot: Arc::new(Snapshot::default()),
@@ -60,6 +61,7 @@ impl Bench {
             recordings: std::env::temp_dir(),
             house,
             requests: asked,
+            ledger: Ledger::default(),
             stored: Vec::new(),
         })
         .await

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::choice::{Location, Target};
+use super::choice::{Found, Location, Target};
 use super::records::{Answer, Kind, Naptr, Question, Record, Srv};
 use crate::sip::Transport;
 
@@ -164,7 +164,7 @@ impl Search {
     }
 
     /// Takes the answers to all questions, in their order. Nothing: there is more to be asked.
-    pub fn answered(&mut self, answers: &[Answer]) -> Option<Result<Location, NotFound>> {
+    pub fn answered(&mut self, answers: &[Answer]) -> Option<Result<Found, NotFound>> {
         answers.iter().for_each(|answer| self.note_life(answer));
         match self.stage {
             Stage::Services => {
@@ -274,7 +274,7 @@ impl Search {
         self.way = Way::Address;
     }
 
-    fn addresses_found(&mut self, answers: &[Answer]) -> Result<Location, NotFound> {
+    fn addresses_found(&mut self, answers: &[Answer]) -> Result<Found, NotFound> {
         let families = self.wanted.families.len().max(1);
         let mut failed = None;
         for (target, answers) in self.targets.iter_mut().zip(answers.chunks(families)) {
@@ -295,7 +295,8 @@ impl Search {
                 None => NotFound::Absent(format!("{} has no address", asked.join(", "))),
             });
         }
-        Ok(Location { targets: std::mem::take(&mut self.targets), way: self.way, lives: self.lives })
+        let location = Location { targets: std::mem::take(&mut self.targets), way: self.way };
+        Ok(Found { location, lives: self.lives })
     }
 }
 

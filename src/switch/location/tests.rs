@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Location;
+use super::{Found, Location};
 use super::records::{Answer, Kind, Naptr, Question, Record, Srv};
 use super::search::{NotFound, Search, Wanted, Way};
 use crate::sip::Transport;
@@ -57,7 +57,7 @@ impl Zone {
     }
 
     /// Where a search ends, and everything it asked.
-    fn search(&self, wanted: Wanted, had_services: bool) -> (Result<Location, NotFound>, Vec<String>) {
+    fn search(&self, wanted: Wanted, had_services: bool) -> (Result<Found, NotFound>, Vec<String>) {
         let mut search = Search::new(wanted, had_services);
         let mut asked = Vec::new();
         loop {
@@ -72,7 +72,7 @@ impl Zone {
     }
 
     fn found(&self, wanted: Wanted) -> Location {
-        self.search(wanted, false).0.unwrap()
+        self.search(wanted, false).0.unwrap().location
     }
 }
 
@@ -89,7 +89,7 @@ fn a_server_with_a_port_is_asked_for_its_addresses_alone() {
     let zone = Zone::default().address("example.net", &["10.0.0.2", "10.0.0.1"]);
     let (found, asked) = zone.search(wanted(Transport::Udp, Some(5080)), false);
     assert_eq!(asked, ["A example.net"]);
-    assert_eq!(addresses(&found.unwrap()), ["10.0.0.1:5080", "10.0.0.2:5080"]);
+    assert_eq!(addresses(&found.unwrap().location), ["10.0.0.1:5080", "10.0.0.2:5080"]);
 }
 
 #[test]
@@ -197,7 +197,8 @@ fn the_shortest_life_of_all_records_counts() {
         Kind::A,
         short,
     );
-    assert_eq!(zone.found(wanted(Transport::Udp, None)).lives, Duration::from_secs(30));
+    let (found, _) = zone.search(wanted(Transport::Udp, None), false);
+    assert_eq!(found.unwrap().lives, Duration::from_secs(30));
 }
 
 #[test]
