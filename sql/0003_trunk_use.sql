@@ -1,6 +1,6 @@
--- What outbound legs were used for, minute by minute, for the limits of the trunks: a restart must not
--- forget what has been spent.
+-- The limits of the trunks: a restart must not forget what has been spent.
 
+-- What outbound legs were used for, minute by minute, for the last 24 hours.
 CREATE TABLE trunk_use (
     -- The name of the trunk.
     trunk   TEXT NOT NULL,

@@ -9,6 +9,7 @@ pub mod header;
 pub mod identity;
 pub mod message;
 pub mod offer_answer;
+pub mod registration;
 mod scan;
 pub mod sdp;
 pub mod stream;

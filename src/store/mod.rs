@@ -19,9 +19,9 @@ mod error;
 mod folder;
 mod reconcile;
 mod roster;
-mod spend;
 #[cfg(test)]
 mod scratch;
+mod spend;
 mod text;
 mod writer;
 

@@ -88,7 +88,8 @@ mod tests {
                 write(connection, "other", minute, 1, 0)
             })
             .unwrap();
-        let used = |trunk: &str, minute, legs, seconds| TrunkUse { trunk: trunk.into(), minute, legs, seconds };
+        let used =
+            |trunk: &str, minute, legs, seconds| TrunkUse { trunk: trunk.into(), minute, legs, seconds };
         assert_eq!(
             store.reader().trunk_use(now).unwrap(),
             [used("carrier", minute - 5, 2, 30), used("other", minute, 1, 0)]

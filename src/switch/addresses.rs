@@ -71,10 +71,11 @@ fn resolvers(sip: &SipSettings, problems: &mut Vec<Problem>) -> Resolvers {
         let address = text.parse().ok().map(|address: IpAddr| SocketAddr::new(address, 53));
         match address.or_else(|| text.parse().ok()) {
             Some(address) => servers.push(address),
-            None => problems.push(
-                Problem::error(written.span(), format!("`{text}` is not a name server"))
-                    .help("write its address, as in \"192.0.2.53\", \"192.0.2.53:5353\" or \"[2001:db8::53]:53\""),
-            ),
+            None => {
+                problems.push(Problem::error(written.span(), format!("`{text}` is not a name server")).help(
+                    "write its address, as in \"192.0.2.53\", \"192.0.2.53:5353\" or \"[2001:db8::53]:53\"",
+                ))
+            }
         }
     }
     if servers.is_empty() { Resolvers::System } else { Resolvers::Named(servers) }

@@ -52,7 +52,8 @@ pub fn compile_limits(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> 
     let mut limit = |name: &str, written: &Option<Spanned<u32>>| {
         let written = written.as_ref()?;
         if *written.get_ref() == 0 {
-            let help = "write destinations = [] where nothing may be dialled, or leave the limit out for none";
+            let help =
+                "write destinations = [] where nothing may be dialled, or leave the limit out for none";
             problems.push(Problem::error(written.span(), format!("{name} is 0")).help(help));
         }
         Some(*written.get_ref())
@@ -95,11 +96,7 @@ mod tests {
         );
         assert_eq!(
             problems,
-            [
-                "`of` is not an interval of pings",
-                "max_call_length is out of bounds",
-                "concurrent_legs is 0"
-            ]
+            ["`of` is not an interval of pings", "max_call_length is out of bounds", "concurrent_legs is 0"]
         );
     }
 

@@ -45,7 +45,7 @@ use crate::switch::location::Names;
 use crate::switch::media::Media;
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
-use crate::switch::signalling::{Legs, Signalling, Standing};
+use crate::switch::signalling::{Legs, Registrations, Signalling, Standing};
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
@@ -156,6 +156,7 @@ impl Switch {
             media_events_from,
             requests: parts.requests,
             legs: Legs::default(),
+            registrations: Registrations::default(),
             slots: Slots::default(),
             health: Health::default(),
             ledger: parts.ledger,
@@ -165,8 +166,7 @@ impl Switch {
         };
         let task = tokio::spawn(signalling.run());
         let standing = Arc::new(standing);
-        let mut switch =
-            Self { standing, names, keeper: None, task, listening, addresses: parts.addresses };
+        let mut switch = Self { standing, names, keeper: None, task, listening, addresses: parts.addresses };
         switch.keep_names_fresh();
         Ok(switch)
     }

@@ -319,7 +319,8 @@ mod tests {
 
     #[test]
     fn an_address_that_was_a_servers_still_counts_unless_it_is_now_anothers() {
-        let mut table = table(vec![("a", vec![], vec!["10.0.0.1:5060"]), ("b", vec![], vec!["10.0.0.2:5060"])]);
+        let mut table =
+            table(vec![("a", vec![], vec!["10.0.0.1:5060"]), ("b", vec![], vec!["10.0.0.2:5060"])]);
         table.trunks[0].former = vec!["10.0.0.2".parse().unwrap(), "10.0.0.3".parse().unwrap()];
         assert_eq!(table.of_source("10.0.0.3".parse().unwrap()), Some(0));
         assert_eq!(table.of_source("10.0.0.2".parse().unwrap()), Some(1));

@@ -152,7 +152,10 @@ impl Endpoint {
                 let order = machine.response(now, response.status, &lengths);
                 let purpose = *purpose;
                 self.reschedule(id);
-                if order == OnResponse::Deliver && response.status >= 200 {
+                if order == OnResponse::Deliver
+                    && response.status >= 200
+                    && !self.ask_again(now, id, response)
+                {
                     self.request_done(now, purpose, Outcome::Response(response));
                 }
             }

@@ -9,6 +9,7 @@ use super::event::FailureCause;
 use super::transactions::{ClientKey, Kind, Purpose, Transaction, TransactionId};
 use super::{Endpoint, compose};
 use crate::sip::dialog::StoredDialog;
+use crate::sip::digest::Attempts;
 use crate::sip::header::Via;
 use crate::sip::message::{HeaderName, Method, Request, Response};
 use crate::sip::transaction::{ClientInvite, ClientOther};
@@ -45,10 +46,24 @@ impl Endpoint {
         mut request: Request,
         purpose: Purpose,
     ) -> TransactionId {
+        let attempts = self.authorize_unasked(trunk, hop, &mut request, purpose);
+        self.launch(now, trunk, hop, request, purpose, attempts)
+    }
+
+    /// Sends a request with the credentials it has.
+    pub(super) fn launch(
+        &mut self,
+        now: Instant,
+        trunk: usize,
+        hop: Hop,
+        mut request: Request,
+        purpose: Purpose,
+        attempts: Attempts,
+    ) -> TransactionId {
         let branch = self.branch();
         self.write_via(trunk, hop.transport, &mut request, &branch);
         let message = request.to_bytes();
-        let kind = self.client(now, hop.transport, request, branch, purpose);
+        let kind = self.client(now, hop.transport, request, branch, purpose, attempts);
         let id = self.add_transaction(Transaction { trunk, to: hop, message: message.clone(), kind });
         self.send(trunk, hop, message);
         id
@@ -62,6 +77,7 @@ impl Endpoint {
         request: Request,
         branch: String,
         purpose: Purpose,
+        attempts: Attempts,
     ) -> Kind {
         let timers = &self.config.timers;
         match &request.method {
@@ -70,13 +86,18 @@ impl Endpoint {
                 purpose,
                 invite: Box::new(request),
                 branch,
+                attempts,
                 answered: Vec::new(),
                 refusal_ack: Vec::new(),
             },
             method => Kind::ClientOther {
-                machine: ClientOther::new(now, timers, transport),
+                machine: match purpose.patience() {
+                    Some(patience) => ClientOther::with_patience(now, timers, transport, patience),
+                    None => ClientOther::new(now, timers, transport),
+                },
                 key: ClientKey { branch, method: method.clone() },
                 purpose,
+                attempts,
                 request: Some(Box::new(request)),
             },
         }
@@ -93,10 +114,12 @@ impl Endpoint {
     }
 
     /// A request of ours other than INVITE has had its final response, or never will.
-    pub(super) fn request_done(&mut self, _now: Instant, purpose: Purpose, _outcome: Outcome<'_>) {
+    pub(super) fn request_done(&mut self, now: Instant, purpose: Purpose, outcome: Outcome<'_>) {
         match purpose {
-            Purpose::Nothing | Purpose::Call(_) => {}
+            Purpose::Nothing | Purpose::Call(_) | Purpose::Unregister => {}
             Purpose::Bye(leg) => self.bye_done(leg),
+            Purpose::Register(trunk) => self.registered(now, trunk, outcome),
+            Purpose::Ping(trunk, hop) => self.pinged(trunk, hop, outcome),
         }
     }
 

@@ -55,7 +55,7 @@ impl Endpoint {
         self.send(peer.trunk, peer.hop(), trying);
         self.add_leg(
             leg,
-            Leg { trunk: peer.trunk, key, contact, contact_user, silent: false, timers, state },
+            Leg { trunk: peer.trunk, key, contact, contact_user, ours: false, silent: false, timers, state },
         );
         self.events.push_back(Event::Invite { leg, peer, call });
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Found, Location};
 use super::records::{Answer, Kind, Naptr, Question, Record, Srv};
 use super::search::{NotFound, Search, Wanted, Way};
+use super::{Found, Location};
 use crate::sip::Transport;
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -81,13 +81,11 @@ impl Signalling {
 
     fn tally(&mut self, now: Instant) {
         let mut counted = Vec::new();
-        for leg in self.legs.all() {
-            let Some(cost) = &mut leg.cost else { continue };
-            let Some(lasted) = cost.since(now) else { continue };
-            counted.push((cost.running.trunk().to_owned(), lasted));
-        }
-        if !counted.is_empty() {
+        for cost in self.legs.all().filter_map(|leg| leg.cost.as_mut()) {
             self.next_tally = Some(now + TALLY);
+            if let Some(lasted) = cost.since(now) {
+                counted.push((cost.running.trunk().to_owned(), lasted));
+            }
         }
         counted.into_iter().for_each(|(trunk, lasted)| self.count_time(&trunk, lasted));
     }
@@ -133,11 +131,11 @@ impl Signalling {
 }
 
 impl Cost {
-    /// How long it has lasted since this was asked the last time, in whole seconds.
+    /// How long it has lasted since this was asked the last time, in whole seconds, if any.
     fn since(&mut self, now: Instant) -> Option<Duration> {
         let uncounted = self.uncounted?;
         let lasted = Duration::from_secs(now.saturating_duration_since(uncounted).as_secs());
         self.uncounted = Some(uncounted + lasted);
-        Some(lasted)
+        (!lasted.is_zero()).then_some(lasted)
     }
 }

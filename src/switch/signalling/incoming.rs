@@ -107,9 +107,7 @@ impl Signalling {
         if outbound.is_empty() {
             outbound.push(inbound.0);
         }
-        outbound.sort_by_key(|name| {
-            table.by_name(name).is_some_and(|(trunk, _)| self.is_passed_over(trunk))
-        });
+        outbound.sort_by_key(|name| table.by_name(name).is_some_and(|(trunk, _)| self.is_passed_over(trunk)));
         outbound.into_iter().find_map(|name| self.slots.take(&[inbound, (name, table.max_calls(name))]))
     }
 

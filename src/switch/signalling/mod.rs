@@ -9,6 +9,7 @@ mod incoming;
 mod legs;
 mod outgoing;
 mod placing;
+mod registrations;
 mod release;
 mod supervision;
 
@@ -33,6 +34,7 @@ use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
 use crate::switch::transport::{News, SWEEP, Transports};
 pub(super) use legs::Legs;
+pub(super) use registrations::Registrations;
 
 /// How long the last BYEs may take to be answered.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -65,6 +67,7 @@ pub(super) struct Signalling {
     pub(super) media_events_from: mpsc::UnboundedSender<MediaEvent>,
     pub(super) requests: mpsc::UnboundedReceiver<Request>,
     pub(super) legs: Legs,
+    pub(super) registrations: Registrations,
     pub(super) slots: Slots,
     pub(super) health: Health,
     pub(super) ledger: Ledger,
@@ -76,6 +79,8 @@ pub(super) struct Signalling {
 impl Signalling {
     /// Runs until the switch is let go of; then ends every leg that is left.
     pub(super) async fn run(mut self) {
+        // Registrations begin here.
+        self.reloaded();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for dialog in std::mem::take(&mut self.stored) {
@@ -120,7 +125,10 @@ impl Signalling {
             }
             News::Message { .. } => {}
             News::Malformed { peer, malformed } => self.endpoint.receive_malformed(peer, malformed),
-            News::Lost { trunk, hop } => self.endpoint.transport_failed(now, trunk, hop),
+            News::Lost { trunk, hop } => {
+                self.endpoint.transport_failed(now, trunk, hop);
+                self.endpoint.connection_lost(now, trunk, hop);
+            }
         }
     }
 
@@ -149,7 +157,8 @@ impl Signalling {
 
     fn reloaded(&mut self) {
         let profiles = self.standing.borrow_and_update().table.profiles();
-        self.endpoint.set_trunks(profiles);
+        self.endpoint.set_trunks(Instant::now(), profiles);
+        self.watch_trunks(Instant::now());
     }
 
     fn event(&mut self, event: Event) {
@@ -167,6 +176,11 @@ impl Signalling {
             Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.stream.press(key)),
             Event::Failed { leg, status, reason, cause } => self.failed(leg, status, &reason, cause),
             Event::Ended { leg, cause } => self.ended(leg, ended_because(cause)),
+            Event::Registered { trunk, expires, .. } => self.registered(trunk, expires),
+            Event::Unregistered { trunk, status, reason, retry_in } => {
+                self.not_registered(trunk, status, reason, retry_in);
+            }
+            Event::Pinged { trunk, hop, status } => self.pinged(trunk, hop, status),
         }
     }
 
@@ -224,6 +238,7 @@ impl Signalling {
         for dialog in self.legs.dialogs() {
             self.end(dialog, Farewell::Done);
         }
+        self.endpoint.unregister(Instant::now());
         self.flush();
         while self.endpoint.active() > 0 {
             let timeout = self.endpoint.poll_timeout();

@@ -64,6 +64,9 @@ pub(super) fn not_answered(status: u16, reason: &str, cause: FailureCause) -> No
         (FailureCause::NoMedia, _) => {
             NotAnswered::Unreachable("it answered without a codec in common".to_owned())
         }
+        (FailureCause::Authentication, _) => {
+            NotAnswered::Unreachable(format!("the trunk did not accept our credentials: {status} {reason}"))
+        }
         (_, 486 | 600) => NotAnswered::Busy,
         (_, 603 | 607 | 608) => NotAnswered::Declined,
         (_, 408 | 480 | 487) => NotAnswered::NoAnswer,

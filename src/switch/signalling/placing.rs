@@ -8,6 +8,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
 use super::Signalling;
 use super::legs::LiveLeg;
 use super::outgoing::not_answered;
@@ -60,9 +63,9 @@ impl Signalling {
     fn prepared(&mut self, dial: Dial) -> Result<LiveLeg, String> {
         let table = self.standing.borrow().table.clone();
         let now = Instant::now();
+        let mut lot = StdRng::from_rng(&mut self.rng);
         let unregistered = |trunk| self.is_unregistered(trunk);
-        let ways =
-            ways(&table, &dial.trunks, &dial.phone, now, &self.health, unregistered, &mut self.rng)?;
+        let ways = ways(&table, &dial.trunks, &dial.phone, now, &self.health, unregistered, &mut lot)?;
         let way = *ways.first().ok_or("there is no way to dial it")?;
         // Both legs of a call live on one media thread.
         let stream = self
