@@ -6,6 +6,7 @@ use toml::Spanned;
 
 use crate::call::settings::Period;
 use crate::problem::Problem;
+use crate::switch::account::next_hop;
 use crate::switch::settings::TrunkSettings;
 use crate::switch::spend::Limits;
 
@@ -17,12 +18,12 @@ pub const MAX_CALL_LENGTH: Duration = Duration::from_secs(4 * 3600);
 /// `ping`: nothing where it is off, or there is nobody to be asked.
 pub fn compile_ping(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> Option<Duration> {
     let Some(written) = &settings.ping else {
-        return settings.server.is_some().then_some(PING);
+        return next_hop(settings).is_some().then_some(PING);
     };
     if written.get_ref() == "off" {
         return None;
     }
-    if settings.server.is_none() {
+    if next_hop(settings).is_none() {
         let help = "take `ping` out, or name the `server` that is to be asked";
         problems.push(Problem::error(written.span(), "there is no server to be pinged").help(help));
         return None;

@@ -3,8 +3,10 @@
 //! One signalling task owns the SIP endpoint and every leg's signalling; media threads own the
 //! audio; a recorder thread owns the files. Calls speak to them through `call::leg` alone.
 
+pub mod account;
 pub mod addresses;
 pub mod clip;
+pub mod credentials;
 pub mod health;
 pub mod identity;
 pub mod limits;
@@ -17,6 +19,7 @@ mod scratch;
 pub mod settings;
 pub mod signalling;
 pub mod spend;
+pub mod srtp;
 pub mod table;
 pub mod tls;
 mod transport;

@@ -67,7 +67,10 @@ fn hops(known: &Resolved, phone: &Phone, random: &mut impl Rng) -> Vec<Hop> {
     let transport = transport(&known.trunk);
     match (&known.location, phone) {
         (Some(location), _) => {
-            location.draw(random).into_iter().map(|addr| Hop { transport, addr }).collect()
+            let registers = known.trunk.account.registration.is_some();
+            // Calls go where we are registered: to the first of those that live, as the registration does.
+            let addresses = if registers { location.all() } else { location.draw(random) };
+            addresses.into_iter().map(|addr| Hop { transport, addr }).collect()
         }
         (None, Phone::Sip(address)) if known.trunk.server.is_none() => {
             let to = host_address(address.host()).map(|host| (host, address.port().unwrap_or(5060)));

@@ -4,11 +4,13 @@
 mod agreement;
 mod carrier;
 mod challenged;
+mod guarded;
 mod identity;
 mod objections;
 mod pair;
 mod properties;
 mod registration;
+mod routes;
 mod scenarios;
 mod torture;
 mod wire_desk;

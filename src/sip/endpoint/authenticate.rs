@@ -5,13 +5,17 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::Endpoint;
+use super::event::Peer;
 use super::leg::State;
 use super::transactions::{Kind, Purpose, Transaction, TransactionId};
-use crate::sip::digest::{Attempts, Challenge, Sessions};
+use crate::sip::digest::{Attempts, Challenge, Sessions, Verdict};
+use rand::Rng;
+
 use crate::sip::header::CSeq;
 use crate::sip::message::{HeaderName, Request, Response};
 use crate::sip::transaction::Timer;
 use crate::sip::transport::Hop;
+use crate::sip::uri::Host;
 
 /// How many servers of one trunk are remembered.
 const MAX_SERVERS: usize = 16;
@@ -36,6 +40,26 @@ impl Account {
 }
 
 impl Endpoint {
+    /// A request outside of any dialog, from a trunk that has to authenticate to us (RFC 3261 22.1). False: it
+    /// has been challenged. What comes inside a dialog has been let in with the dialog, whose tags nobody
+    /// else knows.
+    pub(super) fn admits(&mut self, now: Instant, peer: Peer, request: &Request) -> bool {
+        let Some(profile) = self.config.trunks.get(peer.trunk) else { return true };
+        let Some(credentials) = &profile.inbound_auth else { return true };
+        let realm = profile.domain.clone();
+        let Verdict::Challenge { stale } = self.guard.check(now, credentials, &realm, request) else {
+            return true;
+        };
+        let salt = self.random.next_u64();
+        let challenges = self.guard.challenge(now, &realm, &credentials.algorithms, stale, salt);
+        self.answer_stateless(peer, request, 401, |response| {
+            for challenge in challenges {
+                response.headers.push(HeaderName::WwwAuthenticate, challenge);
+            }
+        });
+        false
+    }
+
     /// The trunk's credentials are others, or gone: what was made with the old ones is forgotten.
     pub(super) fn forget_account(&mut self, trunk: usize) {
         self.accounts.remove(&trunk);
@@ -52,13 +76,14 @@ impl Endpoint {
     ) -> Attempts {
         let Some(profile) = self.config.trunks.get(trunk) else { return Attempts::default() };
         let Some(credentials) = profile.credentials.clone() else { return Attempts::default() };
+        // A call straight to a phone is none to the trunk's server.
         let host = request.uri.host().map(ToString::to_string).unwrap_or_default();
-        let to_server = host.eq_ignore_ascii_case(&profile.domain);
+        let is_direct = !host.eq_ignore_ascii_case(&profile.domain)
+            && request.uri.host().and_then(Host::address) == Some(hop.addr.ip());
         let begins = matches!(purpose, Purpose::Call(_) | Purpose::Register(_));
         let cnonce = self.token();
         let account = self.accounts.entry(trunk).or_default();
-        // A call straight to a phone is none to the trunk's server.
-        if begins && to_server {
+        if begins && !is_direct {
             account.note_server(hop.addr.ip());
         }
         let wants = !matches!(purpose, Purpose::Ping(..));
@@ -115,7 +140,7 @@ impl Endpoint {
     }
 
     /// Whether somebody still waits for what a request is for.
-    fn is_wanted(&self, purpose: Purpose) -> bool {
+    pub(super) fn is_wanted(&self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Ping(..) => false,
             Purpose::Call(leg) => match self.legs.get(&leg).map(|entry| &entry.state) {

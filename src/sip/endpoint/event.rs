@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::sip::dialog::StoredDialog;
 use crate::sip::digest::Credentials;
 use crate::sip::identity::{Identity, IdentityPolicy};
+use crate::sip::media_security::SrtpPolicy;
 use crate::sip::offer_answer::{Agreed, Codec, LocalMedia};
 use crate::sip::registration::Registration;
 use crate::sip::transaction::Timers;
@@ -73,6 +74,8 @@ pub struct TrunkProfile {
     pub routes: Vec<String>,
     /// A request too large for UDP goes by TCP (RFC 3261 18.1.1).
     pub large_by_tcp: bool,
+    /// Whether its audio is protected.
+    pub srtp: SrtpPolicy,
 }
 
 impl TrunkProfile {
@@ -90,6 +93,7 @@ impl TrunkProfile {
             registration: None,
             routes: Vec::new(),
             large_by_tcp: true,
+            srtp: SrtpPolicy::Off,
         }
     }
 

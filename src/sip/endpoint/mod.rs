@@ -37,12 +37,15 @@ mod uac;
 mod uas;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 
-use crate::sip::transport::Hop;
+use crate::sip::digest::Guard;
+use crate::sip::media_security::{MediaSecurity, SrtpPolicy};
+use crate::sip::transport::{Hop, Transport};
 use authenticate::Account;
 use deadlines::{Deadlines, Owner};
 pub use event::{
@@ -65,6 +68,11 @@ pub struct Endpoint {
     dialogs: HashMap<DialogKey, LegId>,
     transactions: Transactions,
     accounts: HashMap<usize, Account>,
+    guard: Guard,
+    /// Requests that go by TCP for their size.
+    moved: HashSet<TransactionId>,
+    /// Servers that have not answered there, and until when they are not asked there again.
+    without_tcp: HashMap<(usize, SocketAddr), Instant>,
     registrations: BTreeMap<usize, Entry>,
     deadlines: Deadlines,
     transmits: VecDeque<Transmit>,
@@ -77,6 +85,7 @@ impl Endpoint {
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let mut random = StdRng::from_seed(seed);
         let secret = random.next_u64();
+        let guard = Guard::new(random.random());
         Self {
             config,
             random,
@@ -86,6 +95,9 @@ impl Endpoint {
             dialogs: HashMap::new(),
             transactions: Transactions::default(),
             accounts: HashMap::new(),
+            guard,
+            moved: HashSet::new(),
+            without_tcp: HashMap::new(),
             registrations: BTreeMap::new(),
             deadlines: Deadlines::default(),
             transmits: VecDeque::new(),
@@ -168,6 +180,15 @@ impl Endpoint {
         format!("{:016x}{:016x}", self.random.next_u64(), self.random.next_u64())
     }
 
+    /// Whether the audio of a dialog is to be protected, with keys of its own.
+    fn media_security(&mut self, trunk: usize, transport: Transport) -> MediaSecurity {
+        let policy = self.config.trunks.get(trunk).map(|profile| profile.srtp).unwrap_or_default();
+        match policy {
+            SrtpPolicy::Off => MediaSecurity::off(),
+            policy => MediaSecurity::new(policy, transport, self.random.random()),
+        }
+    }
+
     /// A random number below `bound`.
     fn random_below(&mut self, bound: u64) -> u64 {
         self.random.next_u64().checked_rem(bound).unwrap_or_default()
@@ -215,6 +236,7 @@ impl Endpoint {
 
     fn remove_transaction(&mut self, id: TransactionId) -> Option<Transaction> {
         self.deadlines.set(Owner::Transaction(id), None);
+        self.moved.remove(&id);
         self.transactions.remove(id)
     }
 

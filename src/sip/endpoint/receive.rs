@@ -99,6 +99,10 @@ impl Endpoint {
             });
         }
         let Some(facts) = facts else { return };
+        let begins = facts.to_tag.is_none() && !matches!(request.method, Method::Ack | Method::Cancel);
+        if begins && !self.admits(now, peer, &request) {
+            return;
+        }
         match (&request.method, &facts.to_tag) {
             (Method::Ack, _) => self.acknowledged(now, peer, &request, &facts),
             (Method::Cancel, _) => self.cancel_received(now, peer, &request, &facts),

@@ -29,7 +29,8 @@ impl Endpoint {
         };
         let names = self.names(outgoing.trunk);
         let routes = self.preloaded_routes(outgoing.trunk);
-        let mut negotiation = Negotiation::new(outgoing.media.clone());
+        let security = self.media_security(outgoing.trunk, outgoing.to.transport);
+        let mut negotiation = Negotiation::secured(outgoing.media.clone(), security);
         let offer = negotiation.offer();
         let invite = compose::invite(&outgoing, &profile, &names, &routes, &self.config.software, offer);
         let (trunk, to) = (outgoing.trunk, outgoing.to);

@@ -1,6 +1,7 @@
 //! The search for a server (RFC 3263 4.1 and 4.2): what to ask next, and what has been found. It asks
 //! nothing itself: questions come out of it in batches, and answers go in.
 
+use std::cmp::{Ordering, Reverse};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -246,7 +247,7 @@ impl Search {
                 }
             }
         }
-        self.targets.sort_by_key(|target| target.rank);
+        self.targets.sort_by(steady);
         self.targets.truncate(MAX_TARGETS);
         if !self.targets.is_empty() {
             self.stage = Stage::Addresses;
@@ -298,6 +299,12 @@ impl Search {
         let location = Location { targets: std::mem::take(&mut self.targets), way: self.way };
         Ok(Found { location, lives: self.lives })
     }
+}
+
+/// By rank, then the heaviest first, whatever order a name server shuffles them into.
+fn steady(one: &Target, other: &Target) -> Ordering {
+    let key = |target: &Target| (target.rank, Reverse(target.weight), target.port);
+    key(one).cmp(&key(other)).then_with(|| one.host.cmp(&other.host))
 }
 
 fn target(rank: u32, weight: u16, host: &str, port: u16) -> Target {

@@ -224,3 +224,18 @@ fn both_families_are_asked_for_where_both_can_be_reached_the_preferred_one_first
     dual.families = vec![Kind::Aaaa, Kind::A];
     assert_eq!(addresses(&zone.found(dual)), ["[2001:db8::1]:5060", "10.0.0.1:5060"]);
 }
+
+#[test]
+fn a_name_server_that_shuffles_changes_nothing() {
+    let found = |records: &[(u16, u16, u16, &str)]| {
+        let mut zone = Zone::default().srv("_sip._udp.example.net", records);
+        for (number, (.., host)) in (1..).zip([(0, 0, 0, "a"), (0, 0, 0, "b"), (0, 0, 0, "c")]) {
+            zone = zone.address(host, &[&format!("10.0.0.{number}")]);
+        }
+        zone.found(wanted(Transport::Udp, None))
+    };
+    let one = [(0, 5, 5060, "a"), (0, 5, 5060, "b"), (0, 9, 5060, "c")];
+    let other = [one[2], one[1], one[0]];
+    assert_eq!(found(&one), found(&other));
+    assert_eq!(addresses(&found(&one))[0], "10.0.0.3:5060", "the heaviest first");
+}

@@ -5,6 +5,7 @@ use crate::call::journal::Record;
 use crate::call::leg::NotAnswered;
 use crate::sip::{self, Agreed, Direction, FailureCause, StoredDialog};
 use crate::switch::media::{InBand, Parameters};
+use crate::switch::srtp::media_keys;
 
 impl Signalling {
     /// A responder's phone was answered.
@@ -51,6 +52,7 @@ impl Signalling {
             // A responder's keys must come from the phone's own signalling, where it has any: a
             // mailbox greeting with a tone in it cannot accept a call.
             in_band: if leg.caller { InBand::AlsoWhenEventsNeverSeen } else { InBand::WhenNoEventsAgreed },
+            srtp: agreed.srtp.as_ref().map(media_keys),
         });
     }
 }

@@ -15,10 +15,8 @@ use super::Signalling;
 use super::legs::LiveLeg;
 use super::outgoing::not_answered;
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
-use crate::oncall::Phone;
 use crate::sip::{self, FailureCause, Outgoing};
 use crate::switch::table::{HeldSlots, Table};
-use crate::switch::trunks::Trunk;
 use crate::switch::ways::{Way, ways};
 
 /// How long a server may be silent while another one waits to be tried.
@@ -137,7 +135,7 @@ impl Signalling {
         leg.cost = Some(self.spend(&known.trunk)?);
         leg.slots = slots;
         let domain = table.profiles().get(way.trunk).map(|profile| profile.domain.clone());
-        let request_uri = request_uri(&dial.phone, &known.trunk, &domain.unwrap_or_default());
+        let request_uri = known.trunk.request_uri(&dial.phone, &domain.unwrap_or_default());
         tracing::info!(call = %dial.call, leg = %dial.leg, trunk = known.trunk.name, %request_uri,
             to = %way.hop, "ringing");
         let mut outgoing = Outgoing::new(way.trunk, way.hop, request_uri, media);
@@ -224,6 +222,8 @@ fn verdict(status: u16, cause: FailureCause, rang: bool) -> Verdict {
         (FailureCause::Response, 503) => Verdict::NextServer { overloaded: true },
         // Nothing behind the trunk has answered (408), or the trunk is broken as a whole.
         (FailureCause::Response, 408 | 500..=599) => Verdict::NextTrunk,
+        // It is we who are not let in, not the phone that does not want.
+        (FailureCause::Authentication, _) => Verdict::NextTrunk,
         _ => Verdict::Final,
     }
 }
@@ -236,20 +236,13 @@ fn in_words(status: u16, reason: &str, cause: FailureCause) -> String {
     }
 }
 
-fn request_uri(phone: &Phone, trunk: &Trunk, domain: &str) -> String {
-    match phone {
-        Phone::Number(number) => format!("sip:{}@{domain}", trunk.written(number)),
-        Phone::Sip(address) => format!("sip:{address}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn only_a_way_that_reached_nobody_is_given_up_for_another() {
-        use FailureCause::{Cancelled, NoMedia, Response, Timeout, Transport};
+        use FailureCause::{Authentication, Cancelled, NoMedia, Response, Timeout, Transport};
         let next = Verdict::NextServer { overloaded: false };
         for (status, cause, expected) in [
             (408, Timeout, next),
@@ -258,6 +251,7 @@ mod tests {
             (500, Response, Verdict::NextTrunk),
             (504, Response, Verdict::NextTrunk),
             (408, Response, Verdict::NextTrunk),
+            (407, Authentication, Verdict::NextTrunk),
             (404, Response, Verdict::Final),
             (403, Response, Verdict::Final),
             (480, Response, Verdict::Final),

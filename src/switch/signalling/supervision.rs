@@ -17,7 +17,10 @@ impl Signalling {
 
     /// Whether a trunk has refused our registration, or it could not be refreshed.
     pub(super) fn is_unregistered(&self, trunk: usize) -> bool {
-        matches!(self.registrations.get(trunk), Some(Registered::Not { .. }))
+        let table = &self.standing.borrow().table;
+        let registers =
+            table.trunks.get(trunk).is_some_and(|known| known.trunk.account.registration.is_some());
+        registers && matches!(self.registrations.get(trunk), Some(Registered::Not { .. }))
     }
 
     /// The settings name these trunks from now on.
