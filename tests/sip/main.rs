@@ -9,6 +9,7 @@ mod identity;
 mod objections;
 mod pair;
 mod properties;
+mod protected;
 mod registration;
 mod routes;
 mod scenarios;
