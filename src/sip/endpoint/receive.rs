@@ -73,6 +73,18 @@ impl Endpoint {
         }
     }
 
+    /// A connection to `hop` that had been open has closed. The other side may have closed it before it read
+    /// our request: one that nothing has come back for is sent once more, by a new connection, and has
+    /// failed if that closes too.
+    pub fn connection_lost(&mut self, now: Instant, trunk: usize, hop: Hop) {
+        for id in self.transactions.undelivered(trunk, hop) {
+            match self.transactions.sent_once_more(id) {
+                Some(message) => self.send(trunk, hop, message),
+                None => self.request_failed(now, id, Outcome::Transport),
+            }
+        }
+    }
+
     /// What could not be read in full is answered where it can be, and never an ACK.
     pub fn receive_malformed(&mut self, peer: Peer, malformed: Malformed) {
         let Some(mut request) = malformed.request else { return };
