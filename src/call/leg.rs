@@ -98,6 +98,8 @@ pub struct Dial {
     pub trunks: Arc<[String]>,
     /// The number shown; nothing: withheld.
     pub caller_id: Option<E164>,
+    /// The hotline's own number: the trunk is told it also where another one is shown.
+    pub own_number: Option<E164>,
     /// Where the leg's news go.
     pub events: LegEvents,
 }

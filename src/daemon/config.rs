@@ -144,7 +144,11 @@ impl Config {
         let compiled = self.hotlines(roster, findings);
         let prompts: Vec<Prompt> =
             compiled.hotlines.iter().flat_map(|hotline| hotline.all_prompts()).collect();
-        let sources = Sources { prompts_dir: self.data_dir.join("prompts"), voice: self.voice.clone() };
+        let sources = Sources {
+            prompts_dir: self.data_dir.join("prompts"),
+            voice: self.voice.clone(),
+            wide: self.trunks.iter().any(Trunk::is_wide),
+        };
         let (library, errors) = Library::load(prompts, &sources);
         findings.add(&self.source, errors.iter().map(|error| misses(error, &compiled)));
         Plan { hotlines: compiled.hotlines, library }

@@ -8,10 +8,13 @@ use std::path::Path;
 use ipnet::IpNet;
 use toml::Spanned;
 
-use crate::oncall::Phone;
+use crate::oncall::{NumberFormat, Phone};
 use crate::problem::{Problem, nearest};
-use crate::sip::{Codec, Transport};
+use crate::sip::{Codec, IdentityPolicy, SrtpPolicy, Transport};
+use crate::switch::account::{Account, compile_account, next_hop};
+use crate::switch::identity::{self, CalledNumber};
 use crate::switch::settings::{TrunkSettings, TrunkTlsSettings};
+use crate::switch::srtp;
 use crate::switch::tls::{ClientTls, Reader};
 
 /// A trunk.
@@ -19,8 +22,10 @@ use crate::switch::tls::{ClientTls, Reader};
 pub struct Trunk {
     /// Its name.
     pub name: String,
-    /// Where our calls go.
+    /// Where our requests go: the outbound proxy, where there is one.
     pub server: Option<Server>,
+    /// What we are to it, and it to us.
+    pub account: Account,
     /// Whose certificate its server must have, where it is spoken to by TLS.
     pub tls: Option<ClientTls>,
     /// Who may send us calls.
@@ -35,6 +40,14 @@ pub struct Trunk {
     pub country: Option<String>,
     /// What may be dialled.
     pub destinations: Vec<Destination>,
+    /// Where it puts the number that was dialled.
+    pub called_number: CalledNumber,
+    /// How it wants numbers written.
+    pub number_format: NumberFormat,
+    /// How it wants to be told who calls.
+    pub identity: IdentityPolicy,
+    /// Whether audio is protected.
+    pub srtp: SrtpPolicy,
 }
 
 /// A trunk's far end, as it is written.
@@ -112,6 +125,7 @@ impl Trunk {
         Self {
             name: name.into(),
             server: None,
+            account: Account::default(),
             tls: None,
             sources: Vec::new(),
             media_sources: Vec::new(),
@@ -119,7 +133,16 @@ impl Trunk {
             max_calls: 30,
             country: None,
             destinations: Vec::new(),
+            called_number: CalledNumber::default(),
+            number_format: NumberFormat::default(),
+            identity: IdentityPolicy::default(),
+            srtp: SrtpPolicy::Off,
         }
+    }
+
+    /// Whether phones on it may hear more than telephone's band.
+    pub fn is_wide(&self) -> bool {
+        self.codecs.contains(&Codec::G722)
     }
 
     /// Whether a phone may be dialled over this trunk.
@@ -158,15 +181,8 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
         let message = format!("the trunk `{}` has no codec", settings.name.get_ref());
         problems.push(Problem::error(settings.name.span(), message).help("codecs = [\"PCMA\", \"PCMU\"]"));
     }
-    let server = settings.server.as_ref().and_then(|written| match server(written.get_ref()) {
-        Ok(server) => Some(server),
-        Err(help) => {
-            let message = format!("`{}` is not a server", written.get_ref());
-            problems.push(Problem::error(written.span(), message).help(help));
-            None
-        }
-    });
-    if settings.server.is_none() && settings.sources.is_empty() {
+    let (server, account) = compile_account(settings, folder, problems);
+    if settings.server.is_none() && settings.outbound_proxy.is_none() && settings.sources.is_empty() {
         let message = format!("the trunk `{}` has neither server nor sources", settings.name.get_ref());
         let help =
             "name the carrier's server, as in \"udp:HOST\", or the sources = [\"NETWORK\"] calls come from";
@@ -177,36 +193,40 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
         problems.push(Problem::error(settings.max_calls.span(), "max_calls is below 2").help(help));
     }
     let country = settings.country.as_ref().map(|written| country(written, problems));
+    let (called_number, number_format) = identity::compile_numbers(settings, problems);
     Trunk {
         name: settings.name.get_ref().clone(),
         tls: client_tls(settings, server.as_ref(), folder, problems),
         server,
+        account,
         sources: settings.sources.iter().map(|source| source.get_ref().trunc()).collect(),
         media_sources: settings.media_sources.clone(),
         codecs,
         max_calls: *settings.max_calls.get_ref(),
         destinations: destinations(settings, country.as_deref(), problems),
         country,
+        called_number,
+        number_format,
+        identity: identity::compile_identity(settings, problems),
+        srtp: srtp::compile_srtp(settings, problems),
     }
 }
 
 fn codec(name: &str) -> Option<Codec> {
-    match name {
-        "PCMA" => Some(Codec::Pcma),
-        "PCMU" => Some(Codec::Pcmu),
-        _ => None,
-    }
+    Codec::ALL.into_iter().find(|codec| codec.name() == name)
 }
 
 fn unknown_codec(written: &Spanned<String>) -> Problem {
-    let help = match nearest(&written.get_ref().to_ascii_uppercase(), ["PCMA", "PCMU"]) {
+    // "g.722" is near to one of them too.
+    let bare: String = written.get_ref().chars().filter(char::is_ascii_alphanumeric).collect();
+    let help = match nearest(&bare.to_ascii_uppercase(), Codec::ALL.map(Codec::name)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "this version speaks PCMA and PCMU".to_owned(),
+        None => "there are PCMA (A-law), PCMU (u-law) and G722".to_owned(),
     };
     Problem::error(written.span(), format!("there is no codec `{}`", written.get_ref())).help(help)
 }
 
-fn server(text: &str) -> Result<Server, String> {
+pub(super) fn server(text: &str) -> Result<Server, String> {
     let form = "write udp:HOST, tcp:HOST or tls:HOST, with :PORT behind it where it is not the usual one";
     let (name, rest) = text.split_once(':').ok_or(form)?;
     let transport = transport(name).map_err(|near| near.unwrap_or_else(|| form.to_owned()))?;
@@ -230,7 +250,7 @@ fn client_tls(
     folder: &Path,
     problems: &mut Vec<Problem>,
 ) -> Option<ClientTls> {
-    let place = settings.server.as_ref().map_or(settings.name.span(), Spanned::span);
+    let place = next_hop(settings).map_or(settings.name.span(), Spanned::span);
     match server.filter(|server| server.transport == Transport::Tls) {
         Some(server) => {
             let plain = TrunkTlsSettings::default();
@@ -323,9 +343,9 @@ fn overlapping_sources(settings: &[TrunkSettings], problems: &mut Vec<Problem>) 
 /// A server's calls come from its address: it belongs to one trunk as well.
 fn same_server(trunk: &TrunkSettings, other: &TrunkSettings, problems: &mut Vec<Problem>) {
     let host = |settings: &TrunkSettings| {
-        settings.server.as_ref().and_then(|written| server(written.get_ref()).ok()).map(|server| server.host)
+        next_hop(settings).and_then(|written| server(written.get_ref()).ok()).map(|server| server.host)
     };
-    let (Some(written), Some(own)) = (&trunk.server, host(trunk)) else { return };
+    let (Some(written), Some(own)) = (next_hop(trunk), host(trunk)) else { return };
     if host(other).is_some_and(|theirs| theirs.eq_ignore_ascii_case(&own)) {
         let message = format!("the server {own} is also that of the trunk `{}`", other.name.get_ref());
         let help = "an address belongs to one trunk, else nobody can say whose call it is";
@@ -389,6 +409,48 @@ mod tests {
             "[[trunks]]\nname = 'a'\nserver = 'udp:192.0.2.1'\n[[trunks]]\nname = 'b'\nserver = 'udp:192.0.2.1:5070'\n",
         );
         assert_eq!(problems, ["the server 192.0.2.1 is also that of the trunk `a`"]);
+    }
+
+    #[test]
+    fn a_trunk_is_spoken_to_about_numbers_as_it_wants() {
+        let (trunks, problems) = compiled(
+            "[[trunks]]\nname = 'a'\nserver = 'udp:x'\ncountry = '49'\nusername = 'e0'\nfrom_user = 'account'\n\
+             called_number = 'to'\nidentity = 'remote-party-id'\nuser_phone = true\nnumber_format = 'national'\n\
+             forwarded = 'history-info'\n",
+        );
+        assert_eq!(problems, Vec::<String>::new());
+        let trunk = trunks.first().unwrap();
+        let identity = IdentityPolicy {
+            header: crate::sip::IdentityHeader::RemoteParty,
+            account: Some("e0".to_owned()),
+            user_phone: true,
+            forwarded: crate::sip::Forwarded::HistoryInfo,
+        };
+        assert_eq!((&trunk.identity, trunk.called_number), (&identity, CalledNumber::To));
+        assert_eq!(trunk.written(&crate::oncall::E164::parse("+4930123").unwrap()), "030123");
+        let (trunks, _) = compiled("[[trunks]]\nname = 'a'\nserver = 'udp:x'\nnumber_format = 'digits'\n");
+        let read = |text| trunks.first().unwrap().number(text).map(|number| number.to_string());
+        assert_eq!(read("43664123").as_deref(), Some("+43664123"), "digits are a whole number");
+        assert_eq!(read("0043664123").as_deref(), Some("+43664123"));
+        assert_eq!(read("anna"), None);
+    }
+
+    #[test]
+    fn a_word_that_is_none_is_named_with_the_one_that_is_meant() {
+        let (_, problems) = compiled(
+            "[[trunks]]\nname = 'a'\nserver = 'udp:x'\nfrom_user = 'account'\ncalled_number = 'To'\n\
+             identity = 'p-asserted'\nnumber_format = 'national'\nforwarded = 'yes'\n",
+        );
+        assert_eq!(
+            problems,
+            [
+                "called_number cannot be `To`",
+                "number_format = \"national\" needs the trunk's country",
+                "from_user = \"account\" needs the account's name",
+                "identity cannot be `p-asserted`",
+                "forwarded cannot be `yes`",
+            ]
+        );
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub struct Bench {
 impl Bench {
     /// A switch that knows these prompts.
     pub async fn start(prompts: &[Prompt]) -> Self {
-        let sources = Sources { prompts_dir: PathBuf::from("/nonexistent"), voice: None };
+        let sources = Sources { prompts_dir: PathBuf::from("/nonexistent"), voice: None, wide: false };
         let (library, errors) = Library::load(prompts.to_vec(), &sources);
         assert!(errors.is_empty(), "{errors:?}");
         let addresses = Addresses {
@@ -122,6 +122,7 @@ impl Bench {
             phone: oncall::Phone::parse(&format!("sip:anna@{address}")).unwrap(),
             trunks: Arc::new([trunk().name]),
             caller_id: None,
+            own_number: None,
             events,
         }));
         leg

@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::sip::dialog::StoredDialog;
+use crate::sip::digest::Credentials;
+use crate::sip::identity::{Identity, IdentityPolicy};
+use crate::sip::media_security::SrtpPolicy;
 use crate::sip::offer_answer::{Agreed, Codec, LocalMedia};
+use crate::sip::registration::Registration;
 use crate::sip::transaction::Timers;
 use crate::sip::transport::{Hop, Transport};
 
@@ -58,13 +62,46 @@ pub struct TrunkProfile {
     pub domain: String,
     /// The codecs spoken on the trunk, the best first.
     pub codecs: Vec<Codec>,
+    /// How it wants to be told who calls.
+    pub identity: IdentityPolicy,
+    /// Who we are when the trunk challenges us.
+    pub credentials: Option<Credentials>,
+    /// Who the trunk has to be when it sends us a request outside of a call.
+    pub inbound_auth: Option<Credentials>,
+    /// The binding the trunk wants, if it wants one.
+    pub registration: Option<Registration>,
+    /// The outbound proxy as a Route (`<sip:proxy;lr>`), for our requests outside of dialogs.
+    pub routes: Vec<String>,
+    /// A request too large for UDP goes by TCP (RFC 3261 18.1.1).
+    pub large_by_tcp: bool,
+    /// Whether its audio is protected.
+    pub srtp: SrtpPolicy,
 }
 
 impl TrunkProfile {
     /// A trunk without registration or any other peculiarity.
     #[must_use]
     pub fn new(contact: SocketAddr, domain: impl Into<String>, codecs: Vec<Codec>) -> Self {
-        Self { contact, other_contacts: Vec::new(), domain: domain.into(), codecs }
+        Self {
+            contact,
+            other_contacts: Vec::new(),
+            domain: domain.into(),
+            codecs,
+            identity: IdentityPolicy::default(),
+            credentials: None,
+            inbound_auth: None,
+            registration: None,
+            routes: Vec::new(),
+            large_by_tcp: true,
+            srtp: SrtpPolicy::Off,
+        }
+    }
+
+    /// Whether we are reached at the same addresses and under the same domain as with another profile.
+    pub(super) fn is_reached_as(&self, other: &Self) -> bool {
+        self.contact == other.contact
+            && self.other_contacts == other.other_contacts
+            && self.domain == other.domain
     }
 
     /// The address at which we are reached by a transport.
@@ -103,10 +140,12 @@ pub struct Outgoing {
     pub trunk: usize,
     /// The next hop: the address of the trunk that the INVITE, and all requests in its dialog, are sent to.
     pub to: Hop,
-    /// Whom to call: `sip:+4930123456@domain`, with `;user=phone` where the trunk wants it.
+    /// Whom to call: `sip:+4930123456@domain`.
     pub request_uri: String,
-    /// The number we show (user part of From and P-Asserted-Identity); nothing: anonymous.
+    /// The number we show, as the trunk wants it written (a user part); nothing: withheld.
     pub from_user: Option<String>,
+    /// Our own number in the same form, where it is not the one we show.
+    pub own_user: Option<String>,
     /// Where we receive, and what we offer.
     pub media: LocalMedia,
     /// How long it may go without any response, where that is less than timer B: another target waits
@@ -118,7 +157,8 @@ impl Outgoing {
     /// An anonymous call.
     #[must_use]
     pub fn new(trunk: usize, to: Hop, request_uri: impl Into<String>, media: LocalMedia) -> Self {
-        Self { trunk, to, request_uri: request_uri.into(), from_user: None, media, no_response: None }
+        let (request_uri, no_response) = (request_uri.into(), None);
+        Self { trunk, to, request_uri, from_user: None, own_user: None, media, no_response }
     }
 }
 
@@ -127,20 +167,16 @@ impl Outgoing {
 pub struct IncomingCall {
     /// Call-ID.
     pub call_id: String,
-    /// User part of the Request-URI, percent-decoded (the number of a `tel:` URI).
+    /// Whom the Request-URI names: its user part, percent-decoded, or the number of a `tel:` URI.
     pub request_user: String,
     /// Host part of the Request-URI.
     pub request_host: String,
-    /// User part of To: some trunks give the dialled extension only here.
+    /// Whom To names: some trunks give the dialled extension only here; empty when nobody.
     pub to_user: String,
-    /// User part of From.
-    pub from_user: String,
-    /// Display name of From.
-    pub display_name: Option<String>,
-    /// User part of P-Asserted-Identity (RFC 3325), of `tel:` or `sip:`.
-    pub asserted_identity: Option<String>,
-    /// The caller wants to stay unknown: Privacy (RFC 3323, 3325), or an anonymous From.
-    pub private: bool,
+    /// Whom P-Called-Party-ID names (RFC 7315 4.2), as other trunks have it.
+    pub called_party: Option<String>,
+    /// Who calls.
+    pub identity: Identity,
     /// The INVITE carries an offer. Without one the agreement comes with the ACK.
     pub has_offer: bool,
 }
@@ -191,6 +227,8 @@ pub enum FailureCause {
     Timeout,
     /// The datagram could not be delivered (503).
     Transport,
+    /// 401 or 407: the trunk wants a password, and there is none or it was not accepted.
+    Authentication,
     /// 487 without a CANCEL of ours: something on the way gave the call up.
     Cancelled,
     /// It was answered, but with no media that we can use: acknowledged and hung up (488).
@@ -293,11 +331,40 @@ pub enum Event {
         /// Why.
         cause: EndCause,
     },
+    /// A trunk has registered us, or has refreshed the registration.
+    Registered {
+        /// Which trunk.
+        trunk: usize,
+        /// For how long.
+        expires: Duration,
+        /// The identities the carrier has given us (P-Associated-URI, RFC 7315 4.1).
+        associated: Vec<String>,
+    },
+    /// A trunk has not registered us, or not again.
+    Unregistered {
+        /// Which trunk.
+        trunk: usize,
+        /// The final response; none came if there is none.
+        status: Option<u16>,
+        /// The reason phrase, or what else there is to say.
+        reason: String,
+        /// When it is tried again.
+        retry_in: Duration,
+    },
+    /// A ping ([`super::Endpoint::ping`]) has come to its end.
+    Pinged {
+        /// Which trunk.
+        trunk: usize,
+        /// Which of its servers.
+        hop: Hop,
+        /// What it answered; nothing, if it did not.
+        status: Option<u16>,
+    },
 }
 
 impl Event {
-    /// Whose event it is.
-    pub fn leg(&self) -> LegId {
+    /// The leg whose event it is; some are of trunks.
+    pub fn leg(&self) -> Option<LegId> {
         match self {
             Event::Invite { leg, .. }
             | Event::Ringing { leg, .. }
@@ -306,7 +373,8 @@ impl Event {
             | Event::MediaChanged { leg, .. }
             | Event::Digit { leg, .. }
             | Event::Failed { leg, .. }
-            | Event::Ended { leg, .. } => *leg,
+            | Event::Ended { leg, .. } => Some(*leg),
+            Event::Registered { .. } | Event::Unregistered { .. } | Event::Pinged { .. } => None,
         }
     }
 }

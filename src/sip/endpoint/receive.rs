@@ -73,10 +73,8 @@ impl Endpoint {
         }
     }
 
-    /// A connection to `hop` that had been open has closed. The other side may have closed it before it read
-    /// our request: one that nothing has come back for is sent once more, by a new connection, and has
-    /// failed if that closes too.
-    pub fn connection_lost(&mut self, now: Instant, trunk: usize, hop: Hop) {
+    /// Sends once more what nothing has come back for. The second time it has failed.
+    pub(super) fn resend_undelivered(&mut self, now: Instant, trunk: usize, hop: Hop) {
         for id in self.transactions.undelivered(trunk, hop) {
             match self.transactions.sent_once_more(id) {
                 Some(message) => self.send(trunk, hop, message),
@@ -111,6 +109,10 @@ impl Endpoint {
             });
         }
         let Some(facts) = facts else { return };
+        let begins = facts.to_tag.is_none() && !matches!(request.method, Method::Ack | Method::Cancel);
+        if begins && !self.admits(now, peer, &request) {
+            return;
+        }
         match (&request.method, &facts.to_tag) {
             (Method::Ack, _) => self.acknowledged(now, peer, &request, &facts),
             (Method::Cancel, _) => self.cancel_received(now, peer, &request, &facts),
@@ -164,7 +166,10 @@ impl Endpoint {
                 let order = machine.response(now, response.status, &lengths);
                 let purpose = *purpose;
                 self.reschedule(id);
-                if order == OnResponse::Deliver && response.status >= 200 {
+                if order == OnResponse::Deliver
+                    && response.status >= 200
+                    && !self.ask_again(now, id, response)
+                {
                     self.request_done(now, purpose, Outcome::Response(response));
                 }
             }

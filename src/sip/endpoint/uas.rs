@@ -9,7 +9,7 @@ use super::receive::Facts;
 use super::transactions::{Kind, Transaction, TransactionId};
 use super::{Endpoint, compose, media};
 use crate::sip::dialog::{Dialog, StoredDialog};
-use crate::sip::header::NameAddr;
+use crate::sip::identity::{self, Identity};
 use crate::sip::message::{HeaderName, Method, Request, Response};
 use crate::sip::offer_answer::{Agreed, LocalMedia, Negotiation};
 use crate::sip::transaction::{ServerInvite, Timer, TimerTable};
@@ -25,8 +25,9 @@ impl Endpoint {
             return self.answer_stateless(peer, &request, 482, |_| {});
         }
         let Some(profile) = self.config.trunks.get(peer.trunk) else { return };
-        let (contact, codecs) = (profile.contact_for(peer.transport), &profile.codecs);
-        if media::in_request(&request).is_some_and(|offer| !media::is_acceptable(offer, codecs, contact)) {
+        let contact = profile.contact_for(peer.transport);
+        let served = |offer: &[u8]| media::is_acceptable(offer, profile, contact, peer.transport);
+        if media::in_request(&request).is_some_and(|offer| !served(offer)) {
             return self.answer_stateless(peer, &request, 488, |_| {});
         }
         if self.legs.len() >= self.config.max_dialogs || !self.has_room() {
@@ -55,7 +56,7 @@ impl Endpoint {
         self.send(peer.trunk, peer.hop(), trying);
         self.add_leg(
             leg,
-            Leg { trunk: peer.trunk, key, contact, contact_user, silent: false, timers, state },
+            Leg { trunk: peer.trunk, key, contact, contact_user, ours: false, silent: false, timers, state },
         );
         self.events.push_back(Event::Invite { leg, peer, call });
     }
@@ -91,7 +92,8 @@ impl Endpoint {
             self.keep(leg, entry);
             return Err(AnswerError::Gone);
         };
-        let mut negotiation = Negotiation::new(media);
+        let security = self.media_security(entry.trunk, incoming.source.transport);
+        let mut negotiation = Negotiation::secured(media, security);
         let described = match media::in_request(&incoming.request) {
             Some(offer) => negotiation.answer(offer).ok().map(|(body, agreed)| (body, Some(agreed))),
             None => Some((negotiation.offer(), None)),
@@ -245,22 +247,14 @@ fn established(leg: &Leg, incoming: &Incoming) -> Option<Dialog> {
 /// What an INVITE says about the call.
 fn describe(request: &Request) -> IncomingCall {
     let headers = &request.headers;
-    let user =
-        |address: Option<&NameAddr>| address.and_then(|address| address.uri.user()).unwrap_or_default();
-    let (from, to) = (headers.from().ok().flatten(), headers.to().ok().flatten());
-    let asserted = headers.asserted_identities().unwrap_or_default();
-    let from_user = user(from.as_ref());
-    let hidden =
-        headers.privacy().iter().any(|kind| matches!(kind.as_str(), "id" | "user" | "header" | "full"));
+    let to = headers.to().ok().flatten();
     IncomingCall {
         call_id: headers.call_id().ok().flatten().unwrap_or_default(),
-        request_user: request.uri.user().unwrap_or_default(),
+        request_user: identity::called(&request.uri).unwrap_or_default(),
         request_host: request.uri.host().map(ToString::to_string).unwrap_or_default(),
-        to_user: user(to.as_ref()),
-        display_name: from.as_ref().and_then(NameAddr::display_text),
-        asserted_identity: asserted.iter().find_map(|address| address.uri.user()),
-        private: hidden || from_user.eq_ignore_ascii_case("anonymous"),
-        from_user,
+        to_user: to.and_then(|to| identity::called(&to.uri)).unwrap_or_default(),
+        called_party: identity::called_party(headers),
+        identity: Identity::read(headers),
         has_offer: media::in_request(request).is_some(),
     }
 }

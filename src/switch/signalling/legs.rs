@@ -24,6 +24,8 @@ pub(in crate::switch) struct LiveLeg {
     pub(super) library: Arc<Library>,
     /// The caller's leg: its keys may be heard in its audio (RFC 4733 never seen).
     pub(super) caller: bool,
+    /// What was agreed on, once something was.
+    pub(super) codec: Option<sip::Codec>,
     /// Answered: a restart would have to send it a BYE.
     pub(super) up: bool,
     /// Waits for the caller's ACK.

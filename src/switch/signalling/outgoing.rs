@@ -6,9 +6,9 @@ use super::Signalling;
 use super::legs::LiveLeg;
 use crate::call::journal::Record;
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
-use crate::oncall::{E164, Phone};
 use crate::sip::{self, Agreed, Direction, FailureCause, Outgoing, StoredDialog};
-use crate::switch::media::{G711, InBand, Parameters};
+use crate::switch::media::{InBand, Parameters};
+use crate::switch::srtp::media_keys;
 use crate::switch::table::{HeldSlots, Table};
 
 impl Signalling {
@@ -29,17 +29,23 @@ impl Signalling {
             .media
             .open(dial.call.0, dial.leg, self.media_events_from.clone(), dial.events.clone())
             .map_err(|error| error.to_string())?;
-        let media = self.local_media(trunk, stream.rtp_port()).ok_or("the trunk has been removed")?;
+        let mut media = self.local_media(trunk, stream.rtp_port()).ok_or("the trunk has been removed")?;
+        if let Some(codec) = self.legs.named(dial.beside).and_then(|caller| caller.codec) {
+            // First what the caller speaks, so that nothing has to be converted.
+            media.codecs.sort_by_key(|ours| *ours != codec);
+        }
+        let known = table.trunks.get(trunk).ok_or("the trunk has been removed")?;
         let domain = table.profiles().get(trunk).map(|profile| profile.domain.clone());
-        let request_uri = request_uri(&dial.phone, &domain.unwrap_or_default());
+        let request_uri = known.trunk.request_uri(&dial.phone, &domain.unwrap_or_default());
         tracing::info!(call = %dial.call, leg = %dial.leg, %request_uri, %to, "ringing");
-        let from_user = dial.caller_id.as_ref().map(E164::to_string);
         let library = match self.legs.named(dial.beside) {
             Some(caller) => caller.library.clone(),
             None => self.standing.borrow().library.clone(),
         };
         let mut outgoing = Outgoing::new(trunk, to, request_uri, media);
-        outgoing.from_user = from_user;
+        outgoing.from_user = dial.caller_id.as_ref().map(|number| known.trunk.written(number));
+        let own = dial.own_number.as_ref().map(|number| known.trunk.written(number));
+        outgoing.own_user = own.filter(|own| outgoing.from_user.as_ref() != Some(own));
         let dialog = self.endpoint.invite(Instant::now(), outgoing);
         let leg = LiveLeg {
             name: dial.leg,
@@ -49,6 +55,7 @@ impl Signalling {
             stream,
             library,
             caller: false,
+            codec: None,
             up: false,
             answered: None,
             released: false,
@@ -104,13 +111,12 @@ impl Signalling {
         });
         let may_send = matches!(agreed.direction, Direction::SendRecv | Direction::SendOnly);
         let may_receive = matches!(agreed.direction, Direction::SendRecv | Direction::RecvOnly);
+        leg.codec = Some(agreed.codec);
         leg.stream.configure(Parameters {
             remote_rtp: agreed.remote_rtp,
             remote_rtcp: agreed.remote_rtcp,
-            codec: match agreed.codec {
-                sip::Codec::Pcma => G711::Pcma,
-                sip::Codec::Pcmu => G711::Pcmu,
-            },
+            codec: agreed.codec,
+            packet_time_ms: agreed.packet_time_ms,
             send_payload_type: agreed.send_payload_type,
             receive_payload_type: agreed.receive_payload_type,
             telephone_event: agreed.telephone_event.map(|types| (types.send, types.receive)),
@@ -120,14 +126,8 @@ impl Signalling {
             // A responder's keys must come from the phone's own signalling, where it has any: a
             // mailbox greeting with a tone in it cannot accept a call.
             in_band: if leg.caller { InBand::AlsoWhenEventsNeverSeen } else { InBand::WhenNoEventsAgreed },
+            srtp: agreed.srtp.as_ref().map(media_keys),
         });
-    }
-}
-
-fn request_uri(phone: &Phone, domain: &str) -> String {
-    match phone {
-        Phone::Number(number) => format!("sip:{number}@{domain}"),
-        Phone::Sip(address) => format!("sip:{address}"),
     }
 }
 
@@ -139,6 +139,9 @@ fn not_answered(status: u16, reason: &str, cause: FailureCause) -> NotAnswered {
         (FailureCause::Transport, _) => NotAnswered::Unreachable("the trunk could not be reached".to_owned()),
         (FailureCause::NoMedia, _) => {
             NotAnswered::Unreachable("it answered without a codec in common".to_owned())
+        }
+        (FailureCause::Authentication, _) => {
+            NotAnswered::Unreachable(format!("the trunk did not accept our credentials: {status} {reason}"))
         }
         (_, 486 | 600) => NotAnswered::Busy,
         (_, 603 | 607 | 608) => NotAnswered::Declined,
