@@ -32,7 +32,7 @@ use crate::switch::recorder::Recorder;
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
-use crate::switch::transport::{News, SWEEP, Transports};
+use crate::switch::transport::{Lost, News, SWEEP, Transports};
 pub(super) use legs::Legs;
 pub(super) use registrations::Registrations;
 
@@ -125,9 +125,17 @@ impl Signalling {
             }
             News::Message { .. } => {}
             News::Malformed { peer, malformed } => self.endpoint.receive_malformed(peer, malformed),
-            News::Lost { trunk, hop } => {
-                self.endpoint.transport_failed(now, trunk, hop);
-                self.endpoint.connection_lost(now, trunk, hop);
+            News::Lost(lost) => self.lost(now, &lost),
+        }
+    }
+
+    /// A connection is no more: what waits for an answer by it goes another way, or has failed.
+    fn lost(&mut self, now: Instant, lost: &Lost) {
+        for hop in &lost.hops {
+            if lost.was_open {
+                self.endpoint.connection_lost(now, lost.trunk, *hop);
+            } else {
+                self.endpoint.transport_failed(now, lost.trunk, *hop);
             }
         }
     }
