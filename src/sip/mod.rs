@@ -6,10 +6,13 @@ pub mod digest;
 pub mod dtmf_info;
 pub mod endpoint;
 pub mod header;
+pub mod identity;
 pub mod message;
 pub mod offer_answer;
 mod scan;
 pub mod sdp;
+pub mod stream;
+pub mod token_bucket;
 pub mod transaction;
 pub mod transport;
 pub mod uri;
@@ -21,8 +24,13 @@ pub use endpoint::{
     Transmit, TrunkProfile,
 };
 pub use header::{CSeq, NameAddr, Params, Via};
+pub use identity::{
+    Attestation, Diversion, DiversionReason, Forwarded, Identity, IdentityHeader, IdentityPolicy, Verstat,
+};
 pub use message::{HeaderError, HeaderName, Headers, Malformed, Message, Method, Request, Response};
 pub use offer_answer::{Agreed, Codec, Direction, EventTypes, LocalMedia, Negotiation, NegotiationError};
+pub use stream::{Framed, Stream};
+pub use token_bucket::TokenBucket;
 pub use transaction::Timers;
 pub use transport::{Hop, Transport};
 pub use uri::{Host, SipUri, Uri};

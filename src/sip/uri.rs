@@ -122,6 +122,41 @@ impl Uri {
         }
     }
 
+    /// Whom the URI names, as [`Uri::user`], with a local telephone number completed from a global
+    /// `phone-context` (RFC 3966 5.1.5): `0301234` or `301234` in `+49` is `+49301234`.
+    #[must_use]
+    pub fn subscriber(&self) -> Option<String> {
+        let user = self.user()?;
+        let context = self.telephone_param("phone-context").filter(|_| is_telephone_user(user.as_bytes()));
+        Some(context.and_then(|context| in_context(&user, &context)).unwrap_or(user))
+    }
+
+    /// The user part is a telephone number (RFC 3261 19.1.6).
+    #[must_use]
+    pub fn is_telephone_number(&self) -> bool {
+        match &self.form {
+            Form::Sip(sip) => sip.user.as_deref().is_some_and(|user| is_telephone_user(user.as_bytes())),
+            Form::Tel(_) => true,
+            Form::Other(_) | Form::Broken => false,
+        }
+    }
+
+    /// The value of a parameter of the telephone number (RFC 3966 3): of a `tel:` URI, or of a `sip:` URI in
+    /// its user part (RFC 3261 19.1.6), where some put it among the parameters of the URI.
+    #[must_use]
+    pub fn telephone_param(&self, name: &str) -> Option<String> {
+        let of = |params: &[u8]| Params::parse_uri(params)?.get(name).map(str::to_owned);
+        match &self.form {
+            Form::Sip(sip) => {
+                let user = sip.user.as_deref().unwrap_or_default().as_bytes();
+                let in_user = scan::split_once(user, b';').filter(|(number, _)| is_telephone_user(number));
+                in_user.and_then(|(_, params)| of(params)).or_else(|| sip.params.get(name).map(str::to_owned))
+            }
+            Form::Tel(_) => of(scan::split_once(&self.text, b';')?.1),
+            Form::Other(_) | Form::Broken => None,
+        }
+    }
+
     /// The host of a `sip:` or `sips:` URI.
     #[must_use]
     pub fn host(&self) -> Option<&Host> {
@@ -160,6 +195,23 @@ impl SipUri {
 fn is_telephone_user(user: &[u8]) -> bool {
     let number = scan::split_once(user, b';').map_or(user, |(number, _)| number);
     !number.is_empty() && number.iter().all(|octet| octet.is_ascii_digit() || b"+-.()*#".contains(octet))
+}
+
+/// A local number inside the numbers that begin like `context`; none where it cannot be told.
+fn in_context(number: &str, context: &str) -> Option<String> {
+    let code: String = context.strip_prefix('+')?.chars().filter(|c| !"-.()".contains(*c)).collect();
+    if code.is_empty() || code.len() > 14 || !code.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let digits: String = number.chars().filter(|c| !"-.()".contains(*c)).collect();
+    if !digits.bytes().all(|digit| digit.is_ascii_digit()) || digits.starts_with("00") {
+        return None;
+    }
+    match digits.strip_prefix('0') {
+        // A national number: the context has to be the country.
+        Some(national) => (code.len() <= 3).then(|| format!("+{code}{national}")),
+        None => (!digits.is_empty()).then(|| format!("+{code}{digits}")),
+    }
 }
 
 impl Host {

@@ -8,6 +8,8 @@ mod rtp;
 mod sdp;
 #[path = "../../fuzz/checks/sip_message.rs"]
 mod sip_message;
+#[path = "../../fuzz/checks/sip_stream.rs"]
+mod sip_stream;
 #[path = "../../fuzz/checks/uri.rs"]
 mod uri;
 
@@ -81,6 +83,11 @@ fn replay(target: &str, check: fn(&[u8])) {
 #[test]
 fn sip_messages() {
     replay("sip_message", sip_message::check);
+}
+
+#[test]
+fn streams_of_sip() {
+    replay("sip_stream", sip_stream::check);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod agreement;
 mod carrier;
+mod identity;
 mod objections;
 mod pair;
 mod properties;

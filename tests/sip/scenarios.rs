@@ -680,6 +680,71 @@ fn a_cancelled_invite_that_is_never_finished_is_let_go_of() {
     assert!(desk.events().is_empty());
 }
 
+/// A call that gives way to another target after three seconds of silence.
+fn impatient(desk: &mut Desk) -> (LegId, String) {
+    let mut outgoing = Outgoing::new(0, desk.peer.hop(), "sip:+4930123@carrier.test", media());
+    outgoing.no_response = Some(Duration::from_secs(3));
+    let leg = desk.endpoint.invite(desk.now, outgoing);
+    (leg, desk.said())
+}
+
+/// It has failed by now, without a word on the wire.
+fn given_up(desk: &mut Desk) {
+    desk.seconds(4);
+    let Event::Failed { status: 408, cause: FailureCause::Timeout, .. } = desk.event() else {
+        panic!("given up")
+    };
+    desk.sent();
+}
+
+#[test]
+fn where_another_target_waits_a_silent_one_is_given_up_early_and_is_sent_nothing_more() {
+    let mut desk = Desk::new();
+    impatient(&mut desk);
+    desk.wait(Duration::from_millis(2999));
+    assert_eq!(desk.lines().len(), 2, "timer A: after 0.5 s and 1.5 s");
+    given_up(&mut desk);
+    desk.seconds(40);
+    assert_eq!(desk.lines(), Vec::<String>::new());
+    assert_eq!(desk.endpoint.active(), 0);
+    assert_eq!(desk.events().len(), 0);
+}
+
+#[test]
+fn a_target_that_rings_after_it_was_given_up_is_cancelled() {
+    let mut desk = Desk::new();
+    let (_, invite) = impatient(&mut desk);
+    given_up(&mut desk);
+    desk.respond(&invite, "180 Ringing", "late", "", "");
+    let cancel = desk.said();
+    assert!(cancel.starts_with("CANCEL "), "{cancel}");
+    desk.respond(&invite, "487 Request Terminated", "late", "", "");
+    assert!(desk.said().starts_with("ACK "));
+    desk.respond(&cancel, "200 OK", "late", "", "");
+    desk.seconds(40);
+    assert_eq!((desk.events().len(), desk.endpoint.active()), (0, 0));
+}
+
+#[test]
+fn a_target_that_answers_after_it_was_given_up_gets_ack_and_bye() {
+    let mut desk = Desk::new();
+    let (_, invite) = impatient(&mut desk);
+    given_up(&mut desk);
+    desk.accept(&invite, "late");
+    let lines = desk.lines();
+    assert!(lines[0].starts_with("ACK ") && lines[1].starts_with("BYE "), "{lines:?}");
+    assert_eq!(desk.events().len(), 0);
+}
+
+#[test]
+fn a_target_that_has_said_anything_is_not_given_up_for_its_silence() {
+    let mut desk = Desk::new();
+    let (_, invite) = impatient(&mut desk);
+    desk.respond(&invite, "100 Trying", "", "", "");
+    desk.seconds(30);
+    assert_eq!(desk.events().len(), 0);
+}
+
 #[test]
 fn a_dead_trunk_is_passed_over_after_timer_b() {
     let mut desk = Desk::new();

@@ -74,7 +74,7 @@ impl Endpoint {
     }
 
     /// What could not be read in full is answered where it can be, and never an ACK.
-    fn receive_malformed(&mut self, peer: Peer, malformed: Malformed) {
+    pub fn receive_malformed(&mut self, peer: Peer, malformed: Malformed) {
         let Some(mut request) = malformed.request else { return };
         request.headers.stamp_top_via(peer.addr);
         // The Via of a version we do not speak may be one we cannot read; it goes back as it came.

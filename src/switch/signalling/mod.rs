@@ -9,13 +9,11 @@ mod legs;
 mod outgoing;
 mod release;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
-use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 
 use crate::call::journal::Record;
@@ -27,12 +25,9 @@ use crate::switch::media::{Media, MediaEvent};
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
 use crate::switch::table::{Slots, Table};
+use crate::switch::tls::ServerTls;
+use crate::switch::transport::{News, SWEEP, Transports};
 pub(super) use legs::Legs;
-
-/// Datagrams that wait for the signalling task; more are dropped, and SIP sends again.
-const QUEUE: usize = 2048;
-/// The largest datagram UDP can carry.
-const DATAGRAM: usize = 65_535;
 
 /// How long the last BYEs may take to be answered.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -46,6 +41,8 @@ pub struct Standing {
     pub snapshot: Arc<Snapshot>,
     /// The prompts, rendered and encoded.
     pub library: Arc<Library>,
+    /// Our certificate.
+    pub tls: Option<ServerTls>,
     /// New calls are refused: the daemon is being stopped.
     pub draining: bool,
 }
@@ -53,7 +50,7 @@ pub struct Standing {
 /// The signalling task's parts, made by `Switch::start`.
 pub(super) struct Signalling {
     pub(super) endpoint: Endpoint,
-    pub(super) sockets: Vec<Arc<UdpSocket>>,
+    pub(super) transports: Transports,
     pub(super) standing: watch::Receiver<Standing>,
     pub(super) house: House,
     pub(super) media: Media,
@@ -68,20 +65,15 @@ pub(super) struct Signalling {
     pub(super) stored: Vec<StoredDialog>,
 }
 
-/// A datagram from one of a trunk's sources.
-struct Datagram {
-    peer: Peer,
-    bytes: Vec<u8>,
-}
-
 impl Signalling {
     /// Runs until the switch is let go of; then ends every leg that is left.
     pub(super) async fn run(mut self) {
-        let mut datagrams = self.listen();
+        let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for dialog in std::mem::take(&mut self.stored) {
             self.endpoint.bye_stored(Instant::now(), &dialog);
         }
-        self.flush().await;
+        self.flush();
         loop {
             let timeout = self.endpoint.poll_timeout();
             tokio::select! {
@@ -97,42 +89,51 @@ impl Signalling {
                     Ok(()) => self.reloaded(),
                     Err(_) => break,
                 },
-                Some(datagram) = datagrams.recv() => {
-                    self.endpoint.receive(Instant::now(), datagram.peer, &datagram.bytes);
+                _ = sweep.tick() => {
+                    let table = self.standing.borrow().table.clone();
+                    self.transports.sweep(&table, &self.endpoint.hops_in_use());
                 }
+                news = self.transports.next() => self.news(news),
             }
-            self.flush().await;
+            self.flush();
         }
-        self.wind_up(datagrams).await;
+        self.wind_up().await;
     }
 
-    /// One task a socket: checks whose datagram it is before anything else looks at it.
-    fn listen(&self) -> mpsc::Receiver<Datagram> {
-        let (forward, datagrams) = mpsc::channel(QUEUE);
-        for socket in &self.sockets {
-            tokio::spawn(receive(socket.clone(), self.standing.clone(), forward.clone()));
+    /// What the sockets tell.
+    fn news(&mut self, news: News) {
+        let now = Instant::now();
+        match news {
+            News::Message { peer, bytes } if self.takes(peer, &bytes) => {
+                self.endpoint.receive(now, peer, &bytes)
+            }
+            News::Message { .. } => {}
+            News::Malformed { peer, malformed } => self.endpoint.receive_malformed(peer, malformed),
+            News::Lost { trunk, hop } => self.endpoint.transport_failed(now, trunk, hop),
         }
-        datagrams
+    }
+
+    /// From a trunk that is no longer in the settings, only what belongs to a call is taken.
+    fn takes(&self, peer: Peer, message: &[u8]) -> bool {
+        let is_retired =
+            self.standing.borrow().table.trunks.get(peer.trunk).is_none_or(|known| known.retired);
+        !is_retired || belongs_to_a_call(message)
     }
 
     /// Carries out what the endpoint wants, until it wants nothing more.
-    async fn flush(&mut self) {
+    fn flush(&mut self) {
         loop {
             while let Some(event) = self.endpoint.poll_event() {
                 self.event(event);
             }
             let Some(transmit) = self.endpoint.poll_transmit() else { return };
-            let socket = self.socket_of(transmit.trunk);
-            let Some(socket) = self.sockets.get(socket) else { continue };
-            if let Err(error) = socket.send_to(&transmit.payload, transmit.hop.addr).await {
-                tracing::warn!(to = %transmit.hop, %error, "SIP could not be sent");
-                self.endpoint.transport_failed(Instant::now(), transmit.trunk, transmit.hop);
+            let (trunk, hop) = (transmit.trunk, transmit.hop);
+            let table = self.standing.borrow().table.clone();
+            if let Err(error) = self.transports.send(&table, transmit) {
+                tracing::warn!(to = %hop, %error, "SIP could not be sent");
+                self.endpoint.transport_failed(Instant::now(), trunk, hop);
             }
         }
-    }
-
-    fn socket_of(&self, trunk: usize) -> usize {
-        self.standing.borrow().table.trunks.get(trunk).map_or(0, |known| known.socket)
     }
 
     fn reloaded(&mut self) {
@@ -202,23 +203,21 @@ impl Signalling {
 
     /// The end of every leg that is left (one that hears its last words hears no more of them), and
     /// a moment for the last BYEs to be answered.
-    async fn wind_up(&mut self, mut datagrams: mpsc::Receiver<Datagram>) {
+    async fn wind_up(&mut self) {
         let deadline = tokio::time::Instant::now() + LAST_ANSWERS;
         for dialog in self.legs.dialogs() {
             self.end(dialog, Farewell::Done);
         }
-        self.flush().await;
+        self.flush();
         while self.endpoint.active() > 0 {
             let timeout = self.endpoint.poll_timeout();
             tokio::select! {
                 biased;
-                Some(datagram) = datagrams.recv() => {
-                    self.endpoint.receive(Instant::now(), datagram.peer, &datagram.bytes);
-                }
+                news = self.transports.next() => self.news(news),
                 () = sleep_until(timeout), if timeout.is_some() => self.endpoint.handle_timeout(Instant::now()),
                 () = tokio::time::sleep_until(deadline) => return,
             }
-            self.flush().await;
+            self.flush();
         }
     }
 
@@ -227,43 +226,9 @@ impl Signalling {
     }
 }
 
-async fn receive(
-    socket: Arc<UdpSocket>,
-    standing: watch::Receiver<Standing>,
-    forward: mpsc::Sender<Datagram>,
-) {
-    let mut buffer = vec![0; DATAGRAM];
-    loop {
-        let (length, addr) = tokio::select! {
-            biased;
-            () = forward.closed() => return,
-            received = socket.recv_from(&mut buffer) => match received {
-                Ok(received) => received,
-                // An ICMP error of an earlier send: the transaction's own timer deals with it.
-                Err(_) => continue,
-            },
-        };
-        let Some((trunk, retired)) = trunk_of(&standing, addr.ip()) else { continue };
-        let bytes = buffer.get(..length).unwrap_or_default().to_vec();
-        if retired && !belongs_to_a_call(&bytes) {
-            continue;
-        }
-        // A full queue is a flood; SIP over UDP sends again.
-        let _ = forward.try_send(Datagram { peer: Peer::udp(trunk, addr), bytes });
-    }
-}
-
-/// The trunk a datagram belongs to, and whether it has been taken out of the settings.
-fn trunk_of(standing: &watch::Receiver<Standing>, source: IpAddr) -> Option<(usize, bool)> {
-    let standing = standing.borrow();
-    let trunk = standing.table.of_source(source)?;
-    Some((trunk, standing.table.trunks.get(trunk)?.retired))
-}
-
-/// Whether a datagram may be one of a call that has begun: from a trunk that is no longer in the
-/// settings nothing else gets an answer.
-fn belongs_to_a_call(datagram: &[u8]) -> bool {
-    match Message::parse_datagram(datagram) {
+/// Whether a message may be one of a call that has begun.
+fn belongs_to_a_call(message: &[u8]) -> bool {
+    match Message::parse_datagram(message) {
         Ok(Message::Response(_)) => true,
         Ok(Message::Request(request)) => {
             let is_tagged = request.headers.to().ok().flatten().is_some_and(|to| to.tag().is_some());

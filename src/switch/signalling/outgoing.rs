@@ -6,10 +6,11 @@ use super::Signalling;
 use super::legs::LiveLeg;
 use crate::call::journal::Record;
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
-use crate::oncall::{E164, Phone};
-use crate::sip::{self, Agreed, Direction, FailureCause, Hop, Outgoing, StoredDialog};
+use crate::oncall::Phone;
+use crate::sip::{self, Agreed, Direction, FailureCause, Outgoing, StoredDialog};
 use crate::switch::media::{InBand, Parameters};
 use crate::switch::table::{HeldSlots, Table};
+use crate::switch::trunks::Trunk;
 
 impl Signalling {
     /// Rings a phone over the first trunk that may.
@@ -34,16 +35,18 @@ impl Signalling {
             // First what the caller speaks, so that nothing has to be converted.
             media.codecs.sort_by_key(|ours| *ours != codec);
         }
+        let known = table.trunks.get(trunk).ok_or("the trunk has been removed")?;
         let domain = table.profiles().get(trunk).map(|profile| profile.domain.clone());
-        let request_uri = request_uri(&dial.phone, &domain.unwrap_or_default());
+        let request_uri = request_uri(&dial.phone, &known.trunk, &domain.unwrap_or_default());
         tracing::info!(call = %dial.call, leg = %dial.leg, %request_uri, %to, "ringing");
-        let from_user = dial.caller_id.as_ref().map(E164::to_string);
         let library = match self.legs.named(dial.beside) {
             Some(caller) => caller.library.clone(),
             None => self.standing.borrow().library.clone(),
         };
-        let mut outgoing = Outgoing::new(trunk, Hop::udp(to), request_uri, media);
-        outgoing.from_user = from_user;
+        let mut outgoing = Outgoing::new(trunk, to, request_uri, media);
+        outgoing.from_user = dial.caller_id.as_ref().map(|number| known.trunk.written(number));
+        let own = dial.own_number.as_ref().map(|number| known.trunk.written(number));
+        outgoing.own_user = own.filter(|own| outgoing.from_user.as_ref() != Some(own));
         let dialog = self.endpoint.invite(Instant::now(), outgoing);
         let leg = LiveLeg {
             name: dial.leg,
@@ -128,9 +131,9 @@ impl Signalling {
     }
 }
 
-fn request_uri(phone: &Phone, domain: &str) -> String {
+fn request_uri(phone: &Phone, trunk: &Trunk, domain: &str) -> String {
     match phone {
-        Phone::Number(number) => format!("sip:{number}@{domain}"),
+        Phone::Number(number) => format!("sip:{}@{domain}", trunk.written(number)),
         Phone::Sip(address) => format!("sip:{address}"),
     }
 }
