@@ -19,10 +19,15 @@ impl Daemon {
     /// Starts a daemon that rings these people, one level each, at loopback ports. `more` is
     /// written into the route.
     pub fn start(people: &[(&str, u16)], more: &str) -> Self {
+        Self::start_with(people, more, "")
+    }
+
+    /// The same with more settings of the trunk.
+    pub fn start_with(people: &[(&str, u16)], more: &str, trunk: &str) -> Self {
         let port = free_port();
         let folder = std::env::temp_dir().join(format!("nightbell-wire-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("nightbell.toml"), config(port, people, more)).unwrap();
+        std::fs::write(folder.join("nightbell.toml"), config(port, people, more, trunk)).unwrap();
         std::fs::write(folder.join("oncall.toml"), oncall(people)).unwrap();
         let child = run(&folder);
         Self { folder, port, child }
@@ -93,7 +98,7 @@ impl Daemon {
     }
 }
 
-fn config(port: u16, people: &[(&str, u16)], more: &str) -> String {
+fn config(port: u16, people: &[(&str, u16)], more: &str, trunk: &str) -> String {
     let levels: Vec<String> = people.iter().map(|(id, _)| format!("[\"person:{id}\"]")).collect();
     format!(
         r#"
@@ -108,6 +113,7 @@ name = "carrier"
 sources = ["127.0.0.1/32"]
 destinations = ["sip:*@127.0.0.1"]
 country = "49"
+{trunk}
 [[hotlines]]
 name = "Emergency hotline"
 numbers = ["+4930123456"]
