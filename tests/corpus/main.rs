@@ -2,6 +2,10 @@
 //! targets, on stable Rust.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../fuzz/checks/digest.rs"]
+mod digest;
+#[path = "../../fuzz/checks/header.rs"]
+mod header;
 #[path = "../../fuzz/checks/rtp.rs"]
 mod rtp;
 #[path = "../../fuzz/checks/sdp.rs"]
@@ -93,6 +97,16 @@ fn streams_of_sip() {
 #[test]
 fn session_descriptions() {
     replay("sdp", sdp::check);
+}
+
+#[test]
+fn challenges_and_credentials() {
+    replay("digest", digest::check);
+}
+
+#[test]
+fn addresses_and_vias() {
+    replay("header", header::check);
 }
 
 #[test]

@@ -7,14 +7,14 @@ use crate::daemon::Daemon;
 use crate::sipp::{free_port, installed};
 use crate::tones;
 
-/// A baresip that speaks a tone of 440 Hz and throws away what it hears.
-fn settings(folder: &Path, port: u16) {
+/// A baresip that speaks a tone and throws away what it hears.
+pub fn settings(folder: &Path, port: u16, hz: f64) {
     let modules = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"];
     let modules =
         modules.into_iter().find(|path| Path::new(path).exists()).unwrap_or("/usr/lib/baresip/modules");
     std::fs::create_dir_all(folder).unwrap();
     let tone = folder.join("tone.wav");
-    write_tone(&tone, 440.0);
+    write_tone(&tone, hz);
     let config = format!(
         "sip_listen 127.0.0.1:{port}\naudio_player aubridge,none\naudio_source aufile,{tone}\naudio_alert aubridge,none\n\
          module_path {modules}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule_app account.so\n\
@@ -50,7 +50,7 @@ fn a_softphone_of_another_house_leaves_a_message() {
     }
     let daemon = Daemon::start(&[("anna", 9)], "direct = \"voicemail\"\n[hotlines.routes.fallback]\n");
     let folder = daemon.folder().join("baresip");
-    settings(&folder, free_port());
+    settings(&folder, free_port(), 440.0);
     // It calls, says its tone, and hangs up when its time is over. Silence in the menu leads on.
     let uri = format!("/dial sip:+4930123456@{}", daemon.address());
     let status = Command::new("baresip")

@@ -19,16 +19,22 @@ impl Daemon {
     /// Starts a daemon that rings these people, one level each, at loopback ports. `more` is
     /// written into the route.
     pub fn start(people: &[(&str, u16)], more: &str) -> Self {
-        Self::start_with(people, more, "")
+        Self::start_with(people, "", "", more)
     }
 
-    /// The same with more settings of the trunk.
-    pub fn start_with(people: &[(&str, u16)], more: &str, trunk: &str) -> Self {
+    /// The same, with lines for the trunk, the hotline and the route.
+    pub fn start_with(people: &[(&str, u16)], trunk: &str, hotline: &str, route: &str) -> Self {
         let port = free_port();
+        Self::with(port, |_| {}, &config(port, people, [trunk, hotline, route]), &oncall(people))
+    }
+
+    /// Starts a daemon with these settings, once its folder has been prepared.
+    pub fn with(port: u16, prepare: impl FnOnce(&Path), settings: &str, oncall: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("nightbell-wire-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("nightbell.toml"), config(port, people, more, trunk)).unwrap();
-        std::fs::write(folder.join("oncall.toml"), oncall(people)).unwrap();
+        prepare(&folder);
+        std::fs::write(folder.join("nightbell.toml"), settings).unwrap();
+        std::fs::write(folder.join("oncall.toml"), oncall).unwrap();
         let child = run(&folder);
         Self { folder, port, child }
     }
@@ -43,6 +49,11 @@ impl Daemon {
     /// Where it takes SIP.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The port it takes SIP at.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// What `calls --json` prints.
@@ -92,13 +103,18 @@ impl Daemon {
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_slice(&self.prints(arguments)).unwrap()
+    }
+
+    /// What a command prints.
+    pub fn prints(&self, arguments: &[&str]) -> Vec<u8> {
         let output = command(&self.folder, arguments).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+        output.stdout
     }
 }
 
-fn config(port: u16, people: &[(&str, u16)], more: &str, trunk: &str) -> String {
+fn config(port: u16, people: &[(&str, u16)], [trunk, hotline, route]: [&str; 3]) -> String {
     let levels: Vec<String> = people.iter().map(|(id, _)| format!("[\"person:{id}\"]")).collect();
     format!(
         r#"
@@ -118,6 +134,7 @@ country = "49"
 name = "Emergency hotline"
 numbers = ["+4930123456"]
 trunks = ["carrier"]
+{hotline}
 [hotlines.menu]
 timeout = "2s"
 silence = "route:1"
@@ -126,7 +143,7 @@ key = "1"
 name = "Production"
 levels = [{}]
 ring = "5s"
-{more}
+{route}
 "#,
         levels.join(", ")
     )

@@ -7,8 +7,11 @@
 
 mod baresip;
 mod daemon;
+mod identity;
 mod lines;
 mod phone;
+mod scanners;
+mod secure;
 mod sipp;
 mod strangers;
 mod tones;

@@ -6,11 +6,10 @@ use super::Signalling;
 use super::legs::LiveLeg;
 use crate::call::journal::Record;
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
-use crate::oncall::Phone;
 use crate::sip::{self, Agreed, Direction, FailureCause, Outgoing, StoredDialog};
 use crate::switch::media::{InBand, Parameters};
+use crate::switch::srtp::media_keys;
 use crate::switch::table::{HeldSlots, Table};
-use crate::switch::trunks::Trunk;
 
 impl Signalling {
     /// Rings a phone over the first trunk that may.
@@ -37,7 +36,7 @@ impl Signalling {
         }
         let known = table.trunks.get(trunk).ok_or("the trunk has been removed")?;
         let domain = table.profiles().get(trunk).map(|profile| profile.domain.clone());
-        let request_uri = request_uri(&dial.phone, &known.trunk, &domain.unwrap_or_default());
+        let request_uri = known.trunk.request_uri(&dial.phone, &domain.unwrap_or_default());
         tracing::info!(call = %dial.call, leg = %dial.leg, %request_uri, %to, "ringing");
         let library = match self.legs.named(dial.beside) {
             Some(caller) => caller.library.clone(),
@@ -127,14 +126,8 @@ impl Signalling {
             // A responder's keys must come from the phone's own signalling, where it has any: a
             // mailbox greeting with a tone in it cannot accept a call.
             in_band: if leg.caller { InBand::AlsoWhenEventsNeverSeen } else { InBand::WhenNoEventsAgreed },
+            srtp: agreed.srtp.as_ref().map(media_keys),
         });
-    }
-}
-
-fn request_uri(phone: &Phone, trunk: &Trunk, domain: &str) -> String {
-    match phone {
-        Phone::Number(number) => format!("sip:{}@{domain}", trunk.written(number)),
-        Phone::Sip(address) => format!("sip:{address}"),
     }
 }
 
@@ -146,6 +139,9 @@ fn not_answered(status: u16, reason: &str, cause: FailureCause) -> NotAnswered {
         (FailureCause::Transport, _) => NotAnswered::Unreachable("the trunk could not be reached".to_owned()),
         (FailureCause::NoMedia, _) => {
             NotAnswered::Unreachable("it answered without a codec in common".to_owned())
+        }
+        (FailureCause::Authentication, _) => {
+            NotAnswered::Unreachable(format!("the trunk did not accept our credentials: {status} {reason}"))
         }
         (_, 486 | 600) => NotAnswered::Busy,
         (_, 603 | 607 | 608) => NotAnswered::Declined,
