@@ -6,11 +6,9 @@ use super::Signalling;
 use super::legs::LiveLeg;
 use crate::call::journal::Record;
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
-use crate::oncall::Phone;
 use crate::sip::{self, Agreed, Direction, FailureCause, Outgoing, StoredDialog};
 use crate::switch::media::{InBand, Parameters};
 use crate::switch::table::{HeldSlots, Table};
-use crate::switch::trunks::Trunk;
 
 impl Signalling {
     /// Rings a phone over the first trunk that may.
@@ -37,7 +35,7 @@ impl Signalling {
         }
         let known = table.trunks.get(trunk).ok_or("the trunk has been removed")?;
         let domain = table.profiles().get(trunk).map(|profile| profile.domain.clone());
-        let request_uri = request_uri(&dial.phone, &known.trunk, &domain.unwrap_or_default());
+        let request_uri = known.trunk.request_uri(&dial.phone, &domain.unwrap_or_default());
         tracing::info!(call = %dial.call, leg = %dial.leg, %request_uri, %to, "ringing");
         let library = match self.legs.named(dial.beside) {
             Some(caller) => caller.library.clone(),
@@ -128,13 +126,6 @@ impl Signalling {
             // mailbox greeting with a tone in it cannot accept a call.
             in_band: if leg.caller { InBand::AlsoWhenEventsNeverSeen } else { InBand::WhenNoEventsAgreed },
         });
-    }
-}
-
-fn request_uri(phone: &Phone, trunk: &Trunk, domain: &str) -> String {
-    match phone {
-        Phone::Number(number) => format!("sip:{}@{domain}", trunk.written(number)),
-        Phone::Sip(address) => format!("sip:{address}"),
     }
 }
 
