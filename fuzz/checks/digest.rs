@@ -22,8 +22,11 @@ fn request() -> Request {
 fn challenged(credentials: &Credentials, text: &[u8]) {
     let mut response = Response::new(407);
     for (number, line) in text.split(|octet| *octet == b'\n').enumerate() {
-        let name =
-            if number.is_multiple_of(2) { HeaderName::ProxyAuthenticate } else { HeaderName::WwwAuthenticate };
+        let name = if number.is_multiple_of(2) {
+            HeaderName::ProxyAuthenticate
+        } else {
+            HeaderName::WwwAuthenticate
+        };
         response.headers.push(name, line);
     }
     let challenges = Challenge::all(&response);

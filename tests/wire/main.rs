@@ -6,9 +6,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod baresip;
+mod carriers;
+mod certificate;
 mod daemon;
+mod foreign;
 mod identity;
+mod kamailio;
 mod lines;
+mod linphone;
 mod phone;
 mod scanners;
 mod sipp;
