@@ -73,7 +73,7 @@ const FORWARDED: [(&str, Forwarded); 3] = [
 const FROM_USERS: [(&str, bool); 2] = [("number", false), ("account", true)];
 
 /// What a setting's word stands for; the default where it is left out or unknown.
-fn word<T: Copy + Default>(
+pub(super) fn word<T: Copy + Default>(
     key: &str,
     written: Option<&Spanned<String>>,
     words: &[(&'static str, T)],

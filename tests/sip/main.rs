@@ -3,12 +3,17 @@
 
 mod agreement;
 mod carrier;
+mod challenged;
+mod guarded;
 mod identity;
 mod objections;
 mod pair;
 mod properties;
+mod registration;
+mod routes;
 mod scenarios;
 mod torture;
+mod wire_desk;
 
 // The rules of the fuzz targets, which hold on stable Rust too.
 #[path = "../../fuzz/checks/sdp.rs"]

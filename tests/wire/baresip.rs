@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -15,13 +16,15 @@ use crate::foreign::{Account, Carrier, Handset, Words, end, folder, free_ports};
 use crate::sipp::installed;
 use crate::tones;
 
-/// The tone it sends, in Hz.
-const TONE: f64 = 440.0;
+/// Each one sends another tone, in Hz.
+const TONES: [f64; 4] = [440.0, 620.0, 800.0, 1300.0];
+static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 /// A running baresip. It speaks a tone and keeps what it hears.
 pub struct Baresip {
     folder: PathBuf,
     port: u16,
+    tone: f64,
     child: Child,
     control: TcpStream,
     events: Words,
@@ -32,7 +35,8 @@ impl Baresip {
     pub fn start(certificate: Option<&Certificate>) -> Self {
         let (port, control) = (free_ports(), free_ports());
         let folder = folder("baresip", port);
-        settings(&folder, port, control, certificate);
+        let tone = TONES[STARTED.fetch_add(1, Ordering::Relaxed) % TONES.len()];
+        settings(&folder, port, control, tone, certificate);
         let mut child = Command::new("baresip")
             .arg("-f")
             .arg(&folder)
@@ -45,12 +49,30 @@ impl Baresip {
         let (say, events) = channel();
         let source = control.try_clone().unwrap();
         std::thread::spawn(move || read_events(source, &say));
-        Self { folder, port, child, control, events: Words::from("baresip", events) }
+        Self { folder, port, tone, child, control, events: Words::from("baresip", events) }
     }
 
-    /// An account that is reached without a carrier.
-    pub fn has_account(&mut self, user: &str) {
-        self.says("uanew", &format!("<sip:{user}@127.0.0.1:{}>;regint=0;audio_codecs=PCMA", self.port));
+    /// An account that is reached without a carrier; `more` are parameters of the account, such as `;mediaenc=srtp`.
+    pub fn has_account(&mut self, user: &str, more: &str) {
+        self.says("uanew", &format!("<sip:{user}@127.0.0.1>;regint=0;audio_codecs=PCMA{more}"));
+        self.events.expects("\"token\":\"uanew\"");
+    }
+
+    /// Where it takes calls by UDP and TCP; by TLS it is the next one.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits until its audio is protected (SRTP).
+    pub fn is_protected(&mut self) {
+        let event = self.events.expects("CALL_MENC");
+        assert!(event.contains("AES_CM_128_HMAC_SHA1_80"), "{event}");
+    }
+
+    /// Waits until its call has been refused with a status.
+    pub fn is_refused_with(&mut self, status: u16) {
+        let event = self.events.expects("CALL_CLOSED");
+        assert!(event.contains(&format!("\"param\":\"{status} ")), "{event}");
     }
 
     /// What it has heard until now. The file's header tells its length only at its end.
@@ -102,12 +124,12 @@ fn read_events(mut source: TcpStream, say: &Sender<String>) {
     }
 }
 
-fn settings(folder: &Path, port: u16, control: u16, certificate: Option<&Certificate>) {
+fn settings(folder: &Path, port: u16, control: u16, hz: f64, certificate: Option<&Certificate>) {
     let modules = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"];
     let modules =
         modules.into_iter().find(|path| Path::new(path).exists()).unwrap_or("/usr/lib/baresip/modules");
     let tone = folder.join("tone.wav");
-    write_tone(&tone, TONE);
+    write_tone(&tone, hz);
     let tls = certificate.map_or(String::new(), |certificate| {
         let (both, root) = (certificate.both.display(), certificate.authority.display());
         format!("sip_certificate {both}\nsip_cafile {root}\nsip_verify_server yes\n")
@@ -183,7 +205,7 @@ impl Handset for Baresip {
     }
 
     fn tone(&self) -> f64 {
-        TONE
+        self.tone
     }
 
     fn hears(&mut self, hz: f64) {
@@ -214,7 +236,7 @@ fn a_softphone_of_another_house_leaves_a_message() {
     let more = "direct = \"voicemail\"\n[hotlines.routes.fallback]\nmax_length = \"8s\"\n";
     let daemon = Daemon::start(&[("anna", 9)], more);
     let mut caller = Baresip::start(None);
-    caller.has_account("+4915199887766");
+    caller.has_account("+4915199887766", "");
     // It calls and says its tone until the message is full. Silence in the menu leads on.
     caller.dials(&format!("sip:+4930123456@{}", daemon.address()));
     caller.is_connected();
@@ -223,6 +245,6 @@ fn a_softphone_of_another_house_leaves_a_message() {
     assert_eq!(call["outcome"], "voicemail", "{call:#}");
     let message = tones::read(&daemon.message());
     assert!(message.len() > 3 * 8000, "{} samples were recorded", message.len());
-    let share = tones::share(&message, TONE);
+    let share = tones::share(&message, caller.tone());
     assert!(share > 0.9, "the caller's tone is in the message: {share:.2}");
 }

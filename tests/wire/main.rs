@@ -16,6 +16,7 @@ mod lines;
 mod linphone;
 mod phone;
 mod scanners;
+mod secure;
 mod sipp;
 mod strangers;
 mod tones;

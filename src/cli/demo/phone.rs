@@ -247,7 +247,12 @@ impl Body {
                 self.over();
             }
             Event::Ended { .. } => self.over(),
-            Event::Ringing { .. } | Event::MediaChanged { .. } | Event::Digit { .. } => {}
+            Event::Ringing { .. }
+            | Event::MediaChanged { .. }
+            | Event::Digit { .. }
+            | Event::Registered { .. }
+            | Event::Unregistered { .. }
+            | Event::Pinged { .. } => {}
         }
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Leg {
     /// Our address on its trunk, and the random user part of our Contact.
     pub contact: SocketAddr,
     pub contact_user: String,
+    /// We have begun it.
+    pub ours: bool,
     /// We have let go of it: nothing of it surfaces any more.
     pub silent: bool,
     pub timers: TimerTable,

@@ -10,6 +10,8 @@
 //! | `uas` | a call to us until it is answered or refused |
 //! | `uac` | a call of ours until it is answered or refused |
 //! | `request` | requests of ours, and who hears what became of them |
+//! | `authenticate` | requests of ours that are challenged |
+//! | `register` | registrations and pings |
 //! | `in_dialog` | requests inside a call |
 //! | `hang_up` | the end of a leg, in whatever state it is |
 //! | `timeout` | what is due |
@@ -18,6 +20,7 @@
 //! A request that begins nothing (a refusal before a leg exists, OPTIONS) is answered without state
 //! (RFC 3261 8.2.7): the same request gets the same answer again, and nothing can grow from it.
 
+mod authenticate;
 mod compose;
 mod deadlines;
 mod event;
@@ -26,25 +29,31 @@ mod in_dialog;
 mod leg;
 mod media;
 mod receive;
+mod register;
 mod request;
 mod timeout;
 mod transactions;
 mod uac;
 mod uas;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 
-use crate::sip::transport::Hop;
+use crate::sip::digest::Guard;
+use crate::sip::media_security::{MediaSecurity, SrtpPolicy};
+use crate::sip::transport::{Hop, Transport};
+use authenticate::Account;
 use deadlines::{Deadlines, Owner};
 pub use event::{
     AnswerError, Cause, Config, EndCause, Event, FailureCause, IncomingCall, LegId, Outgoing, Peer, Transmit,
     TrunkProfile,
 };
 use leg::{DialogKey, Leg};
+use register::Entry;
 use transactions::{Transaction, TransactionId, Transactions};
 
 /// The SIP side of the daemon as one value.
@@ -58,6 +67,13 @@ pub struct Endpoint {
     legs: HashMap<LegId, Leg>,
     dialogs: HashMap<DialogKey, LegId>,
     transactions: Transactions,
+    accounts: HashMap<usize, Account>,
+    guard: Guard,
+    /// Requests that go by TCP for their size.
+    moved: HashSet<TransactionId>,
+    /// Servers that have not answered there, and until when they are not asked there again.
+    without_tcp: HashMap<(usize, SocketAddr), Instant>,
+    registrations: BTreeMap<usize, Entry>,
     deadlines: Deadlines,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
@@ -69,6 +85,7 @@ impl Endpoint {
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let mut random = StdRng::from_seed(seed);
         let secret = random.next_u64();
+        let guard = Guard::new(random.random());
         Self {
             config,
             random,
@@ -77,16 +94,32 @@ impl Endpoint {
             legs: HashMap::new(),
             dialogs: HashMap::new(),
             transactions: Transactions::default(),
+            accounts: HashMap::new(),
+            guard,
+            moved: HashSet::new(),
+            without_tcp: HashMap::new(),
+            registrations: BTreeMap::new(),
             deadlines: Deadlines::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         }
     }
 
-    /// Other trunks from now on. Running calls keep what they began with; a trunk that stays has to
-    /// keep its place in the list.
-    pub fn set_trunks(&mut self, trunks: Vec<TrunkProfile>) {
-        self.config.trunks = trunks;
+    /// The trunks from now on; registrations begin and end with it. Running calls keep what they began with;
+    /// a trunk that stays has to keep its place in the list.
+    pub fn set_trunks(&mut self, now: Instant, trunks: Vec<TrunkProfile>) {
+        let before = std::mem::replace(&mut self.config.trunks, trunks);
+        for (trunk, old) in before.iter().enumerate() {
+            let Some(new) = self.config.trunks.get(trunk) else { continue };
+            let (moved, others) = (!new.is_reached_as(old), new.credentials != old.credentials);
+            if others {
+                self.forget_account(trunk);
+            }
+            if moved || others {
+                self.renew_registration(now, trunk);
+            }
+        }
+        self.settle_registrations(now);
     }
 
     /// The next datagram to be sent.
@@ -112,7 +145,8 @@ impl Endpoint {
     /// Every hop, with its trunk, by which something may still come or go: connections there are needed.
     pub fn hops_in_use(&self) -> HashSet<(usize, Hop)> {
         let legs = self.legs.values().filter_map(|leg| Some((leg.trunk, leg.next_hop()?)));
-        self.transactions.hops().chain(legs).collect()
+        let bound = self.registrations.iter().filter_map(|(trunk, entry)| Some((*trunk, entry.bound()?)));
+        self.transactions.hops().chain(legs).chain(bound).collect()
     }
 
     fn send(&mut self, trunk: usize, hop: Hop, payload: Vec<u8>) {
@@ -128,7 +162,7 @@ impl Endpoint {
 
     /// Takes back what the owner has not heard yet of a leg that it lets go of.
     fn hush(&mut self, leg: LegId) {
-        self.events.retain(|event| event.leg() != leg);
+        self.events.retain(|event| event.leg() != Some(leg));
     }
 
     fn next_leg(&mut self) -> LegId {
@@ -144,6 +178,15 @@ impl Endpoint {
     /// 128 random bits for names that are all an outsider would need.
     fn long_token(&mut self) -> String {
         format!("{:016x}{:016x}", self.random.next_u64(), self.random.next_u64())
+    }
+
+    /// Whether the audio of a dialog is to be protected, with keys of its own.
+    fn media_security(&mut self, trunk: usize, transport: Transport) -> MediaSecurity {
+        let policy = self.config.trunks.get(trunk).map(|profile| profile.srtp).unwrap_or_default();
+        match policy {
+            SrtpPolicy::Off => MediaSecurity::off(),
+            policy => MediaSecurity::new(policy, transport, self.random.random()),
+        }
     }
 
     /// A random number below `bound`.
@@ -193,6 +236,7 @@ impl Endpoint {
 
     fn remove_transaction(&mut self, id: TransactionId) -> Option<Transaction> {
         self.deadlines.set(Owner::Transaction(id), None);
+        self.moved.remove(&id);
         self.transactions.remove(id)
     }
 

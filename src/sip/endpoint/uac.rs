@@ -8,6 +8,7 @@ use super::leg::{Calling, DialogKey, Leg, State, Up};
 use super::transactions::{ClientKey, Kind, Purpose, Transaction, TransactionId};
 use super::{Endpoint, compose, media};
 use crate::sip::dialog::{Dialog, StoredDialog};
+use crate::sip::digest::Attempts;
 use crate::sip::message::{HeaderName, Headers, Method, Request, Response};
 use crate::sip::offer_answer::{Agreed, Negotiation};
 use crate::sip::transaction::{ClientOther, OnResponse, Timer, TimerTable};
@@ -26,10 +27,12 @@ impl Endpoint {
             self.events.push_back(Event::Failed { leg, status, reason, cause: FailureCause::Transport });
             return leg;
         };
-        let names = self.names(&profile);
-        let mut negotiation = Negotiation::new(outgoing.media.clone());
+        let names = self.names(outgoing.trunk);
+        let routes = self.preloaded_routes(outgoing.trunk);
+        let security = self.media_security(outgoing.trunk, outgoing.to.transport);
+        let mut negotiation = Negotiation::secured(outgoing.media.clone(), security);
         let offer = negotiation.offer();
-        let invite = compose::invite(&outgoing, &profile, &names, &self.config.software, offer);
+        let invite = compose::invite(&outgoing, &profile, &names, &routes, &self.config.software, offer);
         let (trunk, to) = (outgoing.trunk, outgoing.to);
         let transaction = self.send_request(now, trunk, to, invite, Purpose::Call(leg));
         let calling = Calling { transaction, negotiation, unwanted: None, cancelled: false, early: None };
@@ -40,16 +43,24 @@ impl Endpoint {
         if let Some(patience) = outgoing.no_response {
             timers.start(Timer::Patience, now + patience);
         }
-        self.add_leg(leg, Leg { trunk, key, contact, contact_user, silent: false, timers, state });
+        self.add_leg(
+            leg,
+            Leg { trunk, key, contact, contact_user, ours: true, silent: false, timers, state },
+        );
         leg
     }
 
-    fn names(&mut self, profile: &super::TrunkProfile) -> compose::Names {
-        compose::Names {
-            call_id: format!("{}@{}", self.long_token(), profile.contact.ip().to_string().replace(':', ".")),
-            tag: self.token(),
-            contact_user: self.long_token(),
+    /// A Call-ID of ours.
+    pub(super) fn call_id(&mut self, trunk: usize) -> String {
+        let token = self.long_token();
+        match self.config.trunks.get(trunk) {
+            Some(profile) => format!("{token}@{}", profile.contact.ip().to_string().replace(':', ".")),
+            None => token,
         }
+    }
+
+    fn names(&mut self, trunk: usize) -> compose::Names {
+        compose::Names { call_id: self.call_id(trunk), tag: self.token(), contact_user: self.long_token() }
     }
 
     /// A response to an INVITE of ours, with what its transaction makes of it.
@@ -63,11 +74,16 @@ impl Endpoint {
         match order {
             OnResponse::Absorb => {}
             OnResponse::Deliver if response.status < 200 => self.call_proceeds(now, id, response),
-            OnResponse::Deliver => self.call_answered(now, id, response),
+            OnResponse::Deliver => {
+                self.ask_again(now, id, response);
+                self.call_answered(now, id, response);
+            }
             OnResponse::Acknowledge => self.acknowledge_refusal(id, None),
             OnResponse::AcknowledgeAndDeliver => {
                 self.acknowledge_refusal(id, Some(response));
-                self.call_refused(id, response);
+                if !self.ask_again(now, id, response) {
+                    self.call_refused(id, response);
+                }
             }
         }
     }
@@ -117,6 +133,7 @@ impl Endpoint {
             machine: ClientOther::new(now, &self.config.timers, to.transport),
             key,
             purpose: Purpose::Nothing,
+            attempts: Attempts::default(),
             request: None,
         };
         self.add_transaction(Transaction { trunk, to, message: message.clone(), kind });
@@ -223,7 +240,11 @@ impl Endpoint {
     fn call_refused(&mut self, id: TransactionId, response: &Response) {
         let Some((leg, entry)) = self.take_calling(id) else { return };
         let status = response.status;
-        let cause = if status == 487 { FailureCause::Cancelled } else { FailureCause::Response };
+        let cause = match status {
+            401 | 407 => FailureCause::Authentication,
+            487 => FailureCause::Cancelled,
+            _ => FailureCause::Response,
+        };
         let reason = printable(&response.reason);
         self.tell(&entry, Event::Failed { leg, status, reason, cause });
         self.forget(leg, entry);
@@ -315,6 +336,6 @@ fn dialog(asked: &Headers, response: &Response, hop: Ours, target: &Uri) -> Opti
 }
 
 /// A reason phrase for people: without control characters.
-fn printable(phrase: &[u8]) -> String {
+pub(super) fn printable(phrase: &[u8]) -> String {
     compose::text(phrase).chars().filter(|character| !character.is_control()).take(200).collect()
 }

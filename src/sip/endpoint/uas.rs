@@ -25,8 +25,9 @@ impl Endpoint {
             return self.answer_stateless(peer, &request, 482, |_| {});
         }
         let Some(profile) = self.config.trunks.get(peer.trunk) else { return };
-        let (contact, codecs) = (profile.contact_for(peer.transport), &profile.codecs);
-        if media::in_request(&request).is_some_and(|offer| !media::is_acceptable(offer, codecs, contact)) {
+        let contact = profile.contact_for(peer.transport);
+        let served = |offer: &[u8]| media::is_acceptable(offer, profile, contact, peer.transport);
+        if media::in_request(&request).is_some_and(|offer| !served(offer)) {
             return self.answer_stateless(peer, &request, 488, |_| {});
         }
         if self.legs.len() >= self.config.max_dialogs || !self.has_room() {
@@ -55,7 +56,7 @@ impl Endpoint {
         self.send(peer.trunk, peer.hop(), trying);
         self.add_leg(
             leg,
-            Leg { trunk: peer.trunk, key, contact, contact_user, silent: false, timers, state },
+            Leg { trunk: peer.trunk, key, contact, contact_user, ours: false, silent: false, timers, state },
         );
         self.events.push_back(Event::Invite { leg, peer, call });
     }
@@ -91,7 +92,8 @@ impl Endpoint {
             self.keep(leg, entry);
             return Err(AnswerError::Gone);
         };
-        let mut negotiation = Negotiation::new(media);
+        let security = self.media_security(entry.trunk, incoming.source.transport);
+        let mut negotiation = Negotiation::secured(media, security);
         let described = match media::in_request(&incoming.request) {
             Some(offer) => negotiation.answer(offer).ok().map(|(body, agreed)| (body, Some(agreed))),
             None => Some((negotiation.offer(), None)),

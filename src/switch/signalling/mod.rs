@@ -7,6 +7,7 @@
 mod incoming;
 mod legs;
 mod outgoing;
+mod registrations;
 mod release;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
 use crate::switch::transport::{News, SWEEP, Transports};
 pub(super) use legs::Legs;
+pub(super) use registrations::Registrations;
 
 /// How long the last BYEs may take to be answered.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -60,6 +62,7 @@ pub(super) struct Signalling {
     pub(super) media_events_from: mpsc::UnboundedSender<MediaEvent>,
     pub(super) requests: mpsc::UnboundedReceiver<Request>,
     pub(super) legs: Legs,
+    pub(super) registrations: Registrations,
     pub(super) slots: Slots,
     pub(super) rng: StdRng,
     pub(super) stored: Vec<StoredDialog>,
@@ -68,6 +71,8 @@ pub(super) struct Signalling {
 impl Signalling {
     /// Runs until the switch is let go of; then ends every leg that is left.
     pub(super) async fn run(mut self) {
+        // Registrations begin here.
+        self.reloaded();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for dialog in std::mem::take(&mut self.stored) {
@@ -109,7 +114,10 @@ impl Signalling {
             }
             News::Message { .. } => {}
             News::Malformed { peer, malformed } => self.endpoint.receive_malformed(peer, malformed),
-            News::Lost { trunk, hop } => self.endpoint.transport_failed(now, trunk, hop),
+            News::Lost { trunk, hop } => {
+                self.endpoint.transport_failed(now, trunk, hop);
+                self.endpoint.connection_lost(now, trunk, hop);
+            }
         }
     }
 
@@ -138,7 +146,7 @@ impl Signalling {
 
     fn reloaded(&mut self) {
         let profiles = self.standing.borrow_and_update().table.profiles();
-        self.endpoint.set_trunks(profiles);
+        self.endpoint.set_trunks(Instant::now(), profiles);
     }
 
     fn event(&mut self, event: Event) {
@@ -151,6 +159,12 @@ impl Signalling {
             Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.stream.press(key)),
             Event::Failed { leg, status, reason, cause } => self.failed(leg, status, &reason, cause),
             Event::Ended { leg, cause } => self.ended(leg, ended_because(cause)),
+            Event::Registered { trunk, expires, .. } => self.registered(trunk, expires),
+            Event::Unregistered { trunk, status, reason, retry_in } => {
+                self.not_registered(trunk, status, reason, retry_in);
+            }
+            // Nobody pings yet.
+            Event::Pinged { .. } => {}
         }
     }
 
@@ -208,6 +222,7 @@ impl Signalling {
         for dialog in self.legs.dialogs() {
             self.end(dialog, Farewell::Done);
         }
+        self.endpoint.unregister(Instant::now());
         self.flush();
         while self.endpoint.active() > 0 {
             let timeout = self.endpoint.poll_timeout();

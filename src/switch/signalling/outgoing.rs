@@ -8,6 +8,7 @@ use crate::call::journal::Record;
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
 use crate::sip::{self, Agreed, Direction, FailureCause, Outgoing, StoredDialog};
 use crate::switch::media::{InBand, Parameters};
+use crate::switch::srtp::media_keys;
 use crate::switch::table::{HeldSlots, Table};
 
 impl Signalling {
@@ -125,6 +126,7 @@ impl Signalling {
             // A responder's keys must come from the phone's own signalling, where it has any: a
             // mailbox greeting with a tone in it cannot accept a call.
             in_band: if leg.caller { InBand::AlsoWhenEventsNeverSeen } else { InBand::WhenNoEventsAgreed },
+            srtp: agreed.srtp.as_ref().map(media_keys),
         });
     }
 }
@@ -137,6 +139,9 @@ fn not_answered(status: u16, reason: &str, cause: FailureCause) -> NotAnswered {
         (FailureCause::Transport, _) => NotAnswered::Unreachable("the trunk could not be reached".to_owned()),
         (FailureCause::NoMedia, _) => {
             NotAnswered::Unreachable("it answered without a codec in common".to_owned())
+        }
+        (FailureCause::Authentication, _) => {
+            NotAnswered::Unreachable(format!("the trunk did not accept our credentials: {status} {reason}"))
         }
         (_, 486 | 600) => NotAnswered::Busy,
         (_, 603 | 607 | 608) => NotAnswered::Declined,

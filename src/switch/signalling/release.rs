@@ -86,6 +86,8 @@ fn told(leg: &LiveLeg, why: &str) {
         jitter_us = media.jitter_us.get(),
         sent = media.packets_sent.get(),
         foreign = media.foreign.get(),
+        unauthentic = media.unauthentic.get(),
+        replayed = media.replayed.get(),
         "the leg is over"
     );
 }
