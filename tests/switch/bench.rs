@@ -52,7 +52,7 @@ impl Bench {
             tls: None,
             resolvers: Resolvers::System,
         };
-        Self::with(addresses, vec![trunk()], library).await
+        Self::with(addresses, trunks, library).await
     }
 
     /// A switch with `[sip]` and `[[trunks]]` as an operator writes them; the trunk is called `phones`.
