@@ -21,7 +21,7 @@ pub mod validate;
 pub use dialog::StoredDialog;
 pub use endpoint::{
     AnswerError, Cause, Config, EndCause, Endpoint, Event, FailureCause, IncomingCall, LegId, Outgoing, Peer,
-    Transmit, TrunkProfile,
+    Refusal, ReliableProvisional, Transmit, TrunkProfile,
 };
 pub use header::{CSeq, NameAddr, Params, Via};
 pub use message::{HeaderError, HeaderName, Headers, Malformed, Message, Method, Request, Response};

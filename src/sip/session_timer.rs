@@ -13,6 +13,8 @@ pub const MIN_SE: u32 = 90;
 /// What is taken for a shorter one that cannot be refused: a peer that breaks the rule must not make us
 /// refresh without end.
 const FLOOR: u32 = 20;
+/// How many hops in a row may each want a longer interval than the one before.
+const MAX_RAISES: u8 = 4;
 /// BYE goes out this long before the end at the earliest (RFC 4028 10) ...
 const MARGIN: Duration = Duration::from_secs(32);
 
@@ -133,6 +135,8 @@ pub struct SessionTimer {
     wanted: Option<u32>,
     /// The largest Min-SE that was heard on the way (RFC 4028 5).
     min: u32,
+    /// How often it was raised by a 422.
+    raised: u8,
     running: Option<Running>,
 }
 
@@ -142,7 +146,7 @@ impl SessionTimer {
     #[must_use]
     pub fn new(wanted: Option<Duration>) -> Self {
         let seconds = |interval: Duration| u32::try_from(interval.as_secs()).unwrap_or(u32::MAX).max(MIN_SE);
-        Self { wanted: wanted.map(seconds), min: MIN_SE, running: None }
+        Self { wanted: wanted.map(seconds), min: MIN_SE, raised: 0, running: None }
     }
 
     /// The header fields of a request of ours that begins or refreshes a session (RFC 4028 7.1, 7.4);
@@ -209,6 +213,10 @@ impl SessionTimer {
     /// would only be refused again.
     pub fn raise(&mut self, stated: &Stated) -> bool {
         let Some(min) = stated.min.filter(|min| *min > self.min) else { return false };
+        if self.raised >= MAX_RAISES {
+            return false;
+        }
+        self.raised += 1;
         self.min = min;
         true
     }

@@ -10,7 +10,11 @@
 //! | `uas` | a call to us until it is answered or refused |
 //! | `uac` | a call of ours until it is answered or refused |
 //! | `request` | requests of ours, and who hears what became of them |
+//! | `early` | dialogs before the answer: the phones that ring, and their reliable responses |
+//! | `reliable` | our provisional responses that have to be acknowledged |
 //! | `in_dialog` | requests inside a call |
+//! | `update` | UPDATE |
+//! | `refresh` | session timers, and the requests of ours that refresh a session |
 //! | `hang_up` | the end of a leg, in whatever state it is |
 //! | `timeout` | what is due |
 //! | `compose` | our messages |
@@ -20,17 +24,21 @@
 
 mod compose;
 mod deadlines;
+mod early;
 mod event;
 mod hang_up;
 mod in_dialog;
 mod leg;
 mod media;
 mod receive;
+mod refresh;
+mod reliable;
 mod request;
 mod timeout;
 mod transactions;
 mod uac;
 mod uas;
+mod update;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
@@ -41,8 +49,8 @@ use rand::{Rng, SeedableRng};
 use crate::sip::transport::Hop;
 use deadlines::{Deadlines, Owner};
 pub use event::{
-    AnswerError, Cause, Config, EndCause, Event, FailureCause, IncomingCall, LegId, Outgoing, Peer, Transmit,
-    TrunkProfile,
+    AnswerError, Cause, Config, EndCause, Event, FailureCause, IncomingCall, LegId, Outgoing, Peer, Refusal,
+    ReliableProvisional, Transmit, TrunkProfile,
 };
 use leg::{DialogKey, Leg};
 use transactions::{Transaction, TransactionId, Transactions};

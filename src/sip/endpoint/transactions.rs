@@ -86,13 +86,23 @@ pub(super) enum Purpose {
     Call(LegId),
     /// A BYE: the leg ends with it.
     Bye(LegId),
+    /// A re-INVITE that refreshes the session of a leg.
+    Reinvite(LegId),
+    /// An UPDATE that refreshes the session of a leg.
+    Update(LegId),
+    /// The PRACK of a provisional response to the INVITE of a leg.
+    Prack(LegId),
 }
 
 impl Purpose {
     /// The request is one of a dialog (or a CANCEL), not one that begins something.
     fn is_in_dialog(self) -> bool {
         match self {
-            Purpose::Nothing | Purpose::Bye(_) => true,
+            Purpose::Nothing
+            | Purpose::Bye(_)
+            | Purpose::Reinvite(_)
+            | Purpose::Update(_)
+            | Purpose::Prack(_) => true,
             Purpose::Call(_) => false,
         }
     }
