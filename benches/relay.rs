@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use nightbell::call::leg::Leg;
 use nightbell::rtp::packet::{HEADER, Header, Packet};
-use nightbell::switch::media::{Config, G711, InBand, Media, Parameters, Stream};
+use nightbell::sip::Codec;
+use nightbell::switch::media::{Config, InBand, Media, Parameters, Stream};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -143,7 +144,8 @@ fn stream(
     stream.configure(Parameters {
         remote_rtp: remote,
         remote_rtcp: SocketAddr::new(LOOPBACK, 9),
-        codec: G711::Pcma,
+        codec: Codec::Pcma,
+        packet_time_ms: None,
         send_payload_type: 8,
         receive_payload_type: 8,
         telephone_event: Some((101, 101)),

@@ -1,7 +1,7 @@
 //! What holds for every datagram: reading it does not fail badly, and what was read and written again is the same.
 
 use nightbell::sip::validate::is_usable;
-use nightbell::sip::{HeaderName, Headers, Message, objection};
+use nightbell::sip::{HeaderName, Headers, Identity, Message, objection};
 
 /// Fails by panic.
 pub fn check(datagram: &[u8]) {
@@ -56,7 +56,8 @@ fn typed(headers: &Headers) {
         headers.routes(),
         headers.record_routes(),
     );
-    let _ = (headers.asserted_identities(), headers.require(), headers.privacy(), headers.content_type());
+    let _ = (headers.require(), headers.privacy(), headers.content_type());
+    identity(headers);
 }
 
 /// Written and read again it is the same message (Content-Length aside, which is written anew), octet for octet.
@@ -74,4 +75,15 @@ fn stable(message: &Message) {
         fields.map(|(name, value)| (name.clone(), value.to_vec())).collect::<Vec<_>>()
     };
     assert_eq!(lines(&again), lines(message));
+}
+
+/// Whatever is said of the caller is short and harms no terminal.
+fn identity(headers: &Headers) {
+    let identity = Identity::read(headers);
+    let diverters = identity.diversions.iter().filter_map(|diversion| diversion.by.as_ref());
+    for text in identity.callers.iter().chain(&identity.display_name).chain(diverters) {
+        assert!((1..=64).contains(&text.chars().count()), "{text:?}");
+        assert!(!text.chars().any(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c)), "{text:?}");
+    }
+    assert!(!identity.withheld || identity.callers.is_empty());
 }

@@ -5,6 +5,7 @@
 
 pub mod dtmf;
 pub mod g711;
+pub mod g722;
 pub mod level;
 pub mod prompt;
 pub mod resample;

@@ -49,18 +49,23 @@ pub enum Unplayable {
 /// Decodes a whole file. Channels are mixed to one, levels stay as they are. A file whose end is
 /// missing is played as far as it goes.
 pub fn decode(file: &[u8]) -> Result<Vec<i16>, Unplayable> {
+    decode_at(file, LINE_RATE)
+}
+
+/// The same at another rate than the line's, in samples per second.
+pub fn decode_at(file: &[u8], rate: u32) -> Result<Vec<i16>, Unplayable> {
     // Symphonia trusts some lengths in headers and then overflows; a broken file must be an error.
-    catch_unwind(|| decode_trusting(file))
+    catch_unwind(|| decode_trusting(file, rate))
         .unwrap_or_else(|_| Err(Unplayable::Damaged("its header contradicts itself".to_owned())))
 }
 
-fn decode_trusting(file: &[u8]) -> Result<Vec<i16>, Unplayable> {
+fn decode_trusting(file: &[u8], rate: u32) -> Result<Vec<i16>, Unplayable> {
     let stream = MediaSourceStream::new(Box::new(Cursor::new(file)), Default::default());
     let mut format = symphonia::default::get_probe()
         .probe(&Hint::new(), stream, Default::default(), Default::default())
         .map_err(unrecognised)?;
     let (track, mut decoder) = open(format.as_ref())?;
-    let mut sound = Sound::default();
+    let mut sound = Sound::at(rate);
     while let Some(packet) = next(format.as_mut())? {
         if packet.track_id != track {
             continue;
@@ -107,15 +112,20 @@ fn next(format: &mut dyn FormatReader) -> Result<Option<Packet>, Unplayable> {
 /// What was decoded so far.
 #[derive(Default)]
 struct Sound {
+    wanted_rate: u32,
     resampler: Option<Resampler>,
     rate: u32,
     interleaved: Vec<f32>,
     mono: Vec<f32>,
-    at_line_rate: Vec<f32>,
+    converted: Vec<f32>,
     damage: Option<&'static str>,
 }
 
 impl Sound {
+    fn at(wanted_rate: u32) -> Self {
+        Self { wanted_rate, ..Self::default() }
+    }
+
     fn add(&mut self, decoded: &GenericAudioBufferRef<'_>) -> Result<(), Unplayable> {
         let (rate, channels) = (decoded.spec().rate(), decoded.spec().channels().count().max(1));
         if !RATES.contains(&rate) || (self.resampler.is_some() && rate != self.rate) {
@@ -125,9 +135,9 @@ impl Sound {
         decoded.copy_to_vec_interleaved(&mut self.interleaved);
         self.mono.clear();
         self.mono.extend(self.interleaved.chunks_exact(channels).map(mix));
-        let resampler = self.resampler.get_or_insert_with(|| Resampler::new(rate, LINE_RATE));
-        resampler.push(&self.mono, &mut self.at_line_rate);
-        match self.at_line_rate.len() > (MAX_SECONDS * LINE_RATE) as usize {
+        let resampler = self.resampler.get_or_insert_with(|| Resampler::new(rate, self.wanted_rate));
+        resampler.push(&self.mono, &mut self.converted);
+        match self.converted.len() > (u64::from(MAX_SECONDS) * u64::from(self.wanted_rate)) as usize {
             true => Err(Unplayable::TooLong),
             false => Ok(()),
         }
@@ -135,10 +145,10 @@ impl Sound {
 
     fn finish(mut self) -> Result<Vec<i16>, Unplayable> {
         if let Some(resampler) = self.resampler {
-            resampler.finish(&mut self.at_line_rate);
+            resampler.finish(&mut self.converted);
         }
         match self.damage {
-            _ if !self.at_line_rate.is_empty() => Ok(to_i16(&self.at_line_rate)),
+            _ if !self.converted.is_empty() => Ok(to_i16(&self.converted)),
             Some(damage) => Err(Unplayable::Damaged(damage.to_owned())),
             None => Err(Unplayable::Empty),
         }

@@ -78,6 +78,16 @@ impl Resampler {
     }
 }
 
+/// Converts a whole sound from one rate to another; neither may be 0.
+pub fn convert(samples: &[i16], from: u32, to: u32) -> Vec<i16> {
+    let mut resampler = Resampler::new(from, to);
+    let mut out = Vec::new();
+    resampler.push(&samples.iter().map(|sample| f32::from(*sample)).collect::<Vec<_>>(), &mut out);
+    resampler.finish(&mut out);
+    // A cast from float saturates.
+    out.into_iter().map(|sample| sample.round() as i16).collect()
+}
+
 /// The weights for an output that lies `offset` behind the input sample at `half - 1`.
 fn phase_filter(offset: f64, half: usize, lower: f64) -> Vec<f32> {
     let cutoff = CUTOFF * lower;

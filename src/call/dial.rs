@@ -128,6 +128,7 @@ async fn dial(desk: &Desk, attempt: &Attempt, detail: &str) -> Leg {
         phone: attempt.phone.clone(),
         trunks: desk.hotline.trunks.clone(),
         caller_id: caller_id(desk),
+        own_number: desk.hotline.own_number().cloned(),
         events,
     }));
     leg

@@ -74,6 +74,30 @@ pub struct Started {
     pub trunk: String,
     /// The Call-ID of the caller's leg.
     pub sip_call_id: String,
+    /// What else the trunk says of the caller.
+    pub stated: Stated,
+}
+
+/// What a trunk says of a caller beside the number. Texts are printable and short; nothing of it is proven.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stated {
+    /// The caller's name, unless withheld.
+    pub display_name: Option<String>,
+    /// Who passed the call on to us, the last to do so first.
+    pub diverted_by: Vec<Diverter>,
+    /// What the trunk's carrier found out about the caller's number.
+    pub verstat: Option<Verstat>,
+    /// What the carrier in which the call began vouches for.
+    pub attestation: Option<Attestation>,
+}
+
+/// Somebody who passed a call on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diverter {
+    /// The number, in E.164 where it is one; `anonymous` when withheld.
+    pub number: String,
+    /// Why, in a word or two.
+    pub reason: Option<&'static str>,
 }
 
 /// An outbound leg, recorded before it costs anything.
@@ -126,6 +150,25 @@ pub enum Outcome {
     Blocked,
     /// We broke it.
     Failed,
+}
+
+impl Stated {
+    /// What it comes to, in half a sentence; empty where nothing was said.
+    pub fn describe(&self) -> String {
+        let mut said = Vec::new();
+        for (number, diverter) in self.diverted_by.iter().enumerate() {
+            let how = if number == 0 { "passed on by" } else { "before that by" };
+            let reason = diverter.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+            said.push(format!("{how} {}{reason}", diverter.number));
+        }
+        said.extend(self.verstat.map(|verstat| match verstat {
+            Verstat::Passed => "the carrier has verified the number".to_owned(),
+            Verstat::Failed => "the carrier takes the number for forged".to_owned(),
+            Verstat::NotChecked => "the carrier could not verify the number".to_owned(),
+        }));
+        said.extend(self.attestation.map(|level| format!("attestation {}", level.as_str())));
+        said.join(", ")
+    }
 }
 
 impl Outcome {
@@ -251,6 +294,30 @@ words! {
         Failed = "failed",
         /// Seen, and nothing done about it.
         Ignored = "ignored",
+    }
+}
+
+words! {
+    /// What a carrier found out about the caller's number (STIR/SHAKEN).
+    Verstat {
+        /// It belongs to whoever calls.
+        Passed = "passed",
+        /// It is forged, or the proof is.
+        Failed = "failed",
+        /// Nothing could be found out.
+        NotChecked = "not-checked",
+    }
+}
+
+words! {
+    /// The level at which the first carrier vouches for the caller (STIR/SHAKEN).
+    Attestation {
+        /// For the customer and the number.
+        Full = "A",
+        /// For the customer.
+        Partial = "B",
+        /// For the gateway the call came through.
+        Gateway = "C",
     }
 }
 

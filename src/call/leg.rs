@@ -98,6 +98,8 @@ pub struct Dial {
     pub trunks: Arc<[String]>,
     /// The number shown; nothing: withheld.
     pub caller_id: Option<E164>,
+    /// The hotline's own number: the trunk is told it also where another one is shown.
+    pub own_number: Option<E164>,
     /// Where the leg's news go.
     pub events: LegEvents,
 }
@@ -176,8 +178,9 @@ pub struct LegEvents {
 /// How far a dialled leg has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Progress {
-    /// Nothing yet.
-    Calling,
+    /// Nothing yet. It is called in this way, counted from 0: over another trunk, or at another server of
+    /// the carrier's, where the one before did not answer.
+    Calling(u32),
     /// It rings (18x).
     Ringing,
     /// Answered.
@@ -185,6 +188,18 @@ pub enum Progress {
 }
 
 impl LegEvents {
+    /// Nothing came back, and it is called in another way: the time for the first sign of ringing begins
+    /// anew.
+    pub fn another_way(&self) {
+        self.progress.send_if_modified(|now| match now {
+            Progress::Calling(way) => {
+                *way = way.saturating_add(1);
+                true
+            }
+            Progress::Ringing | Progress::Answered => false,
+        });
+    }
+
     /// It rings.
     pub fn ringing(&self) {
         self.progress.send_if_modified(|now| advance(now, Progress::Ringing));
@@ -249,7 +264,7 @@ impl Leg {
     pub fn new(requests: mpsc::UnboundedSender<Request>) -> (Self, LegEvents) {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = LegId(NEXT.fetch_add(1, Ordering::Relaxed));
-        let (progress_tx, progress) = watch::channel(Progress::Calling);
+        let (progress_tx, progress) = watch::channel(Progress::Calling(0));
         let (keys_tx, keys) = mpsc::channel(UNREAD_KEYS);
         let (gone_tx, gone) = watch::channel(None);
         let leg = Self { id, requests, progress, keys, gone, farewell: Farewell::Done, clip: None };
@@ -296,15 +311,21 @@ impl Leg {
     async fn progressed(&mut self, to: Progress, within: Duration) -> Option<Ring> {
         let mut gone = self.gone();
         let progress = &mut self.progress;
-        tokio::select! {
-            biased;
-            far = async { progress.wait_for(|now| *now >= to).await.map(|now| *now) } => match far {
-                Ok(Progress::Answered) => Some(Ring::Answered),
-                Ok(_) => Some(Ring::Ringing),
-                Err(_) => Some(Ring::Gone(gone.ended().await)),
-            },
-            why = gone.ended() => Some(Ring::Gone(why)),
-            () = tokio::time::sleep(within) => None,
+        let mut seen = *progress.borrow_and_update();
+        loop {
+            let further = |now: &Progress| *now >= to || *now > seen;
+            let far = tokio::select! {
+                biased;
+                far = async { progress.wait_for(further).await.map(|now| *now) } => far,
+                why = gone.ended() => return Some(Ring::Gone(why)),
+                () = tokio::time::sleep(within) => return None,
+            };
+            match far {
+                Ok(Progress::Answered) => return Some(Ring::Answered),
+                Ok(Progress::Ringing) => return Some(Ring::Ringing),
+                Ok(way @ Progress::Calling(_)) => seen = way,
+                Err(_) => return Some(Ring::Gone(gone.ended().await)),
+            }
         }
     }
 
@@ -455,6 +476,24 @@ impl Drop for Leg {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_to_begin_to_ring_is_given_to_each_way_a_phone_is_called_in() {
+        let (mut leg, events) = Leg::new(mpsc::unbounded_channel().0);
+        let patience = Duration::from_secs(6);
+        let carrier = async {
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                events.another_way();
+            }
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            events.ringing();
+        };
+        let (rung, ()) = tokio::join!(leg.rung(patience, patience), carrier);
+        assert_eq!(rung, Ring::RangOut, "it rang in time, and the time of ringing counts from there");
+        let (mut silent, _events) = Leg::new(mpsc::unbounded_channel().0);
+        assert_eq!(silent.rung(patience, patience).await, Ring::Silent);
+    }
 
     #[tokio::test]
     async fn keys_that_nobody_reads_do_not_pile_up() {

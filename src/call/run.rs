@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use crate::call::clock::Clock;
 use crate::call::facts::Facts;
 use crate::call::hotline;
-use crate::call::journal::{Action, Ended, Journal, Record, Started, Step, StepResult};
+use crate::call::journal::{Action, Ended, Journal, Record, Started, Stated, Step, StepResult};
 use crate::call::leg::{Gone, GoneWatch, Leg, Request};
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Hotline;
@@ -50,6 +50,8 @@ pub struct Incoming {
     pub number: String,
     /// Who calls, if the number is not withheld.
     pub from: Option<E164>,
+    /// What else the trunk says of the caller.
+    pub stated: Stated,
     /// The trunk.
     pub trunk: String,
     /// The Call-ID.
@@ -75,8 +77,9 @@ pub async fn run(incoming: Incoming, house: House) {
         at: house.clock.now(),
         trunk: incoming.trunk.clone(),
         sip_call_id: incoming.sip_call_id.clone(),
+        stated: incoming.stated.clone(),
     }));
-    let received = format!("{from} calls {} over {}", incoming.number, incoming.trunk);
+    let received = received(&from, &incoming);
     timeline.write(Step::CallReceived, Action::Received, StepResult::Processed, None, &received);
 
     let mut caller_gone = incoming.caller.gone();
@@ -112,6 +115,19 @@ pub async fn run(incoming: Incoming, house: House) {
 
     facts.close_message(id, &timeline, &house.journal).await;
     epilogue(id, &reason, &facts, &timeline, &house);
+}
+
+/// Who calls whom, and what the trunk says of it, in words.
+fn received(from: &str, incoming: &Incoming) -> String {
+    let stated = &incoming.stated;
+    let name = stated.display_name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    let mut said = format!("{from}{name} calls {} over {}", incoming.number, incoming.trunk);
+    let more = stated.describe();
+    if !more.is_empty() {
+        said.push_str(": ");
+        said.push_str(&more);
+    }
+    said
 }
 
 /// What ends a call from outside its script, in words.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Common, Failure, output};
-use crate::call::journal::{Event, Outcome};
+use crate::call::journal::{Event, Outcome, Stated};
 use crate::store::{CallFilter, CallRow, Store};
 
 /// Options of `calls`.
@@ -102,15 +102,23 @@ pub fn log(rows: &[CallRow]) -> String {
 
 /// One call as a person reads it.
 pub fn one(row: &CallRow, timeline: &[Event]) -> String {
+    let name = row.display_name.as_ref().map(|name| format!(" ({})", output::printable(name)));
     let mut text = format!(
-        "call {}\n  {} called {} ({}) at {}\n  outcome: {}",
+        "call {}\n  {}{} called {} ({}) at {}\n",
         row.id,
         output::printable(&row.caller),
+        name.unwrap_or_default(),
         output::printable(&row.number),
         output::printable(&row.hotline),
         output::local(row.started_at),
-        row.outcome.as_str(),
     );
+    if let Some(diverter) = &row.diverted_by {
+        text.push_str(&format!("  passed on by {}\n", output::printable(diverter)));
+    }
+    if let Some(proof) = proof(row) {
+        text.push_str(&format!("  caller's number: {proof}\n"));
+    }
+    text.push_str(&format!("  outcome: {}", row.outcome.as_str()));
     if let Some(responder) = &row.responder {
         text.push_str(&format!(", accepted by {responder}"));
     }
@@ -125,4 +133,10 @@ pub fn one(row: &CallRow, timeline: &[Event]) -> String {
         text.push_str(&super::run::timeline_line(event, row.started_at));
     }
     text
+}
+
+/// What carriers say of the caller's number, in words.
+fn proof(row: &CallRow) -> Option<String> {
+    let stated = Stated { verstat: row.verstat, attestation: row.attestation, ..Stated::default() };
+    Some(stated.describe()).filter(|words| !words.is_empty())
 }

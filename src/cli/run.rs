@@ -45,7 +45,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
             // Through the log: whoever reads it as JSON gets nothing but JSON.
             tracing::warn!("the settings have warnings:\n{}", daemon.warnings().render(false));
         }
-        let listening: Vec<_> = daemon.listening().iter().map(|address| format!("udp:{address}")).collect();
+        let listening: Vec<_> = daemon.listening().iter().map(ToString::to_string).collect();
         tracing::info!(listening = listening.join(" "), "ready for calls");
         if foreground {
             output::say(&format!("nightbell takes calls on {}\n", listening.join(" ")));

@@ -15,9 +15,10 @@ use crate::daemon::findings::{Findings, Source};
 use crate::daemon::reading::{read, unreadable};
 use crate::oncall::{OncallFile, Phone, Roster};
 use crate::problem::Problem;
+use crate::switch::addresses::{Addresses, compile_addresses};
 use crate::switch::prompts::{Library, PromptError, Sources, VoiceCommand, VoiceSettings};
 use crate::switch::settings::{MediaSettings, SipSettings, TrunkSettings};
-use crate::switch::trunks::{Addresses, Trunk, compile_addresses, compile_trunks};
+use crate::switch::trunks::{Trunk, compile_trunks};
 
 /// Where the settings are looked for when none are named.
 pub const PLACES: [&str; 2] = ["/etc/nightbell/nightbell.toml", "config/nightbell.toml"];
@@ -99,8 +100,8 @@ impl Config {
     fn of_file(file: File, source: Arc<Source>, findings: &mut Findings) -> Self {
         let folder = source.path.parent().unwrap_or(Path::new(""));
         let mut problems = Vec::new();
-        let addresses = compile_addresses(&file.sip, &file.media, &mut problems);
-        let trunks = compile_trunks(&file.trunks, &mut problems);
+        let addresses = compile_addresses(&file.sip, &file.media, folder, &mut problems);
+        let trunks = compile_trunks(&file.trunks, folder, &mut problems);
         problems.extend(file.voice.iter().flat_map(VoiceSettings::problems));
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));
@@ -143,7 +144,11 @@ impl Config {
         let compiled = self.hotlines(roster, findings);
         let prompts: Vec<Prompt> =
             compiled.hotlines.iter().flat_map(|hotline| hotline.all_prompts()).collect();
-        let sources = Sources { prompts_dir: self.data_dir.join("prompts"), voice: self.voice.clone() };
+        let sources = Sources {
+            prompts_dir: self.data_dir.join("prompts"),
+            voice: self.voice.clone(),
+            wide: self.trunks.iter().any(Trunk::is_wide),
+        };
         let (library, errors) = Library::load(prompts, &sources);
         findings.add(&self.source, errors.iter().map(|error| misses(error, &compiled)));
         Plan { hotlines: compiled.hotlines, library }

@@ -18,9 +18,11 @@ use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::findings::Findings;
 use crate::oncall::Roster;
-use crate::sip::StoredDialog;
+use crate::sip::Hop;
 use crate::store::{Store, StoreError, WriterHandle};
+use crate::switch::addresses::Addresses;
 use crate::switch::recorder::repair_all;
+use crate::switch::signalling::StoredLeg;
 use crate::switch::{Parts, StartError as SwitchError, Switch};
 
 /// How many entries of the journal a live view may lag behind.
@@ -129,7 +131,7 @@ impl Daemon {
     }
 
     /// Where SIP is listened for.
-    pub fn listening(&self) -> &[std::net::SocketAddr] {
+    pub fn listening(&self) -> &[Hop] {
         self.switch.listening()
     }
 
@@ -217,13 +219,15 @@ impl Daemon {
             Err(StartError::Settings(findings)) => return keep_old(&findings),
             Err(error) => return tracing::error!(%error, "reload failed: the old settings stay in use"),
         };
-        let old = (&self.config.addresses, &self.config.data_dir);
-        if old != (&ready.config.addresses, &ready.config.data_dir) {
+        let bound = &self.config.addresses;
+        let tls = ready.config.addresses.tls.clone();
+        let old = (Addresses { tls: tls.clone(), ..bound.clone() }, &self.config.data_dir);
+        if old != (ready.config.addresses.clone(), &ready.config.data_dir) {
             tracing::warn!("[sip] listen, [media] ports and data_dir take effect at the next start");
         }
         let snapshot = Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) };
         self.switch
-            .reload(ready.config.trunks.clone(), Arc::new(snapshot), Arc::new(ready.plan.library))
+            .reload(ready.config.trunks.clone(), tls, Arc::new(snapshot), Arc::new(ready.plan.library))
             .await;
         self.config = ready.config;
         self.warnings = ready.warnings;
@@ -294,7 +298,7 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
 }
 
 /// After a crash: closes open calls, repairs messages, and finds the legs that were left up.
-fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredDialog>, StartError> {
+fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
     let failed = |source| StartError::Io { path: recordings.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(recordings).map_err(failed)?;
     let repaired = repair_all(recordings).map_err(failed)?;

@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::numbering::{NumberFormat, Plan};
+
 /// A number in the form of ITU-T E.164: `+`, then 3 to 15 digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -48,29 +50,56 @@ impl E164 {
     }
 
     /// Reads a number in whatever form a carrier of `country` (its calling code, `"49"`) sends it:
-    /// `+49...`, `0049...`, `030...` or `4930...`. Without a country only the first two are known.
+    /// `+49...`, `0049...`, `030...` or `4930...`, with or without visual separators. Without a country only
+    /// the first two are known. How a country writes its own numbers differs: in North America
+    /// `2125550123` and `011...`, in Italy the 0 stays.
     pub fn from_dialled(text: &str, country: Option<&str>) -> Option<Self> {
         let text = text.trim();
         if text.starts_with('+') {
             return Self::parse(text).ok();
         }
-        if let Some(international) = text.strip_prefix("00") {
-            return Self::parse(&format!("+{international}")).ok();
+        let digits = digits(text)?;
+        match country {
+            Some(country) => Self::from_digits(&Plan::of(country).read(&digits, country)?),
+            None => Self::from_digits(digits.strip_prefix("00")?),
         }
-        let country = country?;
-        if let Some(national) = text.strip_prefix('0') {
-            return Self::parse(&format!("+{country}{national}")).ok();
+    }
+
+    /// Reads a number that is written as in E.164, but for the `+`.
+    pub fn from_digits(text: &str) -> Option<Self> {
+        Self::parse(&format!("+{}", digits(text)?)).ok()
+    }
+
+    /// The number as a carrier of `country` (its calling code) wants it. What a country needs is not known
+    /// without one: then national numbers are written as international ones.
+    pub fn written(&self, format: NumberFormat, country: Option<&str>) -> String {
+        let digits = self.0.trim_start_matches('+');
+        let plan = country.map_or_else(Plan::usual, Plan::of);
+        match (format, country) {
+            (NumberFormat::E164, _) => self.0.clone(),
+            (NumberFormat::Digits, _) => digits.to_owned(),
+            (NumberFormat::National, Some(country)) => plan.write(digits, country),
+            (NumberFormat::International | NumberFormat::National, _) => plan.write_abroad(digits),
         }
-        if text.starts_with(country) {
-            return Self::parse(&format!("+{text}")).ok();
-        }
-        None
     }
 
     /// The number with its `+`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The digits of a text that holds nothing but digits and visual separators (RFC 3966 3).
+fn digits(text: &str) -> Option<String> {
+    let mut digits = String::with_capacity(text.len().min(32));
+    for c in text.trim().chars() {
+        match c {
+            '0'..='9' => digits.push(c),
+            ' ' | '-' | '.' | '(' | ')' | '/' => {}
+            _ => return None,
+        }
+    }
+    (!digits.is_empty()).then_some(digits)
 }
 
 impl fmt::Display for E164 {
@@ -196,6 +225,73 @@ mod tests {
         }
         assert_eq!(E164::from_dialled("030123456", None), None);
         assert_eq!(E164::from_dialled("anonymous", Some("49")), None);
+    }
+
+    #[test]
+    fn a_country_has_habits_of_its_own() {
+        let forms = [
+            ("1", "2125550123", "+12125550123"),
+            ("1", "12125550123", "+12125550123"),
+            ("1", "(212) 555-0123", "+12125550123"),
+            ("1", "011493012345", "+493012345"),
+            ("39", "0612345678", "+390612345678"),
+            ("39", "390612345678", "+390612345678"),
+            ("45", "45123456", "+4545123456"),
+            ("45", "4545123456", "+4545123456"),
+            ("34", "912345678", "+34912345678"),
+            ("7", "84951234567", "+74951234567"),
+            ("7", "810493012345", "+493012345"),
+            ("36", "0612345678", "+3612345678"),
+            ("91", "9198765432", "+919198765432"),
+            ("91", "09876543210", "+919876543210"),
+            ("91", "919876543210", "+919876543210"),
+            ("49", "(030) 123-456", "+4930123456"),
+        ];
+        for (country, dialled, number) in forms {
+            let read = E164::from_dialled(dialled, Some(country)).map(|number| number.to_string());
+            assert_eq!(read.as_deref(), Some(number), "{dialled} in +{country}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_written_as_the_carrier_wants_it() {
+        let forms = [
+            (NumberFormat::E164, "+4930123456", Some("49"), "+4930123456"),
+            (NumberFormat::Digits, "+4930123456", Some("49"), "4930123456"),
+            (NumberFormat::International, "+4930123456", Some("49"), "004930123456"),
+            (NumberFormat::National, "+4930123456", Some("49"), "030123456"),
+            (NumberFormat::National, "+43123456", Some("49"), "0043123456"),
+            (NumberFormat::National, "+12125550123", Some("1"), "2125550123"),
+            (NumberFormat::National, "+4930123456", Some("1"), "0114930123456"),
+            (NumberFormat::National, "+390612345678", Some("39"), "0612345678"),
+            (NumberFormat::National, "+4930123456", None, "004930123456"),
+        ];
+        for (format, number, country, written) in forms {
+            assert_eq!(
+                E164::parse(number).unwrap().written(format, country),
+                written,
+                "{format:?} {country:?}"
+            );
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_for_a_carrier_is_read_back_as_the_same_number(
+            own in proptest::bool::ANY,
+            national in "[1-9][0-9]{9}",
+            format in proptest::sample::select(vec![NumberFormat::E164, NumberFormat::International, NumberFormat::National]),
+            country in proptest::sample::select(vec!["1", "7", "33", "34", "36", "39", "44", "45", "49", "91", "420"]),
+        ) {
+            // A country whose numbers have nine digits has none of ten.
+            let length = match country { "45" => 8, "34" | "420" => 9, _ => 10 };
+            let text = if own { format!("+{country}{}", &national[..length]) } else { format!("+380{}", &national[..9]) };
+            let number = E164::parse(&text).unwrap();
+            // An Italian number without its 0 is a mobile one, which nobody can tell from a number abroad.
+            proptest::prop_assume!(country != "39" || format != NumberFormat::National || !own);
+            let written = number.written(format, Some(country));
+            proptest::prop_assert_eq!(E164::from_dialled(&written, Some(country)), Some(number), "{} in +{}", written, country);
+        }
     }
 
     #[test]

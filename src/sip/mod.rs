@@ -6,6 +6,7 @@ pub mod digest;
 pub mod dtmf_info;
 pub mod endpoint;
 pub mod header;
+pub mod identity;
 pub mod message;
 pub mod multipart;
 pub mod offer_answer;
@@ -13,6 +14,8 @@ pub mod reason;
 mod scan;
 pub mod sdp;
 pub mod session_timer;
+pub mod stream;
+pub mod token_bucket;
 pub mod transaction;
 pub mod transport;
 pub mod uri;
@@ -24,9 +27,14 @@ pub use endpoint::{
     Refusal, ReliableProvisional, Transmit, TrunkProfile,
 };
 pub use header::{CSeq, NameAddr, Params, Via};
+pub use identity::{
+    Attestation, Diversion, DiversionReason, Forwarded, Identity, IdentityHeader, IdentityPolicy, Verstat,
+};
 pub use message::{HeaderError, HeaderName, Headers, Malformed, Message, Method, Request, Response};
 pub use offer_answer::{Agreed, Codec, Direction, EventTypes, LocalMedia, Negotiation, NegotiationError};
 pub use reason::Reason;
+pub use stream::{Framed, Stream};
+pub use token_bucket::TokenBucket;
 pub use transaction::Timers;
 pub use transport::{Hop, Transport};
 pub use uri::{Host, SipUri, Uri};

@@ -1,4 +1,4 @@
-//! Offer and answer (RFC 3264, RFC 6337) for PCMA, PCMU and telephone-event.
+//! Offer and answer (RFC 3264, RFC 6337) for PCMA, PCMU, G.722 and telephone-event.
 
 use super::sdp::{Attribute, Connection, Description, Local, Media, SdpError};
 use std::net::{IpAddr, SocketAddr};
@@ -10,6 +10,8 @@ pub enum Codec {
     Pcma,
     /// G.711 u-law, static payload type 0 (RFC 3551 4.5.14).
     Pcmu,
+    /// G.722, static payload type 9 (RFC 3551 4.5.2).
+    G722,
 }
 
 /// What we bring to a negotiation.
@@ -64,8 +66,8 @@ pub struct Agreed {
     pub telephone_event: Option<EventTypes>,
     /// From our side.
     pub direction: Direction,
-    /// What the peer wants in a packet, in ms.
-    pub packet_time_ms: u16,
+    /// What the peer wants in a packet, in ms: 10 to 60 in steps of 10. Nothing: it has not said, and 20 will do.
+    pub packet_time_ms: Option<u16>,
 }
 
 /// The payload type we offer telephone-event with, until the peer has named another.
@@ -168,8 +170,8 @@ impl Negotiation {
         offer.media.iter().enumerate().find_map(|(index, line)| {
             let remote = self.remote(offer, line)?;
             let (payload_type, codec) = self.first_codec(line, &[])?;
-            let event =
-                event_type(line).map(|payload_type| EventTypes { send: payload_type, receive: payload_type });
+            let event = event_type(line, &[])
+                .map(|payload_type| EventTypes { send: payload_type, receive: payload_type });
             Some((index, remote.agreed(codec, payload_type, payload_type, event)))
         })
     }
@@ -178,7 +180,7 @@ impl Negotiation {
         let remote = self.remote(answer, line)?;
         let (send, codec) = self.first_codec(line, &offered.attributes)?;
         let receive = payload_types(offered, &[]).find(|(_, own)| *own == codec)?.0;
-        let event = match (event_type(line), event_type(offered)) {
+        let event = match (event_type(line, &offered.attributes), event_type(offered, &[])) {
             (Some(send), Some(receive)) => Some(EventTypes { send, receive }),
             _ => None,
         };
@@ -233,7 +235,8 @@ impl Negotiation {
         let types = [(agreed.receive_payload_type, agreed.codec)];
         let event = agreed.telephone_event.map(|types| types.receive);
         let direction = Attribute { name: agreed.direction.name().to_owned(), value: None };
-        audio(self.media.rtp_port, &types, event, agreed.packet_time_ms, direction)
+        let packet_time_ms = agreed.packet_time_ms.unwrap_or(PACKET_TIME_MS);
+        audio(self.media.rtp_port, &types, event, packet_time_ms, direction)
     }
 
     /// The text of a description of ours; the version rises when it differs from the one before (RFC 3264 8).
@@ -253,19 +256,37 @@ impl Negotiation {
 }
 
 impl Codec {
+    /// All there are.
+    pub const ALL: [Codec; 3] = [Codec::Pcma, Codec::Pcmu, Codec::G722];
+
+    /// Its encoding name (RFC 3551 6).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::Pcma => "PCMA",
+            Codec::Pcmu => "PCMU",
+            Codec::G722 => "G722",
+        }
+    }
+
     /// RFC 3551 6.
     fn static_type(self) -> u8 {
         match self {
             Codec::Pcma => 8,
             Codec::Pcmu => 0,
+            Codec::G722 => 9,
         }
     }
 
-    fn encoding(self) -> &'static str {
-        match self {
-            Codec::Pcma => "PCMA/8000",
-            Codec::Pcmu => "PCMU/8000",
-        }
+    /// Whether an rtpmap means it. The clock of G.722 is written 8000 although it has 16 000 samples a second
+    /// (RFC 3551 4.5.2); some peers write the 16 000. Some write no clock.
+    fn is_meant_by(self, encoding: &str) -> bool {
+        let mut parts = encoding.split('/');
+        let name = parts.next().unwrap_or_default();
+        let clock = parts.next().unwrap_or("8000");
+        name.eq_ignore_ascii_case(self.name())
+            && (clock == "8000" || (clock == "16000" && self == Codec::G722))
+            && matches!(parts.next(), None | Some("1"))
     }
 }
 
@@ -286,7 +307,7 @@ struct Remote {
     rtp: SocketAddr,
     rtcp: SocketAddr,
     direction: Direction,
-    packet_time_ms: u16,
+    packet_time_ms: Option<u16>,
 }
 
 impl Remote {
@@ -314,9 +335,10 @@ fn payload_types<'a>(line: &'a Media, mapped: &'a [Attribute]) -> impl Iterator<
     })
 }
 
-/// 0 to 127 (RFC 3550 5.1), without leading zeros: the answer repeats it as it came.
+/// 0 to 127 (RFC 3550 5.1), without leading zeros or a sign: the answer repeats it as it came.
 fn payload_type(format: &str) -> Option<u8> {
-    if format.len() > 1 && format.starts_with('0') {
+    let digits = format.bytes().all(|octet| octet.is_ascii_digit());
+    if !digits || (format.len() > 1 && format.starts_with('0')) {
         return None;
     }
     format.parse().ok().filter(|payload_type| *payload_type < 128)
@@ -331,20 +353,19 @@ fn rtpmap(attributes: &[Attribute], payload_type: u8) -> Option<&str> {
 }
 
 fn codec(payload_type: u8, encoding: Option<&str>) -> Option<Codec> {
-    let all = [Codec::Pcma, Codec::Pcmu];
-    all.into_iter().find(|codec| match encoding {
-        Some(encoding) => {
-            encoding.strip_suffix("/1").unwrap_or(encoding).eq_ignore_ascii_case(codec.encoding())
-        }
+    Codec::ALL.into_iter().find(|codec| match encoding {
+        Some(encoding) => codec.is_meant_by(encoding),
         None => codec.static_type() == payload_type,
     })
 }
 
-/// The payload type of telephone-event at the clock of our codecs (RFC 4733 2.4.1, 2.5.1.2).
-fn event_type(line: &Media) -> Option<u8> {
+/// The payload type of telephone-event at the clock of our codecs (RFC 4733 2.4.1, 2.5.1.2). `mapped` as above.
+fn event_type(line: &Media, mapped: &[Attribute]) -> Option<u8> {
     line.formats.iter().filter_map(|format| payload_type(format)).find(|payload_type| {
-        rtpmap(&line.attributes, *payload_type)
-            .is_some_and(|encoding| encoding.eq_ignore_ascii_case("telephone-event/8000"))
+        let encoding = rtpmap(&line.attributes, *payload_type).or_else(|| rtpmap(mapped, *payload_type));
+        encoding.is_some_and(|encoding| {
+            encoding.strip_suffix("/1").unwrap_or(encoding).eq_ignore_ascii_case("telephone-event/8000")
+        })
     })
 }
 
@@ -378,12 +399,21 @@ fn rtcp(line: &Media, rtp: SocketAddr) -> SocketAddr {
     SocketAddr::new(rtp.ip(), port)
 }
 
-/// a=ptime (RFC 8866 6.4), no more than a=maxptime, in whole steps of 10 ms from 10 to 60; else 20.
-fn packet_time(line: &Media) -> u16 {
-    let stated = |name: &str| line.attribute(name).flatten().and_then(|value| value.parse::<u16>().ok());
-    let wanted = stated("ptime").unwrap_or(PACKET_TIME_MS);
-    let wanted = stated("maxptime").map_or(wanted, |most| wanted.min(most));
-    if (10..=60).contains(&wanted) && wanted.is_multiple_of(10) { wanted } else { PACKET_TIME_MS }
+/// a=ptime (RFC 8866 6.4), no more than a=maxptime, in whole steps of 10 ms from 10 to 60; nothing when the
+/// peer says neither.
+fn packet_time(line: &Media) -> Option<u16> {
+    let stated = |name: &str| {
+        let value = line.attribute(name).flatten().and_then(|value| value.parse::<u16>().ok());
+        value.filter(|ms| *ms != 0)
+    };
+    let wanted = match (stated("ptime"), stated("maxptime")) {
+        (Some(wanted), Some(most)) => wanted.min(most),
+        (Some(wanted), None) => wanted,
+        // A limit alone is no wish for more than we would send.
+        (None, Some(most)) => most.min(PACKET_TIME_MS),
+        (None, None) => return None,
+    };
+    Some((wanted / 10 * 10).clamp(10, 60))
 }
 
 /// An m= line of ours.
@@ -397,7 +427,7 @@ fn audio(
     let mut formats: Vec<String> = types.iter().map(|(payload_type, _)| payload_type.to_string()).collect();
     let mut attributes: Vec<Attribute> = types
         .iter()
-        .map(|(payload_type, codec)| valued("rtpmap", format!("{payload_type} {}", codec.encoding())))
+        .map(|(payload_type, codec)| valued("rtpmap", format!("{payload_type} {}/8000", codec.name())))
         .collect();
     if let Some(event) = event {
         formats.push(event.to_string());

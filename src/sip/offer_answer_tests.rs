@@ -174,11 +174,17 @@ fn an_answer_is_read_only_behind_an_offer_and_for_what_was_offered() {
 #[test]
 fn packet_time_and_rtcp_port_are_taken_within_reason() {
     for (lines, ms) in [
-        ("a=ptime:30\n", 30),
-        ("a=ptime:200\n", 20),
-        ("a=ptime:x\n", 20),
-        ("a=ptime:40\na=maxptime:20\n", 20),
-        ("", 20),
+        ("a=ptime:30\n", Some(30)),
+        ("a=ptime:10\n", Some(10)),
+        ("a=ptime:5\n", Some(10)),
+        ("a=ptime:25\n", Some(20)),
+        ("a=ptime:200\n", Some(60)),
+        ("a=ptime:0\n", None),
+        ("a=ptime:x\n", None),
+        ("a=ptime:40\na=maxptime:20\n", Some(20)),
+        ("a=maxptime:150\n", Some(20)),
+        ("a=maxptime:10\n", Some(10)),
+        ("", None),
     ] {
         let (_, agreed) =
             Negotiation::new(local()).answer(&peer(1, &format!("m=audio 5000 RTP/AVP 8\n{lines}"))).unwrap();

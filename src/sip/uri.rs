@@ -122,6 +122,41 @@ impl Uri {
         }
     }
 
+    /// Whom the URI names, as [`Uri::user`], with a local telephone number completed from a global
+    /// `phone-context` (RFC 3966 5.1.5): `0301234` or `301234` in `+49` is `+49301234`.
+    #[must_use]
+    pub fn subscriber(&self) -> Option<String> {
+        let user = self.user()?;
+        let context = self.telephone_param("phone-context").filter(|_| is_telephone_user(user.as_bytes()));
+        Some(context.and_then(|context| in_context(&user, &context)).unwrap_or(user))
+    }
+
+    /// The user part is a telephone number (RFC 3261 19.1.6).
+    #[must_use]
+    pub fn is_telephone_number(&self) -> bool {
+        match &self.form {
+            Form::Sip(sip) => sip.user.as_deref().is_some_and(|user| is_telephone_user(user.as_bytes())),
+            Form::Tel(_) => true,
+            Form::Other(_) | Form::Broken => false,
+        }
+    }
+
+    /// The value of a parameter of the telephone number (RFC 3966 3): of a `tel:` URI, or of a `sip:` URI in
+    /// its user part (RFC 3261 19.1.6), where some put it among the parameters of the URI.
+    #[must_use]
+    pub fn telephone_param(&self, name: &str) -> Option<String> {
+        let of = |params: &[u8]| Params::parse_uri(params)?.get(name).map(str::to_owned);
+        match &self.form {
+            Form::Sip(sip) => {
+                let user = sip.user.as_deref().unwrap_or_default().as_bytes();
+                let in_user = scan::split_once(user, b';').filter(|(number, _)| is_telephone_user(number));
+                in_user.and_then(|(_, params)| of(params)).or_else(|| sip.params.get(name).map(str::to_owned))
+            }
+            Form::Tel(_) => of(scan::split_once(&self.text, b';')?.1),
+            Form::Other(_) | Form::Broken => None,
+        }
+    }
+
     /// The host of a `sip:` or `sips:` URI.
     #[must_use]
     pub fn host(&self) -> Option<&Host> {
@@ -162,13 +197,29 @@ fn is_telephone_user(user: &[u8]) -> bool {
     !number.is_empty() && number.iter().all(|octet| octet.is_ascii_digit() || b"+-.()*#".contains(octet))
 }
 
+/// A local number inside the numbers that begin like `context`; none where it cannot be told.
+fn in_context(number: &str, context: &str) -> Option<String> {
+    let code: String = context.strip_prefix('+')?.chars().filter(|c| !"-.()".contains(*c)).collect();
+    if code.is_empty() || code.len() > 14 || !code.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let digits: String = number.chars().filter(|c| !"-.()".contains(*c)).collect();
+    if !digits.bytes().all(|digit| digit.is_ascii_digit()) || digits.starts_with("00") {
+        return None;
+    }
+    match digits.strip_prefix('0') {
+        // A national number: the context has to be the country.
+        Some(national) => (code.len() <= 3).then(|| format!("+{code}{national}")),
+        None => (!digits.is_empty()).then(|| format!("+{code}{digits}")),
+    }
+}
+
 impl Host {
     /// Reads a host without port: a name, an IPv4 address, or an IPv6 address in brackets.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Host> {
         if let [b'[', inner @ .., b']'] = text {
-            let address: Ipv6Addr = std::str::from_utf8(inner).ok()?.parse().ok()?;
-            return Some(Host::Address(IpAddr::V6(address)));
+            return Some(Host::Address(IpAddr::V6(ipv6(std::str::from_utf8(inner).ok()?)?)));
         }
         let text = std::str::from_utf8(text).ok()?;
         if let Ok(address) = text.parse::<Ipv4Addr>() {
@@ -204,6 +255,17 @@ impl Host {
         let port = scan::number(scan::trim(text.get(colon.checked_add(1)?..)?))?;
         Some((host, Some(u16::try_from(port).ok()?)))
     }
+}
+
+/// An IPv6 address, also with the third colon that the grammar of RFC 3261 put in front of an embedded IPv4
+/// address by mistake (RFC 5118 4.10: both forms must be borne).
+fn ipv6(text: &str) -> Option<Ipv6Addr> {
+    let mended = match text.split_once(":::") {
+        Some((before, embedded)) if embedded.parse::<Ipv4Addr>().is_ok() => format!("{before}::{embedded}"),
+        Some(_) => return None,
+        None => return text.parse().ok(),
+    };
+    mended.parse().ok()
 }
 
 impl From<IpAddr> for Host {

@@ -2,7 +2,7 @@
 //! responses are to be dropped (18.1.2). What depends on transactions and dialogs (481, 482, 491) is not here.
 
 use super::message::{HeaderError, HeaderName, Headers, Method, Request, Response};
-use super::{dtmf_info, header::CSeq, multipart, sdp, session_timer};
+use super::{dtmf_info, header::CSeq, multipart, scan, sdp, session_timer};
 
 /// The methods we act on, as Allow has them.
 pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK";
@@ -43,6 +43,7 @@ pub fn objection(request: &Request) -> Option<Objection> {
         .or_else(|| extension_objection(request))
         .or_else(|| contact_objection(request))
         .or_else(|| body_objection(request))
+        .or_else(|| accept_objection(request))
 }
 
 /// A response that lacks what every response has (RFC 3261 8.2.6.2), or has it broken, is to be dropped.
@@ -63,9 +64,8 @@ impl From<HeaderError> for Unusable {
 /// RFC 3261 8.1.1: Via, From, To, Call-ID and CSeq stand there (once, but for Via) and follow their grammar;
 /// the CSeq names the method of a request. Max-Forwards may be missing (RFC 2543 had none).
 fn essentials(headers: &Headers, method: Option<&Method>) -> Result<(), Unusable> {
-    if headers.vias()?.is_empty() {
-        return Err(Unusable);
-    }
+    headers.vias()?;
+    headers.via()?.ok_or(Unusable)?;
     headers.from()?.ok_or(Unusable)?;
     headers.to()?.ok_or(Unusable)?;
     headers.call_id()?.ok_or(Unusable)?;
@@ -135,14 +135,37 @@ fn is_supported(tag: &str) -> bool {
     [session_timer::OPTION, RELIABLE].iter().any(|known| known.eq_ignore_ascii_case(tag))
 }
 
-/// RFC 3261 8.1.1.8: an INVITE has exactly one Contact, with a SIP URI.
+/// RFC 3261 8.1.1.8: an INVITE has exactly one Contact, with a SIP URI. RFC 2543 knew INVITEs without one, and
+/// From names the target then; its Via has no branch of RFC 3261 (RFC 4475 3.4.1).
 fn contact_objection(request: &Request) -> Option<Objection> {
     if request.method != Method::Invite {
         return None;
     }
-    let single = request.headers.elements(&HeaderName::Contact).is_ok_and(|elements| elements.len() == 1);
+    let single = match request.headers.elements(&HeaderName::Contact) {
+        Ok(elements) if elements.is_empty() && is_of_rfc_2543(&request.headers) => return None,
+        Ok(elements) => elements.len() == 1,
+        Err(_) => false,
+    };
     let usable = matches!(request.headers.contact(), Ok(Some(contact)) if contact.uri.as_sip().is_some());
     (!single || !usable).then(|| Objection::plain(400))
+}
+
+fn is_of_rfc_2543(headers: &Headers) -> bool {
+    let from = headers.from().ok().flatten();
+    let old = headers.via().is_ok_and(|via| via.is_some_and(|via| !via.has_unique_branch()));
+    old && from.is_some_and(|from| from.uri.as_sip().is_some())
+}
+
+/// RFC 3261 21.4.7: our answer to an INVITE is a session description, which the caller says he does not take
+/// (RFC 4475 3.3.15). An empty Accept says nothing of use and is passed over.
+fn accept_objection(request: &Request) -> Option<Objection> {
+    let Ok(ranges) = request.headers.elements(&HeaderName::Accept) else { return None };
+    let fits = |range: &&[u8]| {
+        let kind = range.split(|octet| *octet == b';').next().map(scan::trim).unwrap_or_default();
+        [sdp::MEDIA_TYPE, "application/*", "*/*"].iter().any(|own| kind.eq_ignore_ascii_case(own.as_bytes()))
+    };
+    let refused = request.method == Method::Invite && !ranges.is_empty() && !ranges.iter().any(fits);
+    refused.then(|| Objection::plain(406))
 }
 
 /// RFC 3261 8.2.3: type and encoding of a body that must be understood.
@@ -190,10 +213,10 @@ fn info_objection(request: &Request) -> Option<Objection> {
 /// `handling=optional` (RFC 3261 20.11): the body may be passed over.
 fn is_optional(headers: &Headers) -> bool {
     let Some(value) = headers.get(&HeaderName::ContentDisposition) else { return false };
-    value.split(|octet| *octet == b';').skip(1).filter_map(|param| super::scan::split_once(param, b'=')).any(
+    value.split(|octet| *octet == b';').skip(1).filter_map(|param| scan::split_once(param, b'=')).any(
         |(name, value)| {
-            super::scan::trim(name).eq_ignore_ascii_case(b"handling")
-                && super::scan::trim(value).eq_ignore_ascii_case(b"optional")
+            scan::trim(name).eq_ignore_ascii_case(b"handling")
+                && scan::trim(value).eq_ignore_ascii_case(b"optional")
         },
     )
 }

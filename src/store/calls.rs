@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use super::text::{call_id, column, instant, optional_column, parse};
 use super::{Reader, StoreError};
 use crate::call::CallId;
-use crate::call::journal::{Action, Event, Outcome, Step, StepResult};
+use crate::call::journal::{Action, Attestation, Event, Outcome, Step, StepResult, Verstat};
 
 /// One call in the log. Serialises as a row of `calls --json`; the names are a promise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,6 +43,14 @@ pub struct CallRow {
     pub incident: Option<String>,
     /// The Call-ID of the caller's leg.
     pub sip_call_id: String,
+    /// The caller's name, as the trunk stated it.
+    pub display_name: Option<String>,
+    /// Who had passed the call on to us.
+    pub diverted_by: Option<String>,
+    /// What the trunk's carrier found out about the caller's number.
+    pub verstat: Option<Verstat>,
+    /// The level at which the first carrier vouches for the caller.
+    pub attestation: Option<Attestation>,
 }
 
 /// Which calls are asked for. The default asks for all of them.
@@ -162,6 +170,10 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         hotline: row.get("hotline")?,
         number: row.get("number")?,
         caller: row.get("caller")?,
+        display_name: row.get("display_name")?,
+        diverted_by: row.get("diverted_by")?,
+        verstat: optional_column(row, "verstat", Verstat::from_word)?,
+        attestation: optional_column(row, "attestation", Attestation::from_word)?,
         started_at: column(row, "started_at", parse)?,
         answered_at: optional_column(row, "answered_at", parse)?,
         ended_at: optional_column(row, "ended_at", parse)?,

@@ -18,7 +18,8 @@ const WAL_SIZE_KEPT: u32 = 16 << 20;
 const APPLICATION_ID: u32 = 0x4E67_7462;
 
 /// All changes of the schema, in order. A file of `sql/` is never edited once released.
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("../../sql/0001_initial.sql"))];
+const MIGRATIONS: &[M<'static>] =
+    &[M::up(include_str!("../../sql/0001_initial.sql")), M::up(include_str!("../../sql/0002_identity.sql"))];
 
 /// Opens a database whose schema is known to be current.
 pub(super) fn open(database: &Path) -> rusqlite::Result<Connection> {
@@ -156,15 +157,19 @@ mod tests {
     const A_CALL: &str = "INSERT INTO calls (id, hotline, number, caller, trunk, sip_call_id, started_at)
          VALUES ('00000000002a', 'h', '+49301', '+49302', 't', 'id', '2026-01-05T08:00:00.000Z')";
 
-    fn after_upgrade(next: &'static str) -> [M<'static>; 2] {
-        [MIGRATIONS[0].clone(), M::up(next)]
+    fn after_upgrade(next: &'static str) -> Vec<M<'static>> {
+        [MIGRATIONS, &[M::up(next)]].concat()
     }
 
-    /// A database of the first schema with one call in it.
+    /// A database of this version with one call in it.
     fn with_a_call(scratch: &Scratch) -> PathBuf {
+        with_a_call_of(scratch, MIGRATIONS)
+    }
+
+    fn with_a_call_of(scratch: &Scratch, migrations: &[M<'_>]) -> PathBuf {
         folder::create(scratch.path()).unwrap();
         let database = folder::database(scratch.path());
-        open_with(&database, &MIGRATIONS[..1]).unwrap().execute(A_CALL, []).unwrap();
+        open_with(&database, migrations).unwrap().execute(A_CALL, []).unwrap();
         database
     }
 
@@ -190,6 +195,17 @@ mod tests {
     }
 
     #[test]
+    fn the_calls_of_the_first_schema_are_still_in_the_log() {
+        let scratch = Scratch::new();
+        let database = with_a_call_of(&scratch, &MIGRATIONS[..1]);
+        let connection = open_and_migrate(&database).unwrap();
+        let (caller, verstat): (String, Option<String>) = connection
+            .query_row("SELECT caller, verstat FROM call_log", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!((caller.as_str(), verstat), ("+49302", None));
+    }
+
+    #[test]
     fn an_older_database_is_copied_before_it_is_brought_up_to_date() {
         let scratch = Scratch::new();
         let database = with_a_call(&scratch);
@@ -197,9 +213,9 @@ mod tests {
         assert_eq!(count_calls(&connection), 1);
         connection.prepare("SELECT note FROM calls").unwrap();
 
-        let copy = backup_path(&database, 1);
+        let copy = backup_path(&database, count(MIGRATIONS));
         assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
-        let copy = open_with(&copy, &MIGRATIONS[..1]).unwrap();
+        let copy = open_with(&copy, MIGRATIONS).unwrap();
         assert_eq!(count_calls(&copy), 1);
         copy.prepare("SELECT note FROM calls").unwrap_err();
     }
@@ -210,7 +226,7 @@ mod tests {
         let database = with_a_call(&scratch);
         let why = open_with(&database, &after_upgrade(BROKEN)).unwrap_err();
         assert!(matches!(why, StoreError::Migration { .. }), "{why}");
-        let connection = open_with(&database, &MIGRATIONS[..1]).unwrap();
+        let connection = open_with(&database, MIGRATIONS).unwrap();
         assert_eq!(count_calls(&connection), 1);
         connection.prepare("SELECT note FROM calls").unwrap_err();
         // The second attempt replaces the copy that the first one left.
@@ -223,7 +239,9 @@ mod tests {
         let database = with_a_call(&scratch);
         drop(open_with(&database, &after_upgrade(NEXT)).unwrap());
         let refusal = |result: Result<Connection, StoreError>| result.unwrap_err().to_string();
-        assert!(refusal(open_with(&database, &MIGRATIONS[..1])).contains("written by a newer nightbell"));
-        assert!(refusal(open_read_only(&database)).contains("schema 2, this one knows 1"));
+        assert!(refusal(open_with(&database, MIGRATIONS)).contains("written by a newer nightbell"));
+        let known = count(MIGRATIONS);
+        let versions = format!("schema {}, this one knows {known}", known + 1);
+        assert!(refusal(open_read_only(&database)).contains(&versions));
     }
 }

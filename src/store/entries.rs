@@ -5,7 +5,7 @@ use rusqlite::{Connection, ErrorCode, params};
 use tracing::{error, warn};
 
 use super::text::instant;
-use crate::call::journal::{DialIntent, Ended, Event, Record, Started};
+use crate::call::journal::{Attestation, DialIntent, Ended, Event, Record, Started, Verstat};
 use crate::call::leg::LegId;
 
 /// Writes a batch. An entry the schema refuses is reported and left out, because it would be refused
@@ -61,10 +61,12 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
 }
 
 fn start(connection: &Connection, started: &Started) -> rusqlite::Result<usize> {
+    let stated = &started.stated;
     execute(
         connection,
-        "INSERT INTO calls (id, hotline, number, caller, trunk, sip_call_id, started_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO calls (id, hotline, number, caller, trunk, sip_call_id, started_at,
+                            display_name, diverted_by, verstat, attestation)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING",
         params![
             started.call.to_string(),
             started.hotline,
@@ -73,6 +75,10 @@ fn start(connection: &Connection, started: &Started) -> rusqlite::Result<usize> 
             started.trunk,
             started.sip_call_id,
             instant(started.at),
+            stated.display_name,
+            stated.diverted_by.first().map(|diverter| diverter.number.as_str()),
+            stated.verstat.map(Verstat::as_str),
+            stated.attestation.map(Attestation::as_str),
         ],
     )
 }

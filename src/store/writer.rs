@@ -227,7 +227,7 @@ mod tests {
 
     use super::*;
     use crate::call::CallId;
-    use crate::call::journal::{Action, Event, Started, Step, StepResult};
+    use crate::call::journal::{Action, Event, Started, Stated, Step, StepResult};
     use crate::store::scratch::Scratch;
     use crate::store::{CallFilter, Store};
 
@@ -275,6 +275,7 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             trunk: "carrier".to_owned(),
             sip_call_id: format!("{call}@carrier"),
+            stated: Stated::default(),
         })
     }
 

@@ -10,19 +10,37 @@ pub const FRAME: usize = 160;
 /// The length of a frame in ms.
 pub const FRAME_MS: u64 = FRAME as u64 * 1000 / LINE_RATE as u64;
 
-/// A sound in both laws of G.711, cut into frames of 20 ms. Both have the same number of frames.
+/// A frame at 16 000 Hz, in pairs: an octet of G.722 each.
+pub type WideFrame = [[i16; 2]; FRAME];
+
+/// A sound in both laws of G.711, cut into frames of 20 ms. All forms have the same number of frames.
 #[derive(Debug, Clone)]
 pub struct Clip {
     /// In A-law.
     pub pcma: Arc<[[u8; FRAME]]>,
     /// In u-law.
     pub pcmu: Arc<[[u8; FRAME]]>,
+    /// For G.722, if anybody speaks it. Its octets depend on what was sent before, so each leg encodes
+    /// for itself.
+    pub wide: Option<Arc<[WideFrame]>>,
 }
 
 impl Clip {
     /// Encodes a sound of 8000 samples per second. The last frame is filled up with silence.
     pub fn from_samples(samples: &[i16]) -> Self {
-        Self { pcma: encode(samples, linear_to_alaw), pcmu: encode(samples, linear_to_ulaw) }
+        Self { pcma: encode(samples, linear_to_alaw), pcmu: encode(samples, linear_to_ulaw), wide: None }
+    }
+
+    /// Adds the same sound at 16 000 samples per second.
+    #[must_use]
+    pub fn with_wide(mut self, samples: &[i16]) -> Self {
+        let (pairs, _) = samples.as_chunks::<2>();
+        let mut wide = vec![[[0; 2]; FRAME]; self.pcma.len()];
+        for (place, pair) in wide.as_flattened_mut().iter_mut().zip(pairs) {
+            *place = *pair;
+        }
+        self.wide = Some(wide.into());
+        self
     }
 
     /// How long it plays, in ms.

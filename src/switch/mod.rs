@@ -3,44 +3,53 @@
 //! One signalling task owns the SIP endpoint and every leg's signalling; media threads own the
 //! audio; a recorder thread owns the files. Calls speak to them through `call::leg` alone.
 
+pub mod addresses;
 pub mod clip;
+pub mod health;
+pub mod identity;
+pub mod location;
 pub mod media;
 pub mod prompts;
 pub mod recorder;
 #[cfg(test)]
 mod scratch;
+pub mod sessions;
 pub mod settings;
 pub mod signalling;
+pub mod spend;
 pub mod table;
+pub mod tls;
+mod transport;
 pub mod trunks;
+mod validity;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::{StdRng, SysRng};
 use rand::{RngExt, SeedableRng};
-use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::call::leg::Request;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
-use crate::sip::{self, Endpoint, StoredDialog, Timers};
+use crate::sip::{self, Endpoint, Hop, Timers};
+use crate::switch::addresses::Addresses;
 use crate::switch::media::Media;
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
-use crate::switch::signalling::{Legs, Signalling, Standing};
+use crate::switch::signalling::{Legs, Signalling, Standing, StoredLeg};
 use crate::switch::table::{Resolved, Slots, Table};
-use crate::switch::trunks::{Addresses, Server, Trunk};
+use crate::switch::tls::ServerTls;
+use crate::switch::transport::Transports;
+use crate::switch::trunks::{Server, Trunk};
 
 /// Dialogs at a time, over all trunks: far above what one media port range can carry.
 const MAX_DIALOGS: usize = 20_000;
-/// Room for a burst of SIP while the signalling task is busy.
-const RECEIVE_BUFFER: usize = 2 << 20;
 /// How old the address of a server's name may become.
 const NAMES_AGE: Duration = Duration::from_secs(60);
 /// A leg from which no RTP and no RTCP has come for so long is ended.
@@ -64,15 +73,18 @@ pub struct Parts {
     /// The other end of the house's requests.
     pub requests: mpsc::UnboundedReceiver<Request>,
     /// Legs that an earlier run left up: they are sent a BYE.
-    pub stored: Vec<StoredDialog>,
+    pub stored: Vec<StoredLeg>,
 }
 
 /// Why the switch could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A SIP socket could not be bound.
-    #[error("cannot listen for SIP on udp:{0}: {1}")]
-    Listen(SocketAddr, #[source] io::Error),
+    #[error("cannot listen for SIP on {0}: {1}")]
+    Listen(Hop, #[source] io::Error),
+    /// The SIP sockets could not be used.
+    #[error("cannot use the SIP sockets: {0}")]
+    Sockets(#[source] io::Error),
     /// The media threads or the recorder could not be started.
     #[error("cannot start the media: {0}")]
     Media(#[source] io::Error),
@@ -87,18 +99,20 @@ pub struct Switch {
     standing: Arc<watch::Sender<Standing>>,
     names: Option<AbortOnDrop>,
     task: JoinHandle<()>,
-    listening: Vec<SocketAddr>,
+    listening: Vec<Hop>,
     addresses: Addresses,
 }
 
 impl Switch {
     /// Binds the sockets and starts the signalling task and the media threads.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
-        let mut sockets = Vec::new();
-        for address in &parts.addresses.listen {
-            sockets.push(Arc::new(bind(*address).map_err(|error| StartError::Listen(*address, error))?));
+        let (mut sockets, mut listening) = (Vec::new(), Vec::new());
+        for own in &parts.addresses.listen {
+            let failed = |error| StartError::Listen(*own, error);
+            let socket = transport::bind(*own).map_err(failed)?;
+            listening.push(socket.hop().map_err(failed)?);
+            sockets.push(socket);
         }
-        let listening = sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect::<Vec<_>>();
         let table = resolve(parts.trunks, parts.addresses.clone(), listening.clone(), Table::default()).await;
         let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(|_| StartError::Random)?;
         let endpoint = Endpoint::new(
@@ -116,12 +130,14 @@ impl Switch {
             table: Arc::new(table),
             snapshot: parts.snapshot,
             library: parts.library,
+            tls: parts.addresses.tls.clone(),
             draining: false,
         });
+        let transports = Transports::start(sockets, &standing_reader).map_err(StartError::Sockets)?;
         let (media_events_from, media_events) = mpsc::unbounded_channel();
         let signalling = Signalling {
             endpoint,
-            sockets,
+            transports,
             standing: standing_reader,
             house: parts.house,
             media,
@@ -169,18 +185,26 @@ impl Switch {
     }
 
     /// Where SIP is listened for.
-    pub fn listening(&self) -> &[SocketAddr] {
+    pub fn listening(&self) -> &[Hop] {
         &self.listening
     }
 
-    /// Takes new trunks, hotlines, people and prompts into use. Running calls keep what they have.
-    pub async fn reload(&mut self, trunks: Vec<Trunk>, snapshot: Arc<Snapshot>, library: Arc<Library>) {
+    /// Takes new trunks, certificates, hotlines, people and prompts into use. Running calls keep what they
+    /// have.
+    pub async fn reload(
+        &mut self,
+        trunks: Vec<Trunk>,
+        tls: Option<ServerTls>,
+        snapshot: Arc<Snapshot>,
+        library: Arc<Library>,
+    ) {
         // What is looked up by now is of the old settings.
         self.names = None;
         let last = Table::clone(&self.standing.borrow().table);
         let table = resolve(trunks, self.addresses.clone(), self.listening.clone(), last).await;
         self.standing.send_modify(|standing| {
             standing.table = Arc::new(table);
+            standing.tls = tls;
             standing.snapshot = snapshot;
             standing.library = library;
         });
@@ -224,16 +248,8 @@ impl Drop for AbortOnDrop {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = std::net::UdpSocket::bind(address)?;
-    socket.set_nonblocking(true)?;
-    // The system may grant less; then a burst is short of room, and SIP sends again.
-    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER);
-    UdpSocket::from_std(socket)
-}
-
 /// Looks the trunks' servers up, off the async threads.
-async fn resolve(trunks: Vec<Trunk>, addresses: Addresses, bound: Vec<SocketAddr>, last: Table) -> Table {
+async fn resolve(trunks: Vec<Trunk>, addresses: Addresses, bound: Vec<Hop>, last: Table) -> Table {
     let looked_up =
         tokio::task::spawn_blocking(move || Table::resolve(&trunks, &addresses, &bound, &last)).await;
     match looked_up {
@@ -251,7 +267,7 @@ async fn resolve(trunks: Vec<Trunk>, addresses: Addresses, bound: Vec<SocketAddr
 }
 
 fn media_config(addresses: &Addresses) -> media::Config {
-    let bind = addresses.listen.first().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), SocketAddr::ip);
+    let bind = addresses.listen.first().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |own| own.addr.ip());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     media::Config { ports: addresses.media_ports.clone(), threads, media_timeout: MEDIA_TIMEOUT, bind }
 }

@@ -1,6 +1,7 @@
-//! `[sip]`, `[media]` and `[[trunks]]` of `nightbell.toml`, as they are written.
+//! `[sip]`, `[sip.tls]`, `[media]`, `[[trunks]]` and `[trunks.tls]` of `nightbell.toml`, as they are written.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -10,15 +11,33 @@ use toml::Spanned;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SipSettings {
-    /// Where SIP is listened for: `udp:ADDRESS:PORT`.
+    /// Where SIP is listened for: `udp:ADDRESS:PORT`, `tcp:...`, `tls:...`.
     pub listen: Vec<Spanned<String>>,
     /// The address in Contact and SDP behind NAT. Default: the socket's that reaches the trunk.
     pub public_address: Option<IpAddr>,
+    /// Our certificate, for those who connect to us by TLS.
+    pub tls: Option<SipTlsSettings>,
+}
+
+/// `[sip.tls]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SipTlsSettings {
+    /// PEM file: our certificate, and those between it and the authority.
+    pub certificate: Spanned<PathBuf>,
+    /// PEM file: its key.
+    pub key: Spanned<PathBuf>,
+    /// PEM file: authorities of which whoever connects must have a certificate.
+    pub client_ca: Option<Spanned<PathBuf>>,
 }
 
 impl Default for SipSettings {
     fn default() -> Self {
-        Self { listen: vec![Spanned::new(0..0, "udp:0.0.0.0:5060".to_owned())], public_address: None }
+        Self {
+            listen: vec![Spanned::new(0..0, "udp:0.0.0.0:5060".to_owned())],
+            public_address: None,
+            tls: None,
+        }
     }
 }
 
@@ -42,15 +61,18 @@ impl Default for MediaSettings {
 pub struct TrunkSettings {
     /// Its name in `trunks = [...]` and in the log.
     pub name: Spanned<String>,
-    /// Where our calls go: `udp:HOST` or `udp:HOST:PORT`. Left out: straight to SIP addresses.
+    /// Where our calls go: `udp:HOST`, `tcp:HOST` or `tls:HOST`, with or without `:PORT`. Left out: straight
+    /// to SIP addresses.
     pub server: Option<Spanned<String>>,
+    /// Whose certificate the server must have, and ours for it.
+    pub tls: Option<Spanned<TrunkTlsSettings>>,
     /// Who may send us calls, beside the addresses of `server`.
     #[serde(default)]
     pub sources: Vec<Spanned<IpNet>>,
     /// Where its RTP may come from, beside `sources` and the address in the SDP.
     #[serde(default)]
     pub media_sources: Vec<IpNet>,
-    /// Offered and accepted codecs, in order of preference: `PCMA`, `PCMU`.
+    /// Offered and accepted codecs, in order of preference: `PCMA`, `PCMU`, `G722`.
     #[serde(default = "default_codecs")]
     pub codecs: Vec<Spanned<String>>,
     /// Dialogs both ways; a caller is let in only with a slot for a responder.
@@ -58,6 +80,25 @@ pub struct TrunkSettings {
     pub max_calls: Spanned<usize>,
     /// Its country's calling code: `030...`, `0049...` and `49...` are read as `+49...`.
     pub country: Option<Spanned<String>>,
+    /// The name of our account with the carrier.
+    pub username: Option<Spanned<String>>,
+    /// Where the number that was dialled stands: `request-uri`, `to`, `p-called-party-id`.
+    pub called_number: Option<Spanned<String>>,
+    /// How our number is stated: `p-asserted-identity`, `p-preferred-identity`, `from`, `remote-party-id`.
+    pub identity: Option<Spanned<String>>,
+    /// Whom From names: `number`, or `account`, the `username`.
+    pub from_user: Option<Spanned<String>>,
+    /// `;user=phone` in every URI of ours with a number.
+    #[serde(default)]
+    pub user_phone: bool,
+    /// How numbers are written: `e164`, `digits`, `international`, `national`.
+    pub number_format: Option<Spanned<String>>,
+    /// Which header field names the hotline when the caller's number is shown: `none`, `diversion`, `history-info`.
+    pub forwarded: Option<Spanned<String>>,
+    /// How often a sign of life is asked for in a call, as in `30m`; `off`: only when the trunk demands it.
+    pub session_timer: Option<Spanned<String>>,
+    /// Whether our calls speak of reliable provisional responses: `off`, `supported`, `required`.
+    pub reliable_provisional: Option<Spanned<String>>,
     /// What may be dialled over it: `+49`, `sip:*@10.1.2.0/24`. Default: its own country.
     pub destinations: Option<Vec<Spanned<String>>>,
 }
@@ -68,4 +109,18 @@ fn default_codecs() -> Vec<Spanned<String>> {
 
 fn default_max_calls() -> Spanned<usize> {
     Spanned::new(0..0, 30)
+}
+
+/// `[trunks.tls]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrunkTlsSettings {
+    /// PEM file: the authorities that may have signed the server's certificate. Default: the machine's.
+    pub ca_file: Option<Spanned<PathBuf>>,
+    /// PEM file: our certificate, for a server that wants one.
+    pub certificate: Option<Spanned<PathBuf>>,
+    /// PEM file: its key.
+    pub key: Option<Spanned<PathBuf>>,
+    /// The name in the server's certificate. Default: the host of `server`.
+    pub server_name: Option<Spanned<String>>,
 }

@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::oncall::Phone;
-use crate::sip::TrunkProfile;
-use crate::switch::trunks::{Addresses, Server, Trunk, host_address};
+use crate::sip::{Hop, Transport, TrunkProfile};
+use crate::switch::addresses::Addresses;
+use crate::switch::trunks::{Server, Trunk, host_address};
 
 /// A trunk whose server's name has been looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,12 +16,23 @@ pub struct Resolved {
     pub trunk: Trunk,
     /// The addresses of its server, at which our calls arrive. The first is used.
     pub servers: Vec<SocketAddr>,
-    /// Our own address as this trunk sees it.
-    pub contact: SocketAddr,
-    /// The number of the socket that reaches it.
-    pub socket: usize,
+    /// Our own addresses as this trunk sees them.
+    pub own: Own,
     /// No longer in the settings: kept for the calls that still run over it.
     pub retired: bool,
+}
+
+/// Our own addresses as a trunk sees them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    /// By the trunk's own transport.
+    pub contact: SocketAddr,
+    /// By the others.
+    pub others: Vec<(Transport, SocketAddr)>,
+    /// The place among the listeners of the one whose socket sends datagrams to it.
+    pub socket: Option<usize>,
+    /// Where connections to it begin, if not anywhere.
+    pub bind: Option<IpAddr>,
 }
 
 /// All trunks.
@@ -44,7 +56,7 @@ impl Table {
     pub fn resolve(
         trunks: &[Trunk],
         addresses: &Addresses,
-        bound: &[SocketAddr],
+        bound: &[Hop],
         last: &Table,
     ) -> (Self, Vec<NotFound>) {
         let mut failures = Vec::new();
@@ -58,8 +70,8 @@ impl Table {
                         last.servers_of(&trunk.name)
                     }
                 };
-                let (contact, socket) = contact(trunk, &servers, addresses, bound);
-                Resolved { trunk: trunk.clone(), servers, contact, socket, retired: false }
+                let own = own(trunk, &servers, addresses, bound);
+                Resolved { trunk: trunk.clone(), servers, own, retired: false }
             })
             .collect();
         // Running calls know their trunk by its place: places stay.
@@ -101,7 +113,7 @@ impl Table {
     }
 
     /// The first of the named trunks that may dial a phone, and the address it goes to.
-    pub fn route(&self, names: &[String], phone: &Phone) -> Result<(usize, SocketAddr), String> {
+    pub fn route(&self, names: &[String], phone: &Phone) -> Result<(usize, Hop), String> {
         let mut why = "no trunk of the hotline may dial it: see `destinations`".to_owned();
         for name in names {
             let Some((index, known)) = self.by_name(name) else { continue };
@@ -109,7 +121,7 @@ impl Table {
                 continue;
             }
             match next_hop(known, phone) {
-                Some(address) => return Ok((index, address)),
+                Some(hop) => return Ok((index, hop)),
                 None => why = format!("the server of the trunk `{name}` is not known"),
             }
         }
@@ -127,8 +139,13 @@ impl Table {
 
     /// What the SIP endpoint needs to know of each trunk.
     pub fn profiles(&self) -> Vec<TrunkProfile> {
-        let profile =
-            |known: &Resolved| TrunkProfile::new(known.contact, domain(known), known.trunk.codecs.clone());
+        let profile = |known: &Resolved| TrunkProfile {
+            identity: known.trunk.identity.clone(),
+            session_timer: known.trunk.session_timer,
+            reliable_provisional: known.trunk.reliable_provisional,
+            other_contacts: known.own.others.clone(),
+            ..TrunkProfile::new(known.own.contact, domain(known), known.trunk.codecs.clone())
+        };
         self.trunks.iter().map(profile).collect()
     }
 }
@@ -137,7 +154,7 @@ fn domain(known: &Resolved) -> String {
     match &known.trunk.server {
         Some(server) if server.host.contains(':') => format!("[{}]", server.host),
         Some(server) => server.host.clone(),
-        None => match known.contact.ip() {
+        None => match known.own.contact.ip() {
             IpAddr::V6(address) => format!("[{address}]"),
             IpAddr::V4(address) => address.to_string(),
         },
@@ -146,8 +163,8 @@ fn domain(known: &Resolved) -> String {
 
 fn look_up(server: &Server) -> Result<Vec<SocketAddr>, (String, std::io::Error)> {
     match host_address(&server.host) {
-        Some(address) => Ok(vec![SocketAddr::new(address, server.port)]),
-        None => (server.host.as_str(), server.port)
+        Some(address) => Ok(vec![SocketAddr::new(address, server.port())]),
+        None => (server.host.as_str(), server.port())
             .to_socket_addrs()
             .map(|found| {
                 // In a steady order, so that a name server that shuffles changes nothing.
@@ -161,40 +178,54 @@ fn look_up(server: &Server) -> Result<Vec<SocketAddr>, (String, std::io::Error)>
 
 /// A number goes to the trunk's server; a SIP address too, or straight to its host where the trunk
 /// has none.
-fn next_hop(known: &Resolved, phone: &Phone) -> Option<SocketAddr> {
+fn next_hop(known: &Resolved, phone: &Phone) -> Option<Hop> {
     match (known.servers.first(), phone) {
-        (Some(server), _) => Some(*server),
+        (Some(server), _) => Some(Hop { transport: transport(&known.trunk), addr: *server }),
         (None, Phone::Sip(address)) if known.trunk.server.is_none() => {
-            Some(SocketAddr::new(host_address(address.host())?, address.port().unwrap_or(5060)))
+            let addr = SocketAddr::new(host_address(address.host())?, address.port().unwrap_or(5060));
+            Some(Hop::udp(addr))
         }
         (None, _) => None,
     }
 }
 
-/// Our own address towards a trunk: the public one if it is set, else the local address from which
-/// the system would reach it.
-fn contact(
-    trunk: &Trunk,
-    servers: &[SocketAddr],
-    addresses: &Addresses,
-    bound: &[SocketAddr],
-) -> (SocketAddr, usize) {
+fn transport(trunk: &Trunk) -> Transport {
+    trunk.server.as_ref().map_or(Transport::Udp, |server| server.transport)
+}
+
+/// Our own addresses towards a trunk, for each transport: the public one if it is set, else the local
+/// address from which the system would reach it; and the port of the listener. A transport that is not
+/// listened for goes by the connections we open: it is given the port of the first listener, for there is
+/// none to be reached at.
+fn own(trunk: &Trunk, servers: &[SocketAddr], addresses: &Addresses, bound: &[Hop]) -> Own {
     let towards = servers
         .first()
         .copied()
         .or_else(|| trunk.sources.first().map(|network| SocketAddr::new(network.addr(), 5060)));
-    let same_family =
-        |address: &SocketAddr| towards.is_none_or(|towards| towards.is_ipv4() == address.is_ipv4());
-    let socket = bound.iter().position(same_family).unwrap_or(0);
-    let Some(own) = bound.get(socket) else {
-        return (SocketAddr::from(([0, 0, 0, 0], 5060)), 0);
+    let same_family = |own: &Hop| towards.is_none_or(|towards| towards.is_ipv4() == own.addr.is_ipv4());
+    let listener = |transport: Transport| {
+        let by_it = |own: &Hop| own.transport == transport;
+        let place = bound.iter().position(|own| by_it(own) && same_family(own));
+        place.or_else(|| bound.iter().position(by_it))
     };
-    let address = match addresses.public_address {
+    let any = bound.iter().find(|own| same_family(own)).or(bound.first());
+    let address = |own: IpAddr| match addresses.public_address {
         Some(public) => public,
-        None if own.ip().is_unspecified() => towards.and_then(local_towards).unwrap_or(own.ip()),
-        None => own.ip(),
+        None if own.is_unspecified() => towards.and_then(local_towards).unwrap_or(own),
+        None => own,
     };
-    (SocketAddr::new(address, own.port()), socket)
+    let contact = |transport: Transport| {
+        let own = listener(transport).and_then(|place| bound.get(place)).or(any);
+        own.map(|own| SocketAddr::new(address(own.addr.ip()), own.addr.port()))
+    };
+    let main = transport(trunk);
+    let others = [Transport::Udp, Transport::Tcp, Transport::Tls].into_iter().filter(|other| *other != main);
+    Own {
+        contact: contact(main).unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 5060))),
+        others: others.filter_map(|other| Some((other, contact(other)?))).collect(),
+        socket: listener(Transport::Udp),
+        bind: any.map(|own| own.addr.ip()).filter(|own| !own.is_unspecified()),
+    }
 }
 
 /// The local address the system uses towards another. Sends nothing.
@@ -271,8 +302,12 @@ mod tests {
                     ..Trunk::named(name)
                 },
                 servers: servers.into_iter().map(|server| server.parse().unwrap()).collect(),
-                contact: "127.0.0.1:5060".parse().unwrap(),
-                socket: 0,
+                own: Own {
+                    contact: "127.0.0.1:5060".parse().unwrap(),
+                    others: Vec::new(),
+                    socket: Some(0),
+                    bind: None,
+                },
                 retired: false,
             })
             .collect();
@@ -300,9 +335,10 @@ mod tests {
         let after = table(vec![("c", vec!["10.0.0.1/32"], vec![]), ("b", vec!["10.0.0.2/32"], vec![])]);
         let settings: Vec<Trunk> = after.trunks.into_iter().map(|known| known.trunk).collect();
         let addresses = Addresses {
-            listen: vec!["127.0.0.1:5060".parse().unwrap()],
+            listen: vec![Hop::udp("127.0.0.1:5060".parse().unwrap())],
             public_address: None,
             media_ports: 20000..=20003,
+            tls: None,
         };
         let (after, failures) = Table::resolve(&settings, &addresses, &addresses.listen, &before);
         assert!(failures.is_empty());

@@ -1,16 +1,21 @@
 //! Trunks with every setting checked: who may send us calls, and what may be dialled.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::ops::{Range, RangeInclusive};
+use std::net::IpAddr;
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use toml::Spanned;
 
-use crate::oncall::Phone;
+use crate::oncall::{NumberFormat, Phone};
 use crate::problem::{Problem, nearest};
-use crate::sip::Codec;
-use crate::switch::settings::{MediaSettings, SipSettings, TrunkSettings};
+use crate::sip::{Codec, IdentityPolicy, ReliableProvisional, Transport};
+use crate::switch::identity::{self, CalledNumber};
+use crate::switch::sessions;
+use crate::switch::settings::{TrunkSettings, TrunkTlsSettings};
+use crate::switch::tls::{ClientTls, Reader};
 
 /// A trunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +24,8 @@ pub struct Trunk {
     pub name: String,
     /// Where our calls go.
     pub server: Option<Server>,
+    /// Whose certificate its server must have, where it is spoken to by TLS.
+    pub tls: Option<ClientTls>,
     /// Who may send us calls.
     pub sources: Vec<IpNet>,
     /// Where its media may come from.
@@ -31,21 +38,38 @@ pub struct Trunk {
     pub country: Option<String>,
     /// What may be dialled.
     pub destinations: Vec<Destination>,
+    /// Where it puts the number that was dialled.
+    pub called_number: CalledNumber,
+    /// How it wants numbers written.
+    pub number_format: NumberFormat,
+    /// How it wants to be told who calls.
+    pub identity: IdentityPolicy,
+    /// How often a sign of life is asked for in a call.
+    pub session_timer: Option<Duration>,
+    /// What our calls say of reliable provisional responses.
+    pub reliable_provisional: ReliableProvisional,
 }
 
 /// A trunk's far end, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
+    /// How it is spoken to.
+    pub transport: Transport,
     /// A name, or an address without brackets.
     pub host: String,
-    /// The port; 5060 unless it is written.
-    pub port: u16,
+    /// The port, where one is written.
+    pub port: Option<u16>,
 }
 
 impl Server {
     /// Whether it must be looked up.
     pub fn is_name(&self) -> bool {
         host_address(&self.host).is_none()
+    }
+
+    /// The port that is written, or the usual one of the transport.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or_else(|| self.transport.default_port())
     }
 }
 
@@ -101,13 +125,24 @@ impl Trunk {
         Self {
             name: name.into(),
             server: None,
+            tls: None,
             sources: Vec::new(),
             media_sources: Vec::new(),
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             max_calls: 30,
             country: None,
             destinations: Vec::new(),
+            called_number: CalledNumber::default(),
+            number_format: NumberFormat::default(),
+            identity: IdentityPolicy::default(),
+            session_timer: Some(sessions::DEFAULT),
+            reliable_provisional: ReliableProvisional::Off,
         }
+    }
+
+    /// Whether phones on it may hear more than telephone's band.
+    pub fn is_wide(&self) -> bool {
+        self.codecs.contains(&Codec::G722)
     }
 
     /// Whether a phone may be dialled over this trunk.
@@ -125,72 +160,15 @@ impl Trunk {
     }
 }
 
-/// `[sip]` and `[media]`, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Addresses {
-    /// Where SIP is listened for.
-    pub listen: Vec<SocketAddr>,
-    /// The address others see.
-    pub public_address: Option<IpAddr>,
-    /// Ports for RTP and RTCP.
-    pub media_ports: RangeInclusive<u16>,
-}
-
-/// Checks `[sip]` and `[media]`.
-pub fn compile_addresses(sip: &SipSettings, media: &MediaSettings, problems: &mut Vec<Problem>) -> Addresses {
-    let mut listen = Vec::new();
-    for written in &sip.listen {
-        match listen_address(written.get_ref()) {
-            Ok(address) if listen.contains(&address) && address.port() != 0 => {
-                let message = format!("`{}` is written twice", written.get_ref());
-                problems.push(Problem::error(written.span(), message).help("take one of the two out"));
-            }
-            Ok(address) => listen.push(address),
-            Err(help) => problems.push(
-                Problem::error(written.span(), format!("cannot listen on `{}`", written.get_ref()))
-                    .help(help),
-            ),
-        }
-    }
-    if sip.listen.is_empty() {
-        problems.push(
-            Problem::error(0..0, "[sip] listens nowhere").help("write listen = [\"udp:0.0.0.0:5060\"]"),
-        );
-    }
-    let media_ports = port_range(media.ports.get_ref()).unwrap_or_else(|| {
-        let message = format!("`{}` is not a range of ports", media.ports.get_ref());
-        let help = "write first-last with at least 4 ports above 1023, as in \"20000-29999\"";
-        problems.push(Problem::error(media.ports.span(), message).help(help));
-        20000..=29999
-    });
-    Addresses { listen, public_address: sip.public_address, media_ports }
-}
-
-fn listen_address(text: &str) -> Result<SocketAddr, &'static str> {
-    match text.split_once(':') {
-        Some(("udp", address)) => {
-            address.parse().map_err(|_| "write udp:ADDRESS:PORT, as in udp:0.0.0.0:5060 or udp:[::]:5060")
-        }
-        Some(("tcp" | "tls", _)) => Err("this version speaks SIP over UDP; write udp:ADDRESS:PORT"),
-        _ => Err("write udp:ADDRESS:PORT, as in udp:0.0.0.0:5060"),
-    }
-}
-
-fn port_range(text: &str) -> Option<RangeInclusive<u16>> {
-    let (first, last) = text.split_once('-')?;
-    let (first, last) = (first.trim().parse::<u16>().ok()?, last.trim().parse::<u16>().ok()?);
-    (first >= 1024 && last.checked_sub(first)? >= 3).then_some(first..=last)
-}
-
-/// Checks `[[trunks]]`.
-pub fn compile_trunks(settings: &[TrunkSettings], problems: &mut Vec<Problem>) -> Vec<Trunk> {
-    let trunks = settings.iter().map(|trunk| compile_trunk(trunk, problems)).collect();
+/// Checks `[[trunks]]`. Files are looked for in the folder.
+pub fn compile_trunks(settings: &[TrunkSettings], folder: &Path, problems: &mut Vec<Problem>) -> Vec<Trunk> {
+    let trunks = settings.iter().map(|trunk| compile_trunk(trunk, folder, problems)).collect();
     names_used_twice(settings, problems);
     overlapping_sources(settings, problems);
     trunks
 }
 
-fn compile_trunk(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> Trunk {
+fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Problem>) -> Trunk {
     let mut codecs = Vec::new();
     for written in &settings.codecs {
         match codec(written.get_ref()) {
@@ -213,7 +191,8 @@ fn compile_trunk(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> Trunk
     });
     if settings.server.is_none() && settings.sources.is_empty() {
         let message = format!("the trunk `{}` has neither server nor sources", settings.name.get_ref());
-        let help = "name the carrier's server = \"udp:HOST\", or the sources = [\"NETWORK\"] calls come from";
+        let help =
+            "name the carrier's server, as in \"udp:HOST\", or the sources = [\"NETWORK\"] calls come from";
         problems.push(Problem::error(settings.name.span(), message).help(help));
     }
     if *settings.max_calls.get_ref() < 2 {
@@ -221,8 +200,10 @@ fn compile_trunk(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> Trunk
         problems.push(Problem::error(settings.max_calls.span(), "max_calls is below 2").help(help));
     }
     let country = settings.country.as_ref().map(|written| country(written, problems));
+    let (called_number, number_format) = identity::compile_numbers(settings, problems);
     Trunk {
         name: settings.name.get_ref().clone(),
+        tls: client_tls(settings, server.as_ref(), folder, problems),
         server,
         sources: settings.sources.iter().map(|source| source.get_ref().trunc()).collect(),
         media_sources: settings.media_sources.clone(),
@@ -230,44 +211,76 @@ fn compile_trunk(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> Trunk
         max_calls: *settings.max_calls.get_ref(),
         destinations: destinations(settings, country.as_deref(), problems),
         country,
+        called_number,
+        number_format,
+        identity: identity::compile_identity(settings, problems),
+        session_timer: sessions::compile_timer(settings, problems),
+        reliable_provisional: sessions::compile_reliable(settings, problems),
     }
 }
 
 fn codec(name: &str) -> Option<Codec> {
-    match name {
-        "PCMA" => Some(Codec::Pcma),
-        "PCMU" => Some(Codec::Pcmu),
-        _ => None,
-    }
+    Codec::ALL.into_iter().find(|codec| codec.name() == name)
 }
 
 fn unknown_codec(written: &Spanned<String>) -> Problem {
-    let help = match nearest(&written.get_ref().to_ascii_uppercase(), ["PCMA", "PCMU"]) {
+    // "g.722" is near to one of them too.
+    let bare: String = written.get_ref().chars().filter(char::is_ascii_alphanumeric).collect();
+    let help = match nearest(&bare.to_ascii_uppercase(), Codec::ALL.map(Codec::name)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "this version speaks PCMA and PCMU".to_owned(),
+        None => "there are PCMA (A-law), PCMU (u-law) and G722".to_owned(),
     };
     Problem::error(written.span(), format!("there is no codec `{}`", written.get_ref())).help(help)
 }
 
-fn server(text: &str) -> Result<Server, &'static str> {
-    let rest = match text.split_once(':') {
-        Some(("udp", rest)) => rest,
-        Some(("tcp" | "tls", _)) => {
-            return Err("this version speaks SIP over UDP; write udp:HOST or udp:HOST:PORT");
-        }
-        _ => return Err("write udp:HOST or udp:HOST:PORT"),
-    };
-    let wrong = "write udp:HOST or udp:HOST:PORT; IPv6 addresses in brackets";
+fn server(text: &str) -> Result<Server, String> {
+    let form = "write udp:HOST, tcp:HOST or tls:HOST, with :PORT behind it where it is not the usual one";
+    let (name, rest) = text.split_once(':').ok_or(form)?;
+    let transport = transport(name).map_err(|near| near.unwrap_or_else(|| form.to_owned()))?;
+    let wrong = || format!("write {transport}:HOST or {transport}:HOST:PORT; IPv6 addresses in brackets");
     let (host, port) = match rest.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().map_err(|_| wrong)?),
-        _ => (rest, 5060),
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().map_err(|_| wrong())?)),
+        _ => (rest, None),
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let plain = |c: char| c.is_ascii_alphanumeric() || "-.:_".contains(c);
     if host.is_empty() || !host.chars().all(plain) {
-        return Err(wrong);
+        return Err(wrong());
     }
-    Ok(Server { host: host.to_owned(), port })
+    Ok(Server { transport, host: host.to_owned(), port })
+}
+
+/// What a server that is spoken to by TLS has to show.
+fn client_tls(
+    settings: &TrunkSettings,
+    server: Option<&Server>,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<ClientTls> {
+    let place = settings.server.as_ref().map_or(settings.name.span(), Spanned::span);
+    match server.filter(|server| server.transport == Transport::Tls) {
+        Some(server) => {
+            let plain = TrunkTlsSettings::default();
+            let tls = settings.tls.as_ref().map_or(&plain, Spanned::get_ref);
+            Reader { folder, problems }.client(tls, &server.host, place)
+        }
+        None => {
+            if let Some(tls) = &settings.tls {
+                let message = format!("the trunk `{}` does not use TLS", settings.name.get_ref());
+                let help = "write server = \"tls:HOST\", or take [trunks.tls] out";
+                problems.push(Problem::error(tls.span(), message).help(help));
+            }
+            None
+        }
+    }
+}
+
+/// The transport that is written, or the one that may have been meant.
+pub(super) fn transport(name: &str) -> Result<Transport, Option<String>> {
+    let known = [Transport::Udp, Transport::Tcp, Transport::Tls];
+    let found = known.into_iter().find(|transport| transport.param() == name);
+    let near = || nearest(&name.to_ascii_lowercase(), known.map(Transport::param));
+    found.ok_or_else(|| near().map(|near| format!("did you mean `{near}:`?")))
 }
 
 fn country(written: &Spanned<String>, problems: &mut Vec<Problem>) -> String {
@@ -362,7 +375,7 @@ mod tests {
         }
         let file: File = toml::from_str(text).unwrap();
         let mut problems = Vec::new();
-        let trunks = compile_trunks(&file.trunks, &mut problems);
+        let trunks = compile_trunks(&file.trunks, Path::new(""), &mut problems);
         (trunks, problems.into_iter().map(|problem| problem.message).collect())
     }
 
@@ -406,15 +419,75 @@ mod tests {
     }
 
     #[test]
+    fn a_trunk_is_spoken_to_about_numbers_as_it_wants() {
+        let (trunks, problems) = compiled(
+            "[[trunks]]\nname = 'a'\nserver = 'udp:x'\ncountry = '49'\nusername = 'e0'\nfrom_user = 'account'\n\
+             called_number = 'to'\nidentity = 'remote-party-id'\nuser_phone = true\nnumber_format = 'national'\n\
+             forwarded = 'history-info'\n",
+        );
+        assert_eq!(problems, Vec::<String>::new());
+        let trunk = trunks.first().unwrap();
+        let identity = IdentityPolicy {
+            header: crate::sip::IdentityHeader::RemoteParty,
+            account: Some("e0".to_owned()),
+            user_phone: true,
+            forwarded: crate::sip::Forwarded::HistoryInfo,
+        };
+        assert_eq!((&trunk.identity, trunk.called_number), (&identity, CalledNumber::To));
+        assert_eq!(trunk.written(&crate::oncall::E164::parse("+4930123").unwrap()), "030123");
+        let (trunks, _) = compiled("[[trunks]]\nname = 'a'\nserver = 'udp:x'\nnumber_format = 'digits'\n");
+        let read = |text| trunks.first().unwrap().number(text).map(|number| number.to_string());
+        assert_eq!(read("43664123").as_deref(), Some("+43664123"), "digits are a whole number");
+        assert_eq!(read("0043664123").as_deref(), Some("+43664123"));
+        assert_eq!(read("anna"), None);
+    }
+
+    #[test]
+    fn a_word_that_is_none_is_named_with_the_one_that_is_meant() {
+        let (_, problems) = compiled(
+            "[[trunks]]\nname = 'a'\nserver = 'udp:x'\nfrom_user = 'account'\ncalled_number = 'To'\n\
+             identity = 'p-asserted'\nnumber_format = 'national'\nforwarded = 'yes'\n",
+        );
+        assert_eq!(
+            problems,
+            [
+                "called_number cannot be `To`",
+                "number_format = \"national\" needs the trunk's country",
+                "from_user = \"account\" needs the account's name",
+                "identity cannot be `p-asserted`",
+                "forwarded cannot be `yes`",
+            ]
+        );
+    }
+
+    #[test]
+    fn session_timers_are_asked_for_unless_they_are_off() {
+        let compiled_with = |setting: &str| {
+            let (trunks, problems) =
+                compiled(&format!("[[trunks]]\nname = 'a'\nserver = 'udp:x'\n{setting}\n"));
+            (trunks.first().unwrap().session_timer, trunks.first().unwrap().reliable_provisional, problems)
+        };
+        let half_an_hour = Some(Duration::from_secs(1800));
+        assert_eq!(compiled_with(""), (half_an_hour, ReliableProvisional::Off, vec![]));
+        assert_eq!(compiled_with("session_timer = 'off'").0, None);
+        assert_eq!(compiled_with("session_timer = '15m'").0, Some(Duration::from_secs(900)));
+        assert_eq!(compiled_with("reliable_provisional = 'supported'").1, ReliableProvisional::Supported);
+        assert_eq!(compiled_with("session_timer = '60s'").2, ["session_timer cannot be `60s`"]);
+        assert_eq!(compiled_with("session_timer = 'Off'").2, ["session_timer cannot be `Off`"]);
+        let wrong = compiled_with("reliable_provisional = 'require'").2;
+        assert_eq!(wrong, ["reliable_provisional cannot be `require`"]);
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named() {
         let (_, problems) = compiled(
-            "[[trunks]]\nname = 'a'\nserver = 'tcp:x'\ncodecs = ['pcma']\nmax_calls = 1\ncountry = '0'\ndestinations = ['49']\n",
+            "[[trunks]]\nname = 'a'\nserver = 'sctp:x'\ncodecs = ['pcma']\nmax_calls = 1\ncountry = '0'\ndestinations = ['49']\n",
         );
         assert_eq!(
             problems,
             [
                 "there is no codec `pcma`",
-                "`tcp:x` is not a server",
+                "`sctp:x` is not a server",
                 "max_calls is below 2",
                 "`0` is not a calling code",
                 "`49` is not a destination"

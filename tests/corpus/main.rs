@@ -2,12 +2,18 @@
 //! targets, on stable Rust.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../fuzz/checks/digest.rs"]
+mod digest;
+#[path = "../../fuzz/checks/header.rs"]
+mod header;
 #[path = "../../fuzz/checks/rtp.rs"]
 mod rtp;
 #[path = "../../fuzz/checks/sdp.rs"]
 mod sdp;
 #[path = "../../fuzz/checks/sip_message.rs"]
 mod sip_message;
+#[path = "../../fuzz/checks/sip_stream.rs"]
+mod sip_stream;
 #[path = "../../fuzz/checks/uri.rs"]
 mod uri;
 
@@ -84,8 +90,23 @@ fn sip_messages() {
 }
 
 #[test]
+fn streams_of_sip() {
+    replay("sip_stream", sip_stream::check);
+}
+
+#[test]
 fn session_descriptions() {
     replay("sdp", sdp::check);
+}
+
+#[test]
+fn challenges_and_credentials() {
+    replay("digest", digest::check);
+}
+
+#[test]
+fn addresses_and_vias() {
+    replay("header", header::check);
 }
 
 #[test]

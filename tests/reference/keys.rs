@@ -13,9 +13,11 @@ const SETTINGS: Page = (
     &[
         ("## Top level", "src/daemon/config.rs", "File"),
         ("## [sip]", "src/switch/settings.rs", "SipSettings"),
+        ("## [sip.tls]", "src/switch/settings.rs", "SipTlsSettings"),
         ("## [media]", "src/switch/settings.rs", "MediaSettings"),
         ("## [voice]", "src/switch/prompts/voice.rs", "VoiceSettings"),
         ("## [[trunks]]", "src/switch/settings.rs", "TrunkSettings"),
+        ("## [trunks.tls]", "src/switch/settings.rs", "TrunkTlsSettings"),
         ("## [[hotlines]]", "src/call/settings.rs", "HotlineSettings"),
         ("## [hotlines.menu]", "src/call/settings.rs", "MenuSettings"),
         ("## [[hotlines.routes]]", "src/call/settings.rs", "RouteSettings"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nightbell::call::clock::Clock;
 use nightbell::call::compile::{Surroundings, compile};
-use nightbell::call::journal::{Journal, Record};
+use nightbell::call::journal::{Journal, Record, Stated};
 use nightbell::call::leg::Leg;
 use nightbell::call::occupancy::Occupancy;
 use nightbell::call::plan::Hotline;
@@ -189,6 +189,7 @@ impl House {
             hotline: self.hotline.clone(),
             number: "+4930123456".to_owned(),
             from: caller.number.map(|number| E164::parse(number).unwrap()),
+            stated: Stated::default(),
             trunk: "carrier".to_owned(),
             sip_call_id: format!("{index}@carrier.example"),
             roster: self.roster.clone(),

@@ -3,6 +3,8 @@
 
 mod agreement;
 mod carrier;
+mod desk;
+mod identity;
 mod objections;
 mod pair;
 mod properties;

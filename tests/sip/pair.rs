@@ -242,7 +242,10 @@ impl Pair {
                 self.sides[side].legs.get_mut(&leg).unwrap().ends += 1;
                 leg
             }
-            Event::Ringing { leg, .. } | Event::MediaChanged { leg, .. } | Event::Digit { leg, .. } => leg,
+            Event::Answering { leg, .. }
+            | Event::Ringing { leg, .. }
+            | Event::MediaChanged { leg, .. }
+            | Event::Digit { leg, .. } => leg,
         };
         let life = &self.sides[side].legs[&leg];
         assert!(!life.released, "something was heard of a leg that had been let go of");

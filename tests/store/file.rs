@@ -119,11 +119,20 @@ fn a_folder_that_cannot_be_made_is_named_in_the_error() {
 
 #[test]
 fn every_table_and_column_is_explained_in_the_schema() {
-    let schema = include_str!("../../sql/0001_initial.sql");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql");
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() > 1);
+    for file in files {
+        explained_in(&fs::read_to_string(file).unwrap());
+    }
+}
+
+fn explained_in(schema: &str) {
     let mut explained = false;
     for line in schema.lines() {
         let text = line.trim();
         let starts_entry = text.starts_with("CREATE ")
+            || text.starts_with("ALTER ")
             || (line.starts_with("    ")
                 && !line.starts_with("     ")
                 && text

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nightbell::call::CallId;
-use nightbell::call::journal::{Journal, Outcome, Record, Step};
+use nightbell::call::journal::{Attestation, Diverter, Journal, Outcome, Record, Stated, Step, Verstat};
 use nightbell::store::{CallFilter, CallRow, Store, StoreError};
 use proptest::prelude::*;
 use tokio::sync::broadcast;
@@ -32,7 +32,7 @@ fn a_call_is_found_as_it_was_told_with_its_whole_timeline() {
     let json = serde_json::to_string(&row).unwrap();
     assert_eq!(
         json,
-        r#"{"id":"0000000000000abc","hotline":"Emergency hotline","number":"+4930123456","caller":"+4915112345678","started_at":"2026-01-05T08:00:00Z","answered_at":"2026-01-05T08:00:01Z","ended_at":"2026-01-05T08:00:09Z","duration_s":9,"outcome":"accepted","end_reason":"caller hung up","route":"Production","responder":"anna","voicemail":null,"incident":null,"sip_call_id":"0000000000000abc@carrier.example"}"#
+        r#"{"id":"0000000000000abc","hotline":"Emergency hotline","number":"+4930123456","caller":"+4915112345678","started_at":"2026-01-05T08:00:00Z","answered_at":"2026-01-05T08:00:01Z","ended_at":"2026-01-05T08:00:09Z","duration_s":9,"outcome":"accepted","end_reason":"caller hung up","route":"Production","responder":"anna","voicemail":null,"incident":null,"sip_call_id":"0000000000000abc@carrier.example","display_name":null,"diverted_by":null,"verstat":null,"attestation":null}"#
     );
     let steps: Vec<Step> = timeline.iter().map(|event| event.step).collect();
     assert_eq!(
@@ -53,6 +53,28 @@ fn a_call_is_found_as_it_was_told_with_its_whole_timeline() {
         json,
         r#"{"seq":5,"at":"2026-01-05T08:00:05Z","step":"DialTarget","action":"internal","result":"processed","target":"anna","detail":"DialTarget"}"#
     );
+}
+
+#[test]
+fn what_the_trunk_says_of_a_caller_is_found_again() {
+    let (_scratch, store) = store();
+    let diverter = |number: &str| Diverter { number: number.to_owned(), reason: Some("busy") };
+    let stated = Stated {
+        display_name: Some("J\u{f6}rg \"JS\" Schmidt".to_owned()),
+        diverted_by: vec![diverter("+4930111"), diverter("anonymous")],
+        verstat: Some(Verstat::Failed),
+        attestation: Some(Attestation::Gateway),
+    };
+    let mut story = Story::of(1);
+    let Some(Record::Started(started)) = story.records.first_mut() else { unreachable!() };
+    started.stated = stated.clone();
+    run(&store, story.records);
+    let (row, _) = store.reader().call("0000000000000001").unwrap().unwrap();
+    assert_eq!(row.display_name, stated.display_name);
+    assert_eq!(row.diverted_by.as_deref(), Some("+4930111"), "the last one to pass the call on");
+    assert_eq!((row.verstat, row.attestation), (stated.verstat, stated.attestation));
+    let json = serde_json::to_string(&row).unwrap();
+    assert!(json.ends_with(r#""diverted_by":"+4930111","verstat":"failed","attestation":"C"}"#), "{json}");
 }
 
 #[test]

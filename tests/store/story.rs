@@ -3,7 +3,7 @@
 use jiff::{Timestamp, ToSpan};
 use nightbell::call::CallId;
 use nightbell::call::journal::{
-    Action, DialIntent, Ended, Event, Journal, Outcome, Record, Started, Step, StepResult,
+    Action, DialIntent, Ended, Event, Journal, Outcome, Record, Started, Stated, Step, StepResult,
 };
 use nightbell::call::leg::LegId;
 use nightbell::store::Store;
@@ -46,6 +46,7 @@ impl Story {
             at: at(0),
             trunk: "carrier".to_owned(),
             sip_call_id: format!("{call}@carrier.example"),
+            stated: Stated::default(),
         });
         Self { call, seq: 0, records: vec![started] }
     }

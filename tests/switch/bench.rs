@@ -15,9 +15,10 @@ use nightbell::call::plan::Snapshot;
 use nightbell::call::prompt::Prompt;
 use nightbell::call::run::House;
 use nightbell::oncall;
-use nightbell::sip::Codec;
+use nightbell::sip::{Codec, Hop};
+use nightbell::switch::addresses::Addresses;
 use nightbell::switch::prompts::{Library, Sources};
-use nightbell::switch::trunks::{Addresses, Destination, Trunk};
+use nightbell::switch::trunks::{Destination, Trunk};
 use nightbell::switch::{Parts, Switch};
 use tokio::sync::{mpsc, watch};
 
@@ -33,7 +34,7 @@ pub struct Bench {
 impl Bench {
     /// A switch that knows these prompts.
     pub async fn start(prompts: &[Prompt]) -> Self {
-        let sources = Sources { prompts_dir: PathBuf::from("/nonexistent"), voice: None };
+        let sources = Sources { prompts_dir: PathBuf::from("/nonexistent"), voice: None, wide: false };
         let (library, errors) = Library::load(prompts.to_vec(), &sources);
         assert!(errors.is_empty(), "{errors:?}");
         let (journal, records) = Journal::new();
@@ -48,9 +49,10 @@ impl Bench {
         };
         let switch = Switch::start(Parts {
             addresses: Addresses {
-                listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
+                listen: vec![Hop::udp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))],
                 public_address: None,
                 media_ports: 54_000..=55_999,
+                tls: None,
             },
             trunks: vec![trunk()],
             snapshot: Arc::new(Snapshot::default()),
@@ -84,6 +86,7 @@ impl Bench {
             phone: oncall::Phone::parse(&format!("sip:anna@{}", phone.address())).unwrap(),
             trunks: Arc::new([trunk().name]),
             caller_id: None,
+            own_number: None,
             events,
         }));
         leg
@@ -96,25 +99,24 @@ impl Bench {
 
     /// Reads the settings again: other prompts.
     pub async fn reload(&mut self, library: Library) {
-        self.switch.reload(vec![trunk()], Arc::new(Snapshot::default()), Arc::new(library)).await;
+        self.switch.reload(vec![trunk()], None, Arc::new(Snapshot::default()), Arc::new(library)).await;
     }
 
     /// Reads the settings again: without the trunk.
     pub async fn forget_the_trunk(&mut self) {
-        self.switch.reload(Vec::new(), Arc::new(Snapshot::default()), Arc::new(Library::default())).await;
+        self.switch
+            .reload(Vec::new(), None, Arc::new(Snapshot::default()), Arc::new(Library::default()))
+            .await;
     }
 }
 
 fn trunk() -> Trunk {
     let loopback = "127.0.0.1/32".parse().unwrap();
     Trunk {
-        name: "phones".to_owned(),
-        server: None,
         sources: vec![loopback],
-        media_sources: Vec::new(),
         codecs: vec![Codec::Pcma],
         max_calls: 2,
-        country: None,
         destinations: vec![Destination::Network(loopback)],
+        ..Trunk::named("phones")
     }
 }

@@ -40,6 +40,11 @@ impl Daemon {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// The port it takes SIP at.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// What `calls --json` prints.
     pub fn calls(&self) -> Vec<Value> {
         self.json(&["calls", "--json"]).as_array().unwrap().clone()

@@ -9,6 +9,7 @@ mod baresip;
 mod daemon;
 mod lines;
 mod phone;
+mod scanners;
 mod sipp;
 mod strangers;
 mod tones;

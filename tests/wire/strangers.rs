@@ -14,14 +14,14 @@ fn options(from: &UdpSocket, to: &str) -> String {
     )
 }
 
-fn phone(address: &str) -> UdpSocket {
+pub fn phone(address: &str) -> UdpSocket {
     let socket = UdpSocket::bind((address, 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(400))).unwrap();
     socket
 }
 
 /// The first line of the answer to an OPTIONS, if one comes.
-fn answer(socket: &UdpSocket, to: &str) -> Option<String> {
+pub fn answer(socket: &UdpSocket, to: &str) -> Option<String> {
     socket.send_to(options(socket, to).as_bytes(), to).unwrap();
     let mut bytes = [0; 2048];
     let length = socket.recv(&mut bytes).ok()?;

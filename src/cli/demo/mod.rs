@@ -58,8 +58,9 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(async {
         let daemon = Daemon::start(&config).await.map_err(failure)?;
-        let at = *daemon.listening().first().ok_or_else(|| Failure::Failed("nothing listens".to_owned()))?;
-        output::say(&format!("\nThe daemon listens on udp:{at}. Three calls follow.\n"));
+        let own = *daemon.listening().first().ok_or_else(|| Failure::Failed("nothing listens".to_owned()))?;
+        let at = own.addr;
+        output::say(&format!("\nThe daemon listens on {own}. Three calls follow.\n"));
         let records = daemon.watch();
         let live = tokio::task::spawn_blocking(|| running::print_live(records));
         let (phones, proofs) = tokio::task::spawn_blocking(move || {

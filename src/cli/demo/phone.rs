@@ -247,7 +247,10 @@ impl Body {
                 self.over();
             }
             Event::Ended { .. } => self.over(),
-            Event::Ringing { .. } | Event::MediaChanged { .. } | Event::Digit { .. } => {}
+            Event::Answering { .. }
+            | Event::Ringing { .. }
+            | Event::MediaChanged { .. }
+            | Event::Digit { .. } => {}
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::event::{Outgoing, ReliableProvisional, TrunkProfile};
 use crate::sip::dialog::StoredDialog;
 use crate::sip::header::{CSeq, NameAddr, Via};
+use crate::sip::identity::Statement;
 use crate::sip::message::{HeaderName, Headers, Method, Request, Response};
 use crate::sip::session_timer::OPTION;
 use crate::sip::transport::Transport;
@@ -47,7 +48,9 @@ pub(super) fn invite(
     software: &str,
     offer: Vec<u8>,
 ) -> Request {
-    let uri = Uri::parse(outgoing.request_uri.as_bytes());
+    let uri = profile.identity.request_uri(&outgoing.request_uri);
+    let (shown, own_number) = (outgoing.from_user.as_deref(), outgoing.own_user.as_deref());
+    let stated = Statement::new(&profile.identity, &profile.domain, &uri, shown, own_number);
     let transport = outgoing.to.transport;
     let own = profile.contact_for(transport);
     let to = NameAddr::new(uri.clone()).to_bytes();
@@ -55,15 +58,13 @@ pub(super) fn invite(
     let headers = &mut request.headers;
     headers.push(HeaderName::Via, Via::new(transport, own, "").to_bytes());
     headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
-    let number = outgoing.from_user.as_deref().map(|user| number(user, profile, &outgoing.request_uri));
-    headers.push(HeaderName::From, caller(number.clone()).with_tag(&names.tag).to_bytes());
+    headers.push(HeaderName::From, stated.from.with_tag(&names.tag).to_bytes());
     headers.push(HeaderName::To, to);
     headers.push(HeaderName::CallId, names.call_id.as_str());
     headers.push(HeaderName::CSeq, CSeq { number: 1, method: Method::Invite }.to_bytes());
     headers.push(HeaderName::Contact, contact(&names.contact_user, own, transport));
-    match number {
-        Some(number) => headers.push(HeaderName::PAssertedIdentity, NameAddr::new(number).to_bytes()),
-        None => headers.push(HeaderName::Privacy, "id"),
+    for (name, value) in stated.headers {
+        headers.push(name, value);
     }
     headers.push(HeaderName::Allow, validate::ALLOW);
     match profile.reliable_provisional {
@@ -78,28 +79,6 @@ pub(super) fn invite(
     headers.push(HeaderName::ContentType, "application/sdp");
     request.body = offer;
     request
-}
-
-/// Our number as a URI; with `user=phone` on trunks that want it in every URI.
-fn number(user: &str, profile: &TrunkProfile, request_uri: &str) -> Uri {
-    let host = Host::parse(profile.domain.as_bytes()).unwrap_or_else(|| Host::Name(profile.domain.clone()));
-    let uri = Uri::sip(Some(user), &host, None);
-    if request_uri.contains(";user=phone") {
-        return Uri::parse(format!("{uri};user=phone").as_bytes());
-    }
-    uri
-}
-
-/// From: our number, or nobody (RFC 3323 4.1.1.3).
-fn caller(number: Option<Uri>) -> NameAddr {
-    match number {
-        Some(number) => NameAddr::new(number),
-        None => {
-            let mut nobody = NameAddr::new(Uri::parse(b"sip:anonymous@anonymous.invalid"));
-            nobody.display = Some(b"Anonymous".to_vec());
-            nobody
-        }
-    }
 }
 
 /// The ACK of a refusal: the INVITE's own Via, and the To of the response (RFC 3261 17.1.1.3).

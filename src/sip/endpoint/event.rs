@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::sip::dialog::StoredDialog;
+use crate::sip::identity::{Identity, IdentityPolicy};
 use crate::sip::offer_answer::{Agreed, Codec, LocalMedia};
 use crate::sip::reason::Reason;
 use crate::sip::transaction::Timers;
@@ -63,6 +64,8 @@ pub struct TrunkProfile {
     pub session_timer: Option<Duration>,
     /// What our INVITE says of reliable provisional responses.
     pub reliable_provisional: ReliableProvisional,
+    /// How it wants to be told who calls.
+    pub identity: IdentityPolicy,
 }
 
 /// Reliable provisional responses (RFC 3262) to our INVITE.
@@ -88,6 +91,7 @@ impl TrunkProfile {
             codecs,
             session_timer: None,
             reliable_provisional: ReliableProvisional::Off,
+            identity: IdentityPolicy::default(),
         }
     }
 
@@ -127,19 +131,25 @@ pub struct Outgoing {
     pub trunk: usize,
     /// The next hop: the address of the trunk that the INVITE, and all requests in its dialog, are sent to.
     pub to: Hop,
-    /// Whom to call: `sip:+4930123456@domain`, with `;user=phone` where the trunk wants it.
+    /// Whom to call: `sip:+4930123456@domain`.
     pub request_uri: String,
-    /// The number we show (user part of From and P-Asserted-Identity); nothing: anonymous.
+    /// The number we show, as the trunk wants it written (a user part); nothing: withheld.
     pub from_user: Option<String>,
+    /// Our own number in the same form, where it is not the one we show.
+    pub own_user: Option<String>,
     /// Where we receive, and what we offer.
     pub media: LocalMedia,
+    /// How long it may go without any response, where that is less than timer B: another target waits
+    /// to be tried.
+    pub no_response: Option<Duration>,
 }
 
 impl Outgoing {
     /// An anonymous call.
     #[must_use]
     pub fn new(trunk: usize, to: Hop, request_uri: impl Into<String>, media: LocalMedia) -> Self {
-        Self { trunk, to, request_uri: request_uri.into(), from_user: None, media }
+        let (request_uri, no_response) = (request_uri.into(), None);
+        Self { trunk, to, request_uri, from_user: None, own_user: None, media, no_response }
     }
 }
 
@@ -148,20 +158,16 @@ impl Outgoing {
 pub struct IncomingCall {
     /// Call-ID.
     pub call_id: String,
-    /// User part of the Request-URI, percent-decoded (the number of a `tel:` URI).
+    /// Whom the Request-URI names: its user part, percent-decoded, or the number of a `tel:` URI.
     pub request_user: String,
     /// Host part of the Request-URI.
     pub request_host: String,
-    /// User part of To: some trunks give the dialled extension only here.
+    /// Whom To names: some trunks give the dialled extension only here; empty when nobody.
     pub to_user: String,
-    /// User part of From.
-    pub from_user: String,
-    /// Display name of From.
-    pub display_name: Option<String>,
-    /// User part of P-Asserted-Identity (RFC 3325), of `tel:` or `sip:`.
-    pub asserted_identity: Option<String>,
-    /// The caller wants to stay unknown: Privacy (RFC 3323, 3325), or an anonymous From.
-    pub private: bool,
+    /// Whom P-Called-Party-ID names (RFC 7315 4.2), as other trunks have it.
+    pub called_party: Option<String>,
+    /// Who calls.
+    pub identity: Identity,
     /// The INVITE carries an offer. Without one the agreement comes with the ACK.
     pub has_offer: bool,
 }

@@ -146,6 +146,15 @@ impl Up {
 }
 
 impl Leg {
+    /// Where requests in its dialog go. Before there is one, its transaction knows.
+    pub(super) fn next_hop(&self) -> Option<Hop> {
+        match &self.state {
+            State::Up(up) => Some(up.dialog.identity.next_hop),
+            State::Ending(dialog) => Some(dialog.identity.next_hop),
+            State::Incoming(_) | State::Calling(_) => None,
+        }
+    }
+
     /// When something of its own is due. (Its transactions keep their own time.)
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         self.timers.next()

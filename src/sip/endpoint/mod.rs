@@ -40,7 +40,7 @@ mod uac;
 mod uas;
 mod update;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
 use rand::rngs::StdRng;
@@ -115,6 +115,12 @@ impl Endpoint {
     /// How many legs and transactions are alive: 0 when the endpoint may be let go of.
     pub fn active(&self) -> usize {
         self.legs.len().saturating_add(self.transactions.len())
+    }
+
+    /// Every hop, with its trunk, by which something may still come or go: connections there are needed.
+    pub fn hops_in_use(&self) -> HashSet<(usize, Hop)> {
+        let legs = self.legs.values().filter_map(|leg| Some((leg.trunk, leg.next_hop()?)));
+        self.transactions.hops().chain(legs).collect()
     }
 
     fn send(&mut self, trunk: usize, hop: Hop, payload: Vec<u8>) {

@@ -9,7 +9,7 @@ use super::request::Outcome;
 use super::transactions::{CallKey, ClientKey, Kind, ServerKey, TransactionId};
 use super::{DialogKey, Endpoint, compose};
 use crate::sip::header::Via;
-use crate::sip::message::{HeaderName, Headers, Malformed, Message, Method, Request, Response};
+use crate::sip::message::{Fault, HeaderName, Headers, Malformed, Message, Method, Request, Response};
 use crate::sip::transaction::{OnRequest, OnResponse};
 use crate::sip::transport::Hop;
 use crate::sip::validate;
@@ -74,10 +74,11 @@ impl Endpoint {
     }
 
     /// What could not be read in full is answered where it can be, and never an ACK.
-    fn receive_malformed(&mut self, peer: Peer, malformed: Malformed) {
+    pub fn receive_malformed(&mut self, peer: Peer, malformed: Malformed) {
         let Some(mut request) = malformed.request else { return };
         request.headers.stamp_top_via(peer.addr);
-        if Facts::of(&request.headers).is_some() {
+        // The Via of a version we do not speak may be one we cannot read; it goes back as it came.
+        if Facts::of(&request.headers).is_some() || malformed.fault == Fault::Version {
             self.answer_stateless(peer, &request, malformed.fault.status(), |_| {});
         }
     }

@@ -7,7 +7,7 @@ use super::deadlines::Owner;
 use super::event::{Cause, EndCause, Event, FailureCause, LegId};
 use super::leg::State;
 use super::request::Outcome;
-use super::transactions::TransactionId;
+use super::transactions::{Kind, TransactionId};
 use crate::sip::transaction::{OnTimeout, Timer};
 
 impl Endpoint {
@@ -36,6 +36,20 @@ impl Endpoint {
                 self.remove_transaction(id);
             }
         }
+    }
+
+    /// Gives an INVITE up that nothing has come back for, if that is so: it is sent no more, but a late
+    /// response still finds it, and gets a CANCEL, or an ACK and a BYE. Nobody is rung twice for long.
+    fn wait_silently(&mut self, now: Instant, id: TransactionId) -> bool {
+        let until = now + self.config.timers.transaction_life();
+        let Some(transaction) = self.transactions.get_mut(id) else { return false };
+        let Kind::ClientInvite { machine, .. } = &mut transaction.kind else { return false };
+        let waits = machine.is_calling();
+        if waits {
+            machine.give_up(until);
+            self.reschedule(id);
+        }
+        waits
     }
 
     fn leg_timeout(&mut self, now: Instant, leg: LegId) {
@@ -76,12 +90,14 @@ impl Endpoint {
                 self.keep(leg, entry);
                 return self.call_failed(transaction, FailureCause::Timeout);
             }
-            calling.unwanted = Some(Cause::NoAnswer);
+            calling.unwanted.get_or_insert(Cause::NoAnswer);
             let (status, reason) = (408, "Request Timeout".to_owned());
             let (cause, more) = (FailureCause::Timeout, Box::default());
             self.tell(&entry, Event::Failed { leg, status, reason, cause, more });
             entry.silent = true;
-            self.send_cancel(now, &mut entry, Cause::NoAnswer);
+            if !self.wait_silently(now, transaction) {
+                self.send_cancel(now, &mut entry, Cause::NoAnswer);
+            }
         }
         self.keep(leg, entry);
     }

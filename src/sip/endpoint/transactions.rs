@@ -143,6 +143,11 @@ impl Transactions {
         self.all.len()
     }
 
+    /// Where each of them sends.
+    pub(super) fn hops(&self) -> impl Iterator<Item = (usize, Hop)> {
+        self.all.values().map(|transaction| (transaction.trunk, transaction.to))
+    }
+
     pub(super) fn insert(&mut self, transaction: Transaction) -> TransactionId {
         self.last = self.last.wrapping_add(1);
         let id = TransactionId(self.last);

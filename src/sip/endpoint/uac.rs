@@ -56,7 +56,10 @@ impl Endpoint {
         let key = DialogKey { call_id: names.call_id, local_tag: names.tag };
         let state = State::Calling(Box::new(calling));
         let contact = profile.contact_for(to.transport);
-        let (contact_user, timers) = (names.contact_user, TimerTable::default());
+        let (contact_user, mut timers) = (names.contact_user, TimerTable::default());
+        if let Some(patience) = outgoing.no_response {
+            timers.start(Timer::Patience, now + patience);
+        }
         self.add_leg(
             leg,
             Leg {

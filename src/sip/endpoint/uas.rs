@@ -9,7 +9,7 @@ use super::receive::Facts;
 use super::transactions::{Kind, Transaction, TransactionId};
 use super::{Endpoint, compose, media};
 use crate::sip::dialog::{Dialog, StoredDialog};
-use crate::sip::header::NameAddr;
+use crate::sip::identity::{self, Identity};
 use crate::sip::message::{HeaderName, Headers, Method, Request, Response};
 use crate::sip::offer_answer::{Agreed, LocalMedia, Negotiation};
 use crate::sip::reason::{Reason, q850_of};
@@ -269,7 +269,8 @@ fn established(leg: &Leg, incoming: &Incoming) -> Option<Dialog> {
         remote_tag: from.tag().unwrap_or_default().to_owned(),
         sequence: 0,
         routes: routes.iter().map(|route| compose::text(&route.to_bytes())).collect(),
-        target: headers.contact().ok()??.uri.to_string(),
+        // RFC 2543 knew INVITEs without Contact: whoever is From is the target.
+        target: headers.contact().ok()?.map_or(from.uri, |contact| contact.uri).to_string(),
     };
     Some(Dialog { identity, remote_sequence: Some(incoming.sequence) })
 }
@@ -283,22 +284,14 @@ pub(super) fn allows_update(headers: &Headers) -> bool {
 /// What an INVITE says about the call.
 fn describe(request: &Request) -> IncomingCall {
     let headers = &request.headers;
-    let user =
-        |address: Option<&NameAddr>| address.and_then(|address| address.uri.user()).unwrap_or_default();
-    let (from, to) = (headers.from().ok().flatten(), headers.to().ok().flatten());
-    let asserted = headers.asserted_identities().unwrap_or_default();
-    let from_user = user(from.as_ref());
-    let hidden =
-        headers.privacy().iter().any(|kind| matches!(kind.as_str(), "id" | "user" | "header" | "full"));
+    let to = headers.to().ok().flatten();
     IncomingCall {
         call_id: headers.call_id().ok().flatten().unwrap_or_default(),
-        request_user: request.uri.user().unwrap_or_default(),
+        request_user: identity::called(&request.uri).unwrap_or_default(),
         request_host: request.uri.host().map(ToString::to_string).unwrap_or_default(),
-        to_user: user(to.as_ref()),
-        display_name: from.as_ref().and_then(NameAddr::display_text),
-        asserted_identity: asserted.iter().find_map(|address| address.uri.user()),
-        private: hidden || from_user.eq_ignore_ascii_case("anonymous"),
-        from_user,
+        to_user: to.and_then(|to| identity::called(&to.uri)).unwrap_or_default(),
+        called_party: identity::called_party(headers),
+        identity: Identity::read(headers),
         has_offer: media::in_request(request).is_some(),
     }
 }

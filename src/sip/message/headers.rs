@@ -74,6 +74,13 @@ names! {
     Warning "Warning" "",
     Privacy "Privacy" "",
     PAssertedIdentity "P-Asserted-Identity" "",
+    PPreferredIdentity "P-Preferred-Identity" "",
+    RemotePartyId "Remote-Party-ID" "",
+    PCalledPartyId "P-Called-Party-ID" "",
+    Diversion "Diversion" "",
+    HistoryInfo "History-Info" "",
+    Identity "Identity" "y",
+    PAttestationIndicator "P-Attestation-Indicator" "",
     InfoPackage "Info-Package" "",
     RecvInfo "Recv-Info" "",
     SessionExpires "Session-Expires" "x",
@@ -302,14 +309,6 @@ impl Headers {
     /// One does not follow its grammar.
     pub fn record_routes(&self) -> Result<Vec<NameAddr>, HeaderError> {
         self.parsed(&HeaderName::RecordRoute, NameAddr::parse)
-    }
-
-    /// Every P-Asserted-Identity (RFC 3325 9.1).
-    ///
-    /// # Errors
-    /// One does not follow its grammar.
-    pub fn asserted_identities(&self) -> Result<Vec<NameAddr>, HeaderError> {
-        self.parsed(&HeaderName::PAssertedIdentity, NameAddr::parse)
     }
 
     /// The option tags of a Require header field.

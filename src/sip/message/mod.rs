@@ -11,6 +11,7 @@ mod write;
 pub use headers::{HeaderError, HeaderName, Headers};
 pub use method::Method;
 pub use parse::{Fault, MAX_HEADERS, MAX_LINE, MAX_MESSAGE, Malformed};
+pub(super) use parse::{body_length, cut_off};
 
 use super::uri::Uri;
 

@@ -239,6 +239,12 @@ fn has_forbidden(octets: &[u8]) -> bool {
 
 /// The body by Content-Length; without one, all that is left of the datagram (RFC 3261 18.3).
 fn body(headers: &Headers, rest: &[u8]) -> Result<Vec<u8>, Fault> {
+    let length = content_length(headers)?.unwrap_or(rest.len());
+    Ok(rest.get(..length).ok_or(Fault::ContentLength)?.to_vec())
+}
+
+/// What Content-Length says; all that are there have to say the same.
+fn content_length(headers: &Headers) -> Result<Option<usize>, Fault> {
     let mut length = None;
     for value in headers.get_all(&HeaderName::ContentLength) {
         let value = scan::number(value).and_then(|value| usize::try_from(value).ok());
@@ -248,6 +254,28 @@ fn body(headers: &Headers, rest: &[u8]) -> Result<Vec<u8>, Fault> {
         }
         length = Some(value);
     }
-    let body = rest.get(..length.unwrap_or(rest.len())).ok_or(Fault::ContentLength)?;
-    Ok(body.to_vec())
+    Ok(length)
+}
+
+/// The length of the body behind a head, its empty line included, that came in a stream: there nothing
+/// but Content-Length tells it (RFC 3261 18.3).
+pub(in crate::sip) fn body_length(head: &[u8]) -> Result<usize, Malformed> {
+    let mut lines = Lines { rest: head, ended: false };
+    lines.next_line();
+    let (headers, _) = header_fields(&mut lines);
+    let length = content_length(&headers).and_then(|length| length.ok_or(Fault::ContentLength));
+    length.map_err(|fault| cut_off(head, fault))
+}
+
+/// What is left of a message that is not read to its end.
+pub(in crate::sip) fn cut_off(octets: &[u8], fault: Fault) -> Malformed {
+    let mut lines = Lines { rest: octets, ended: false };
+    let request = match start_line(lines.next_line().unwrap_or_default()) {
+        Ok((Start::Request(method, uri), _)) => {
+            let (headers, _) = header_fields(&mut lines);
+            Some(Box::new(Request { method, uri, headers, body: Vec::new() }))
+        }
+        Ok((Start::Response(..), _)) | Err(_) => None,
+    };
+    Malformed { fault, request }
 }

@@ -83,6 +83,12 @@ impl ClientInvite {
         self.state == State::Calling
     }
 
+    /// It is sent no more; what comes back until then still belongs to it.
+    pub fn give_up(&mut self, until: Instant) {
+        self.timers.clear();
+        self.timers.start(Timer::NoResponse, until);
+    }
+
     /// When to call [`Self::timeout`].
     pub fn next_timeout(&self) -> Option<Instant> {
         self.timers.next()

@@ -1,58 +1,270 @@
-//! The two laws of G.711 as the media threads need them.
-
-use std::sync::Arc;
+//! The codecs as the media threads need them. In all of them an octet is 125 us, a unit of the RTP
+//! timestamp, so a packet keeps its length and its place in time when it goes from one to another.
 
 use crate::audio::g711::{
-    ALAW_SILENCE, ALAW_TO_ULAW, ULAW_SILENCE, ULAW_TO_ALAW, alaw_to_linear, ulaw_to_linear,
+    ALAW_SILENCE, ALAW_TO_ULAW, ULAW_SILENCE, ULAW_TO_ALAW, alaw_to_linear, linear_to_alaw, linear_to_ulaw,
+    ulaw_to_linear,
 };
-use crate::switch::clip::{Clip, FRAME};
+use crate::audio::g722;
+use crate::sip::Codec;
+use crate::switch::clip::{Clip, FRAME, WideFrame};
 
-/// Frames of 20 ms in one of the laws.
-pub(super) type Frames = Arc<[[u8; FRAME]]>;
-
-/// A law of G.711.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum G711 {
-    /// A-law.
+/// Turns octets into samples at 8000 Hz.
+#[derive(Debug)]
+pub(super) enum Decoder {
     Pcma,
-    /// u-law.
     Pcmu,
+    G722(Box<g722::Decoder>),
 }
 
-impl G711 {
-    /// A frame of silence.
-    pub(super) fn silence(self) -> [u8; FRAME] {
-        match self {
-            Self::Pcma => [ALAW_SILENCE; FRAME],
-            Self::Pcmu => [ULAW_SILENCE; FRAME],
+impl Decoder {
+    pub fn new(codec: Codec) -> Self {
+        match codec {
+            Codec::Pcma => Self::Pcma,
+            Codec::Pcmu => Self::Pcmu,
+            Codec::G722 => Self::G722(Box::default()),
         }
     }
 
-    /// A clip's frames in this law.
-    pub(super) fn frames(self, clip: &Clip) -> &Frames {
+    pub fn codec(&self) -> Codec {
         match self {
-            Self::Pcma => &clip.pcma,
-            Self::Pcmu => &clip.pcmu,
+            Self::Pcma => Codec::Pcma,
+            Self::Pcmu => Codec::Pcmu,
+            Self::G722(_) => Codec::G722,
         }
     }
 
-    /// An octet as a linear sample.
-    pub(super) fn decode(self, octet: u8) -> i16 {
+    /// Of G.722 it is the lower half of the band.
+    pub fn decode(&mut self, octet: u8) -> i16 {
         match self {
             Self::Pcma => alaw_to_linear(octet),
             Self::Pcmu => ulaw_to_linear(octet),
+            Self::G722(decoder) => decoder.decode_narrow(octet),
+        }
+    }
+}
+
+/// Turns samples into the octets of one stream.
+#[derive(Debug)]
+pub(super) enum Encoder {
+    Pcma,
+    Pcmu,
+    G722(Box<Adaptive>),
+}
+
+impl Encoder {
+    pub fn new(codec: Codec) -> Self {
+        match codec {
+            Codec::Pcma => Self::Pcma,
+            Codec::Pcmu => Self::Pcmu,
+            Codec::G722 => Self::G722(Box::default()),
         }
     }
 
-    /// Turns octets of this law into the other, in place.
-    pub(super) fn convert(self, to: Self, octets: &mut [u8]) {
-        let table = match (self, to) {
-            (Self::Pcma, Self::Pcmu) => &ALAW_TO_ULAW,
-            (Self::Pcmu, Self::Pcma) => &ULAW_TO_ALAW,
-            _ => return,
+    pub fn codec(&self) -> Codec {
+        match self {
+            Self::Pcma => Codec::Pcma,
+            Self::Pcmu => Codec::Pcmu,
+            Self::G722(_) => Codec::G722,
+        }
+    }
+
+    /// A frame of silence.
+    pub fn silence(&mut self) -> [u8; FRAME] {
+        match self {
+            Self::Pcma => [ALAW_SILENCE; FRAME],
+            Self::Pcmu => [ULAW_SILENCE; FRAME],
+            Self::G722(adaptive) => adaptive.wide(&[[0; 2]; FRAME]),
+        }
+    }
+
+    /// A clip's frame; nothing beyond its end. In G.722 the clip is wide-band if it was made so.
+    pub fn frame(&mut self, clip: &Clip, n: usize) -> Option<[u8; FRAME]> {
+        match self {
+            Self::Pcma => clip.pcma.get(n).copied(),
+            Self::Pcmu => clip.pcmu.get(n).copied(),
+            Self::G722(adaptive) => match clip.wide.as_ref().and_then(|wide| wide.get(n)) {
+                Some(frame) => Some(adaptive.wide(frame)),
+                None => {
+                    clip.pcma.get(n).map(|frame| frame.map(|octet| adaptive.narrow(alaw_to_linear(octet))))
+                }
+            },
+        }
+    }
+
+    fn encode(&mut self, sample: i16) -> u8 {
+        match self {
+            Self::Pcma => linear_to_alaw(sample),
+            Self::Pcmu => linear_to_ulaw(sample),
+            Self::G722(adaptive) => adaptive.narrow(sample),
+        }
+    }
+
+    /// Octets go by that another encoder of the same codec has made.
+    fn passed(&mut self, octets: &[u8]) {
+        if let Self::G722(adaptive) = self {
+            adaptive.passed(octets);
+        }
+    }
+}
+
+/// G.722 adapts to what it has encoded, and the phone's decoder to what it has heard. Where our own
+/// audio follows what was relayed untouched, it must begin from what the phone has heard last: else
+/// a phone that has just heard loud speech hears a bang.
+#[derive(Debug, Default)]
+pub(super) struct Adaptive {
+    encoder: g722::Encoder,
+    /// The end of what was relayed; it is followed only when that matters.
+    trail: Vec<u8>,
+}
+
+/// Octets after which nothing before them matters: 60 ms.
+const TRAIL: usize = 3 * FRAME;
+
+impl Adaptive {
+    fn wide(&mut self, frame: &WideFrame) -> [u8; FRAME] {
+        self.catch_up();
+        frame.map(|pair| self.encoder.encode_wide(pair))
+    }
+
+    fn narrow(&mut self, sample: i16) -> u8 {
+        self.catch_up();
+        self.encoder.encode_narrow(sample)
+    }
+
+    fn passed(&mut self, octets: &[u8]) {
+        self.trail.extend_from_slice(octets);
+        let old = self.trail.len().saturating_sub(TRAIL);
+        self.trail.drain(..old);
+    }
+
+    fn catch_up(&mut self) {
+        for octet in self.trail.drain(..) {
+            self.encoder.follow(octet);
+        }
+    }
+}
+
+/// Turns what the partner says into a leg's codec.
+#[derive(Debug, Default)]
+pub(super) struct Conversion {
+    /// What the partner speaks, where it must be decoded.
+    decoder: Option<Decoder>,
+}
+
+impl Conversion {
+    /// Converts octets in place, unless both sides have the same codec. The octets of a lost packet
+    /// are simply not there: the decoder goes on where the next ones begin.
+    pub fn convert(&mut self, from: Codec, to: &mut Encoder, octets: &mut [u8]) {
+        let table = match (from, to.codec()) {
+            (from, same) if from == same => return to.passed(octets),
+            (Codec::Pcma, Codec::Pcmu) => &ALAW_TO_ULAW,
+            (Codec::Pcmu, Codec::Pcma) => &ULAW_TO_ALAW,
+            _ => return self.transcode(from, to, octets),
         };
         for octet in octets {
             *octet = table.get(usize::from(*octet)).copied().unwrap_or(*octet);
         }
+    }
+
+    fn transcode(&mut self, from: Codec, to: &mut Encoder, octets: &mut [u8]) {
+        let known = self.decoder.take().filter(|decoder| decoder.codec() == from);
+        let decoder = self.decoder.insert(known.unwrap_or_else(|| Decoder::new(from)));
+        for octet in octets {
+            *octet = to.encode(decoder.decode(*octet));
+        }
+    }
+
+    /// Another stream follows.
+    pub fn begin_anew(&mut self) {
+        self.decoder = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::tone::{Sine, tone};
+
+    fn loudness(samples: &[i16]) -> f64 {
+        let sum: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+        (sum / samples.len() as f64).sqrt()
+    }
+
+    /// Loud speech stands for itself: two tones, in G.722 of another encoder.
+    fn loud(frames: usize) -> Vec<u8> {
+        let sines = [(310.0, -6.0), (1900.0, -9.0)].map(|(frequency, level)| Sine { frequency, level });
+        let mut encoder = g722::Encoder::default();
+        tone(&sines, frames as u32 * 20, 2).iter().map(|sample| encoder.encode_narrow(*sample)).collect()
+    }
+
+    fn heard(decoder: &mut g722::Decoder, octets: &[u8]) -> Vec<i16> {
+        octets.iter().map(|octet| decoder.decode_narrow(*octet)).collect()
+    }
+
+    #[test]
+    fn silence_after_loud_relayed_audio_is_silent_at_once() {
+        let (mut encoder, mut conversion) = (Encoder::new(Codec::G722), Conversion::default());
+        let mut phone = g722::Decoder::default();
+        let mut relayed = loud(10);
+        let untouched = relayed.clone();
+        for packet in relayed.chunks_mut(FRAME) {
+            conversion.convert(Codec::G722, &mut encoder, packet);
+        }
+        assert_eq!(relayed, untouched);
+        assert!(loudness(&heard(&mut phone, &relayed)) > 5000.0);
+        let mut unprepared = phone.clone();
+        let own: Vec<u8> = (0..3).flat_map(|_| encoder.silence()).collect();
+        let after = heard(&mut phone, &own);
+        let bang = heard(&mut unprepared, &Encoder::new(Codec::G722).silence());
+        assert!(loudness(&after[40..]) < 40.0, "{}", loudness(&after[40..]));
+        assert!(loudness(&bang) > 1000.0, "or there would be nothing to prevent: {}", loudness(&bang));
+    }
+
+    #[test]
+    fn audio_stays_what_it_is_from_any_codec_to_any_other() {
+        let sound = tone(&[Sine { frequency: 1020.0, level: -10.0 }], 400, 2);
+        for (from, to) in Codec::ALL.iter().flat_map(|from| Codec::ALL.map(|to| (*from, to))) {
+            let (mut spoken, mut encoder, mut decoder) =
+                (Encoder::new(from), Encoder::new(to), Decoder::new(to));
+            let mut conversion = Conversion::default();
+            let mut octets: Vec<u8> = sound.iter().map(|sample| spoken.encode(*sample)).collect();
+            // Packets of odd lengths; none is lost.
+            for packet in octets.chunks_mut(7 * 33) {
+                conversion.convert(from, &mut encoder, packet);
+            }
+            let heard: Vec<i16> = octets.iter().map(|octet| decoder.decode(*octet)).collect();
+            // Codecs of this kind are late by some samples, and the same at each frequency.
+            let noise = (0..4)
+                .map(|late| {
+                    let pairs = sound[400..].iter().zip(&heard[400 + late..]);
+                    loudness(&pairs.map(|(a, b)| a.saturating_sub(*b)).collect::<Vec<_>>())
+                })
+                .fold(f64::MAX, f64::min);
+            let ratio = 20.0 * (loudness(&sound[400..]) / noise).log10();
+            assert!(ratio > 28.0, "{from:?} to {to:?}: {ratio:.1} dB");
+        }
+    }
+
+    #[test]
+    fn a_lost_packet_is_forgotten_soon() {
+        let (mut encoder, mut conversion) = (Encoder::new(Codec::Pcma), Conversion::default());
+        let octets = loud(20);
+        let whole: Vec<i16> = heard(&mut g722::Decoder::default(), &octets);
+        let mut converted = Vec::new();
+        for packet in octets.chunks(FRAME).enumerate().filter(|(n, _)| *n != 5).map(|(_, packet)| packet) {
+            let mut packet = packet.to_vec();
+            conversion.convert(Codec::G722, &mut encoder, &mut packet);
+            converted.extend(packet.into_iter().map(alaw_to_linear));
+        }
+        let loudest = converted.chunks(FRAME).map(loudness).fold(0.0, f64::max);
+        assert!(loudest < 1.3 * loudness(&whole), "no bang: {loudest}");
+        // Tones are what it takes longest over; A-law's own noise is far below.
+        let late: Vec<i16> = whole[11 * FRAME..]
+            .iter()
+            .zip(&converted[10 * FRAME..])
+            .map(|(a, b)| a.saturating_sub(*b))
+            .collect();
+        assert!(loudness(&late) < 0.2 * loudness(&whole), "{}", loudness(&late));
     }
 }

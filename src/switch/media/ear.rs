@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use super::codec::G711;
+use super::codec::Decoder;
 use crate::audio::LINE_RATE;
 use crate::audio::dtmf::Detector;
 use crate::rtp::reassembly::{Piece, Reassembly};
+use crate::sip::Codec;
 use crate::switch::recorder::Tap;
 
 /// Samples that are decoded at once.
@@ -22,6 +23,8 @@ pub(super) struct Ear {
 struct Consumers {
     detector: Option<Detector>,
     recording: Option<Recording>,
+    /// Of the stream in its order; it begins afresh with what listens.
+    decoder: Option<Decoder>,
 }
 
 #[derive(Debug)]
@@ -48,7 +51,7 @@ impl Ear {
     }
 
     /// Ends the recording, without its last `cut_samples`.
-    pub fn stop_recording(&mut self, codec: G711, cut_samples: u64) {
+    pub fn stop_recording(&mut self, codec: Codec, cut_samples: u64) {
         let consumers = &mut self.consumers;
         if let Some(reassembly) = &mut self.reassembly {
             // What is still held back belongs to it; a key in it would come too late to matter.
@@ -66,12 +69,13 @@ impl Ear {
         &mut self,
         now: Instant,
         (sequence, timestamp): (u16, u32),
-        codec: G711,
+        codec: Codec,
         payload: &[u8],
         anew: bool,
     ) -> Option<char> {
         if self.consumers.is_idle() {
             self.reassembly = None;
+            self.consumers.decoder = None;
             return None;
         }
         let consumers = &mut self.consumers;
@@ -91,7 +95,7 @@ impl Consumers {
         self.detector.is_none() && self.recording.is_none()
     }
 
-    fn take(&mut self, codec: G711, piece: Piece<'_>) -> Option<char> {
+    fn take(&mut self, codec: Codec, piece: Piece<'_>) -> Option<char> {
         match piece {
             Piece::Lost { samples, .. } => {
                 if let Some(detector) = &mut self.detector {
@@ -103,12 +107,14 @@ impl Consumers {
         }
     }
 
-    fn hear(&mut self, codec: G711, mut at: u64, payload: &[u8]) -> Option<char> {
+    fn hear(&mut self, codec: Codec, mut at: u64, payload: &[u8]) -> Option<char> {
         let mut key = None;
         let mut samples = [0_i16; CHUNK];
+        let known = self.decoder.take().filter(|decoder| decoder.codec() == codec);
+        let decoder = self.decoder.insert(known.unwrap_or_else(|| Decoder::new(codec)));
         for octets in payload.chunks(CHUNK) {
             for (sample, octet) in samples.iter_mut().zip(octets) {
-                *sample = codec.decode(*octet);
+                *sample = decoder.decode(*octet);
             }
             let samples = samples.get(..octets.len()).unwrap_or_default();
             if let Some(recording) = &mut self.recording {

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::codec::G711;
+use super::codec::{Conversion, Encoder};
 use super::ear::Ear;
 use super::keys::{Keys, Way};
 use super::outbound::Outbound;
+use super::parcel::{LONGEST, Parcel, octets_in};
 use super::reports::{Facts, Reports};
 use super::voice::{FRAME_TIME, Utterance, Voice};
 use super::watch::Watch;
@@ -21,7 +22,8 @@ use crate::rtp::packet::{HEADER, Header, Packet};
 use crate::rtp::sequence::{Arrival, Receiver};
 use crate::rtp::telephone_event::{self, Outgoing};
 use crate::rtp::units;
-use crate::switch::clip::{Clip, FRAME};
+use crate::sip::Codec;
+use crate::switch::clip::{Clip, FRAME_MS};
 use crate::switch::recorder::Tap;
 
 /// Frames that are later than this are left out instead of being sent in a burst.
@@ -45,6 +47,10 @@ pub(super) struct Leg {
     ear: Ear,
     out: Outbound,
     voice: Voice,
+    /// What the phone hears is encoded in one go, whoever speaks.
+    encoder: Encoder,
+    conversion: Conversion,
+    parcel: Parcel,
     reports: Reports,
     watch: Watch,
     /// The leg it hears and is heard by.
@@ -80,7 +86,7 @@ pub(super) struct Onward {
 #[derive(Debug)]
 enum Content {
     /// Audio, and the key that was heard in it.
-    Audio(G711, Option<char>),
+    Audio(Codec, Option<char>),
     /// A packet of a key, and the key if it begins with it.
     Event(Option<char>),
 }
@@ -99,6 +105,9 @@ impl Leg {
             ear: Ear::default(),
             out: Outbound::new(now),
             voice: Voice::default(),
+            encoder: Encoder::Pcma,
+            conversion: Conversion::default(),
+            parcel: Parcel::default(),
             reports: Reports::new(now),
             watch: Watch::new(now, media_timeout),
             partner: None,
@@ -123,6 +132,10 @@ impl Leg {
             Some(agreed) if agreed.parameters.has_same_sources(&parameters) => agreed.latch,
             _ => Latch::new(parameters.remote_rtp, parameters.allowed_sources.clone(), now),
         };
+        if self.encoder.codec() != parameters.codec {
+            self.encoder = Encoder::new(parameters.codec);
+            self.parcel.clear();
+        }
         self.watch.begin(now, parameters.may_receive);
         self.agreed = Some(Agreed { parameters, latch });
         self.catch_up(now);
@@ -139,6 +152,7 @@ impl Leg {
 
     pub fn bridge(&mut self, now: Instant, partner: usize) {
         self.partner = Some(partner);
+        self.conversion.begin_anew();
         self.fills_in = false;
         self.partner_spoke = now;
         self.look_again = now + STILL;
@@ -155,7 +169,7 @@ impl Leg {
     }
 
     pub fn stop_recording(&mut self, cut_ms: u32) {
-        let codec = self.agreed.as_ref().map_or(G711::Pcma, |agreed| agreed.parameters.codec);
+        let codec = self.agreed.as_ref().map_or(Codec::Pcma, |agreed| agreed.parameters.codec);
         self.ear.stop_recording(codec, units(Duration::from_millis(u64::from(cut_ms))));
     }
 
@@ -251,8 +265,11 @@ impl Leg {
         let payload_type = match (&onward.content, parameters.telephone_event) {
             (Content::Audio(_, Some(key)), Some(_)) => return self.send_key(now, *key),
             (Content::Audio(codec, _), _) => {
+                if onward.anew {
+                    self.conversion.begin_anew();
+                }
                 let payload = datagram.get_mut(onward.packet.payload.clone());
-                codec.convert(parameters.codec, payload.unwrap_or_default());
+                self.conversion.convert(*codec, &mut self.encoder, payload.unwrap_or_default());
                 parameters.send_payload_type
             }
             (Content::Event(_), Some((send, _))) => send,
@@ -264,10 +281,30 @@ impl Leg {
         };
         let header = self.out.relay(now, &onward.packet.header, payload_type, samples, onward.anew);
         let Some(header) = header else { return };
-        let Some(octets) = onward.packet.rewrite(datagram, &header) else { return };
         let payload = onward.packet.payload.len();
+        let longest = parameters.packet_time_ms.map(octets_in);
+        if let Some(longest) = longest.filter(|longest| samples as usize > *longest) {
+            return self.send_in_pieces(header, onward.packet.payload(datagram), longest);
+        }
+        let Some(octets) = onward.packet.rewrite(datagram, &header) else { return };
         if self.wire.send_rtp(octets, payload, agreed.latch.remote()) {
             self.out.count(payload);
+        }
+    }
+
+    /// Relays a packet that is longer than the phone wants. It gets no longer ones; shorter ones it
+    /// gets as they come, for to gather them would delay them.
+    fn send_in_pieces(&mut self, mut header: Header, payload: &[u8], longest: usize) {
+        if !self.out.is_newest(&header) {
+            // Its pieces would need numbers that are used.
+            return;
+        }
+        let mut pieces = payload.chunks(longest).peekable();
+        while let Some(piece) = pieces.next() {
+            self.send(&header, piece);
+            if pieces.peek().is_some() {
+                header = self.out.next_piece(&header, piece.len() as u32);
+            }
         }
     }
 
@@ -357,6 +394,9 @@ impl Leg {
 
     /// Before frames begin after a pause: the next is due at the next point of the grid.
     fn catch_up(&mut self, now: Instant) {
+        if !self.sends_frames() {
+            self.parcel.clear();
+        }
         if !self.sends_frames() || self.next_frame + TOO_LATE < now {
             let late = now.saturating_duration_since(self.next_frame).as_micros();
             let frames = late.div_ceil(FRAME_TIME.as_micros());
@@ -367,36 +407,56 @@ impl Leg {
     fn send_due_frames(&mut self, now: Instant) {
         self.leave_out_late_frames(now);
         while self.sends_frames() && self.next_frame <= now {
-            self.send_frame(self.next_frame);
-            self.next_frame += FRAME_TIME;
+            let until_next = self.send_frame(self.next_frame);
+            self.next_frame += until_next;
         }
     }
 
     fn leave_out_late_frames(&mut self, now: Instant) {
         let late = now.saturating_duration_since(self.next_frame);
         if self.sends_frames() && late > TOO_LATE {
-            let frames = u32::try_from(late.as_micros() / FRAME_TIME.as_micros()).unwrap_or(u32::MAX);
-            self.next_frame += FRAME_TIME * frames;
-            self.voice.skip(u64::from(frames));
-            self.out.skip(u64::from(frames));
+            let packet_time = Duration::from_millis(u64::from(self.packet_time_ms()));
+            let packets = u32::try_from(late.as_micros() / packet_time.as_micros()).unwrap_or(u32::MAX);
+            let late = packet_time * packets;
+            self.next_frame += late;
+            self.voice.skip((late.as_micros() / FRAME_TIME.as_micros()) as u64);
+            self.out.skip(u64::from(packets));
         }
     }
 
-    fn send_frame(&mut self, at: Instant) {
-        let Some(agreed) = &self.agreed else { return };
-        let Parameters { codec, may_send, send_payload_type, .. } = agreed.parameters;
-        let utterance = self.voice.next(codec);
-        let frame = match utterance {
-            Some(Utterance::Event(outgoing)) => return self.send_event(outgoing),
-            Some(Utterance::Frame(frame)) => frame,
-            // A clip has just ended on a bridged leg: the partner is heard again.
-            None if self.partner.is_some() && !self.fills_in => return,
-            None => codec.silence(),
-        };
-        if may_send {
-            let header = self.out.own_audio(at, send_payload_type, FRAME as u32);
-            self.send(&header, &frame);
+    /// What the phone wants to hear in a packet.
+    fn packet_time_ms(&self) -> u16 {
+        self.agreed.as_ref().and_then(|agreed| agreed.parameters.packet_time_ms).unwrap_or(FRAME_MS as u16)
+    }
+
+    /// Sends a packet of our own that is due at `at`. Returns how long after it the next one is due.
+    fn send_frame(&mut self, at: Instant) -> Duration {
+        let Some(agreed) = &self.agreed else { return FRAME_TIME };
+        let Parameters { may_send, send_payload_type, .. } = agreed.parameters;
+        let packet_time_ms = self.packet_time_ms();
+        let packet_time = Duration::from_millis(u64::from(packet_time_ms));
+        let wanted = octets_in(packet_time_ms);
+        while self.parcel.len() < wanted {
+            match self.voice.next(&mut self.encoder) {
+                Some(Utterance::Event(outgoing)) => {
+                    self.parcel.clear();
+                    self.send_event(outgoing);
+                    return FRAME_TIME;
+                }
+                Some(Utterance::Frame(frame)) => self.parcel.push(&frame),
+                // A clip has just ended on a bridged leg: the partner is heard again.
+                None if self.parcel.is_empty() && self.partner.is_some() && !self.fills_in => {
+                    return packet_time;
+                }
+                None => self.parcel.push(&self.encoder.silence()),
+            }
         }
+        let packet = self.parcel.take(wanted);
+        if may_send {
+            let header = self.out.own_audio(at, send_payload_type, wanted as u32);
+            self.send(&header, packet.octets());
+        }
+        packet_time
     }
 
     fn send_event(&mut self, outgoing: Outgoing) {
@@ -410,7 +470,7 @@ impl Leg {
 
     fn send(&mut self, header: &Header, payload: &[u8]) {
         let Some(agreed) = &self.agreed else { return };
-        let mut packet = [0_u8; HEADER + FRAME];
+        let mut packet = [0_u8; HEADER + LONGEST];
         let Some(packet) = packet.get_mut(..HEADER + payload.len()) else { return };
         let (head, body) = packet.split_at_mut(HEADER);
         head.copy_from_slice(&header.to_octets());

@@ -4,7 +4,7 @@
 //! ports, and one RTP stream in each direction. What a leg hears is the clip it is played, else the
 //! leg it is bridged to, else silence: an answered leg is never without packets, so NATs stay open
 //! and carriers do not give up the call. Packets of a bridged leg go on at once, renumbered in place;
-//! there is no jitter buffer, and loss stays loss.
+//! there is no jitter buffer, and loss stays loss. They are decoded only where the legs differ in codec.
 
 mod codec;
 mod command;
@@ -12,6 +12,7 @@ mod ear;
 mod keys;
 mod leg;
 mod outbound;
+mod parcel;
 mod ports;
 mod reports;
 mod statistics;
@@ -36,6 +37,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::leg::{LegEvents, LegId};
+use crate::sip::Codec;
 use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
 use command::{Command, Order, Token};
@@ -43,7 +45,6 @@ use ports::Ports;
 use thread::MediaThread;
 use wire::Wire;
 
-pub use codec::G711;
 pub use ports::OpenError;
 pub use statistics::{Figure, Statistics};
 
@@ -68,11 +69,14 @@ pub struct Parameters {
     /// Where its SDP wants RTCP.
     pub remote_rtcp: SocketAddr,
     /// The codec, in both directions.
-    pub codec: G711,
+    pub codec: Codec,
     /// The payload type the phone wants for it.
     pub send_payload_type: u8,
     /// The payload type we want for it.
     pub receive_payload_type: u8,
+    /// What the phone wants in a packet, in ms: what we say ourselves has this length (20 ms unless it
+    /// is said), and longer packets of the partner are cut to it.
+    pub packet_time_ms: Option<u16>,
     /// The payload types of telephone-event, if both know it: the one to send, the one to receive.
     pub telephone_event: Option<(u8, u8)>,
     /// Whether the phone wants to hear us.

@@ -35,6 +35,8 @@ struct Splice {
     newest: u16,
     /// How far the newest is from the first.
     reach: i64,
+    /// A packet was cut into several: what comes late has no numbers left.
+    cut: bool,
 }
 
 impl Outbound {
@@ -124,6 +126,24 @@ impl Outbound {
         Some(Header { marker, payload_type, sequence, timestamp, ssrc: self.ssrc })
     }
 
+    /// Whether nothing was sent after the packet with this header.
+    pub fn is_newest(&self, header: &Header) -> bool {
+        header.sequence.wrapping_add(1) == self.sequence
+    }
+
+    /// The header of the next piece of a packet that is relayed in pieces; the one `before` it has so
+    /// many samples. What is relayed after it moves on by a number.
+    pub fn next_piece(&mut self, before: &Header, samples: u32) -> Header {
+        if let Some(splice) = &mut self.splice {
+            splice.sequence_shift = splice.sequence_shift.wrapping_add(1);
+            splice.cut = true;
+        }
+        let sequence = before.sequence.wrapping_add(1);
+        self.sequence = sequence.wrapping_add(1);
+        let timestamp = before.timestamp.wrapping_add(samples);
+        Header { marker: false, sequence, timestamp, ..*before }
+    }
+
     /// Counts a packet that was sent.
     pub fn count(&mut self, octets: usize) {
         self.packets = self.packets.wrapping_add(1);
@@ -138,6 +158,7 @@ impl Outbound {
                 timestamp_shift: timestamp.wrapping_sub(header.timestamp),
                 newest: header.sequence,
                 reach: 0,
+                cut: false,
             });
         }
         let splice = self.splice.as_mut()?;
@@ -147,8 +168,9 @@ impl Outbound {
             splice.newest = header.sequence;
             splice.reach = reach;
         }
+        let has_place = reach >= 0 && (ahead >= 0 || !splice.cut);
         let sequence = header.sequence.wrapping_add(splice.sequence_shift);
-        (reach >= 0).then(|| (sequence, header.timestamp.wrapping_add(splice.timestamp_shift)))
+        has_place.then(|| (sequence, header.timestamp.wrapping_add(splice.timestamp_shift)))
     }
 
     fn next_header(&mut self, marker: bool, payload_type: u8, timestamp: u32) -> Header {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::codec::{Frames, G711};
+use super::codec::Encoder;
 use crate::audio::dtmf;
 use crate::audio::tone::{Sine, tone};
 use crate::rtp::telephone_event::{Outgoing, Sender};
@@ -75,12 +75,13 @@ impl Voice {
     }
 
     /// What is said in the next 20 ms; nothing: silence.
-    pub fn next(&mut self, codec: G711) -> Option<Utterance> {
+    pub fn next(&mut self, encoder: &mut Encoder) -> Option<Utterance> {
         if let Some(outgoing) = self.event.as_mut().and_then(Iterator::next) {
             return Some(Utterance::Event(outgoing));
         }
         self.event = None;
-        next_frame(&mut self.tone, codec).or_else(|| next_frame(&mut self.clip, codec)).map(Utterance::Frame)
+        let frame = next_frame(&mut self.tone, encoder).or_else(|| next_frame(&mut self.clip, encoder));
+        frame.map(Utterance::Frame)
     }
 
     /// Time passed unused: what would have been said in it is left out.
@@ -101,8 +102,8 @@ impl Voice {
 }
 
 /// The next frame of what is played; at its end it is over, and told so.
-fn next_frame(playing: &mut Option<Playing>, codec: G711) -> Option<[u8; FRAME]> {
-    let frame = playing.as_mut()?.next_frame(codec);
+fn next_frame(playing: &mut Option<Playing>, encoder: &mut Encoder) -> Option<[u8; FRAME]> {
+    let frame = playing.as_mut()?.next_frame(encoder);
     if frame.is_none() {
         let done = playing.take().and_then(|over| over.done);
         // The script may have stopped waiting.
@@ -112,12 +113,11 @@ fn next_frame(playing: &mut Option<Playing>, codec: G711) -> Option<[u8; FRAME]>
 }
 
 impl Playing {
-    fn next_frame(&mut self, codec: G711) -> Option<[u8; FRAME]> {
-        let frames: &Frames = codec.frames(&self.clip);
-        if self.looped && self.next >= frames.len() {
+    fn next_frame(&mut self, encoder: &mut Encoder) -> Option<[u8; FRAME]> {
+        if self.looped && self.next >= self.clip.pcma.len() {
             self.next = 0;
         }
-        let frame = frames.get(self.next).copied();
+        let frame = encoder.frame(&self.clip, self.next);
         self.next = self.next.saturating_add(1);
         frame
     }
@@ -140,7 +140,7 @@ mod tests {
     }
 
     fn frames(voice: &mut Voice, max: usize) -> usize {
-        (0..max).take_while(|_| matches!(voice.next(G711::Pcma), Some(Utterance::Frame(_)))).count()
+        (0..max).take_while(|_| matches!(voice.next(&mut Encoder::Pcma), Some(Utterance::Frame(_)))).count()
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
         voice.play(clip(3), false, done);
         assert_eq!(frames(&mut voice, 3), 3);
         assert!(over.try_recv().is_err());
-        assert!(voice.next(G711::Pcma).is_none());
+        assert!(voice.next(&mut Encoder::Pcma).is_none());
         assert_eq!(over.try_recv(), Ok(()));
         assert!(!voice.speaks());
     }
@@ -170,7 +170,7 @@ mod tests {
             let (mut voice, (done, mut over)) = (Voice::default(), oneshot::channel());
             voice.play(clip(0), looped, done);
             voice.skip(7);
-            assert!(voice.next(G711::Pcmu).is_none());
+            assert!(voice.next(&mut Encoder::Pcmu).is_none());
             assert_eq!(over.try_recv(), Ok(()));
         }
     }
@@ -188,8 +188,8 @@ mod tests {
         for key in "123A456B789C*0#D".chars() {
             let (mut voice, mut detector, mut heard) = (Voice::default(), Detector::new(8000), String::new());
             voice.sound_key(key);
-            while let Some(Utterance::Frame(frame)) = voice.next(G711::Pcmu) {
-                let samples = frame.map(|octet| G711::Pcmu.decode(octet));
+            while let Some(Utterance::Frame(frame)) = voice.next(&mut Encoder::Pcmu) {
+                let samples = frame.map(crate::audio::g711::ulaw_to_linear);
                 heard.extend(detector.process(&samples).iter().map(|digit| digit.key));
             }
             assert_eq!(heard, key.to_string());
@@ -201,8 +201,8 @@ mod tests {
         let (mut voice, (done, _over)) = (Voice::default(), oneshot::channel());
         voice.play(clip(1), false, done);
         voice.send_event('1', 0);
-        assert!(matches!(voice.next(G711::Pcma), Some(Utterance::Event(_))));
+        assert!(matches!(voice.next(&mut Encoder::Pcma), Some(Utterance::Event(_))));
         assert_eq!(voice.end_event().count(), 3);
-        assert!(matches!(voice.next(G711::Pcma), Some(Utterance::Frame(_))));
+        assert!(matches!(voice.next(&mut Encoder::Pcma), Some(Utterance::Frame(_))));
     }
 }

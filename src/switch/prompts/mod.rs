@@ -2,7 +2,8 @@
 //!
 //! A prompt is a row of pieces. Each piece becomes samples (a shipped recording or the operator's
 //! file is decoded, a text is spoken by the voice command, a tone is computed); the pieces are
-//! joined without a gap and encoded in both laws. This blocks: it runs at start, at a reload and in
+//! joined without a gap and encoded in both laws, and kept at 16 kHz as well where a trunk speaks
+//! G.722. This blocks: it runs at start, at a reload and in
 //! `check`, off the async runtime, never during a call.
 
 mod shipped;
@@ -20,7 +21,8 @@ use std::sync::Arc;
 
 pub use voice::{VoiceCommand, VoiceSettings};
 
-use crate::audio;
+use crate::audio::g722::WIDE_RATE;
+use crate::audio::{self, LINE_RATE};
 use crate::call::prompt::{Piece, Prompt};
 use crate::oncall::Language;
 use crate::problem::nearest;
@@ -36,6 +38,8 @@ pub struct Sources {
     pub prompts_dir: PathBuf,
     /// What speaks texts.
     pub voice: Option<VoiceCommand>,
+    /// Clips are made for G.722 too, at twice the memory of the others together.
+    pub wide: bool,
 }
 
 /// A piece that cannot be played.
@@ -88,30 +92,39 @@ impl Library {
 /// Renders, and remembers each piece: many prompts share "press" and the digits.
 struct Workshop<'a> {
     sources: &'a Sources,
-    /// The samples of a piece; none if it cannot be played.
-    pieces: HashMap<Piece, Option<Arc<[i16]>>>,
+    /// The samples of a piece at a rate; none if it cannot be played.
+    pieces: HashMap<(Piece, u32), Option<Arc<[i16]>>>,
     errors: Vec<PromptError>,
 }
 
 impl Workshop<'_> {
     fn render(&mut self, prompt: &Prompt) -> Option<Clip> {
-        let pieces: Vec<_> = prompt.0.iter().map(|piece| self.piece(piece)).collect();
-        let pieces: Vec<_> = pieces.into_iter().collect::<Option<_>>()?;
-        Some(Clip::from_samples(&pieces.concat()))
+        let clip = Clip::from_samples(&self.samples(prompt, LINE_RATE)?);
+        if !self.sources.wide {
+            return Some(clip);
+        }
+        Some(clip.with_wide(&self.samples(prompt, WIDE_RATE)?))
     }
 
-    fn piece(&mut self, piece: &Piece) -> Option<Arc<[i16]>> {
-        if let Some(known) = self.pieces.get(piece) {
+    fn samples(&mut self, prompt: &Prompt, rate: u32) -> Option<Vec<i16>> {
+        let pieces: Vec<_> = prompt.0.iter().map(|piece| self.piece(piece, rate)).collect();
+        let pieces: Vec<_> = pieces.into_iter().collect::<Option<_>>()?;
+        Some(pieces.concat())
+    }
+
+    fn piece(&mut self, piece: &Piece, rate: u32) -> Option<Arc<[i16]>> {
+        let name = (piece.clone(), rate);
+        if let Some(known) = self.pieces.get(&name) {
             return known.clone();
         }
-        let samples = match make(piece, self.sources) {
+        let samples = match make(piece, self.sources, rate) {
             Ok(samples) => Some(samples.into()),
             Err(Unmade { message, help }) => {
                 self.errors.push(PromptError { piece: piece.clone(), message, help });
                 None
             }
         };
-        self.pieces.insert(piece.clone(), samples.clone());
+        self.pieces.insert(name, samples.clone());
         samples
     }
 }
@@ -129,17 +142,22 @@ impl Unmade {
     }
 }
 
-fn make(piece: &Piece, sources: &Sources) -> Result<Vec<i16>, Unmade> {
+fn make(piece: &Piece, sources: &Sources, rate: u32) -> Result<Vec<i16>, Unmade> {
     match piece {
-        Piece::Shipped { language, name } => ship(*language, name),
-        Piece::Say { language, text } => voice::say(*language, text, sources),
-        Piece::File(path) => file(path),
-        Piece::Tone(tone) => Ok(tones::samples(*tone)),
-        Piece::Pause(ms) => Ok(audio::tone::silence(*ms)),
+        Piece::Shipped { language, name } => ship(*language, name, rate),
+        Piece::Say { language, text } => voice::say(*language, text, sources, rate),
+        Piece::File(path) => file(path, rate),
+        Piece::Tone(tone) => Ok(at_rate(tones::samples(*tone), rate)),
+        Piece::Pause(ms) => Ok(at_rate(audio::tone::silence(*ms), rate)),
     }
 }
 
-fn ship(language: Language, name: &str) -> Result<Vec<i16>, Unmade> {
+/// What is computed is computed at the line's rate.
+fn at_rate(samples: Vec<i16>, rate: u32) -> Vec<i16> {
+    if rate == LINE_RATE { samples } else { audio::resample::convert(&samples, LINE_RATE, rate) }
+}
+
+fn ship(language: Language, name: &str, rate: u32) -> Result<Vec<i16>, Unmade> {
     let unknown = || {
         let meant =
             nearest(name, shipped::names()).map(|near| format!("did you mean \u{201c}{near}\u{201d}?"));
@@ -150,17 +168,17 @@ fn ship(language: Language, name: &str) -> Result<Vec<i16>, Unmade> {
         )
     };
     let file = shipped::recording(language, name).ok_or_else(unknown)?;
-    audio::prompt::decode(file).map_err(|error| {
+    audio::prompt::decode_at(file, rate).map_err(|error| {
         Unmade::new(format!("the shipped recording {language}/{name}: {error}"), "build Nightbell again")
     })
 }
 
-fn file(path: &Path) -> Result<Vec<i16>, Unmade> {
+fn file(path: &Path, rate: u32) -> Result<Vec<i16>, Unmade> {
     let file = read(path).map_err(|error| {
         let help = "name a sound file that the daemon's user can read";
         Unmade::new(format!("cannot read {}: {error}", path.display()), help)
     })?;
-    audio::prompt::decode(&file).map_err(|error| {
+    audio::prompt::decode_at(&file, rate).map_err(|error| {
         let help = "convert it to WAV, FLAC, MP3, Ogg Vorbis or AIFF, 15 minutes at most";
         Unmade::new(format!("cannot play {}: {error}", path.display()), help)
     })

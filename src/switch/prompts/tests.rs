@@ -7,7 +7,7 @@ use crate::call::prompt::Tone;
 use crate::switch::scratch::Scratch;
 
 fn load(prompts: impl IntoIterator<Item = Prompt>) -> (Library, Vec<PromptError>) {
-    Library::load(prompts, &Sources { prompts_dir: PathBuf::from("/nonexistent"), voice: None })
+    Library::load(prompts, &Sources { prompts_dir: PathBuf::from("/nonexistent"), voice: None, wide: false })
 }
 
 fn samples(clip: &Clip) -> Vec<i16> {
@@ -50,8 +50,8 @@ fn pieces_follow_each_other_without_a_gap() {
     let (library, errors) = load([whole.clone()]);
     assert_eq!(errors, []);
     let expected = [
-        ship(Language::En, "press").unwrap(),
-        ship(Language::En, "1").unwrap(),
+        ship(Language::En, "press", 8000).unwrap(),
+        ship(Language::En, "1", 8000).unwrap(),
         vec![0; 56],
         tones::samples(Tone::Beep),
     ]

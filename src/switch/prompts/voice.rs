@@ -68,8 +68,8 @@ pub struct VoiceCommand {
 }
 
 /// The samples of a spoken text: from its rendering, or from the command.
-pub(super) fn say(language: Language, text: &str, sources: &Sources) -> Result<Vec<i16>, Unmade> {
-    let spoken = Spoken { language, text, dir: &sources.prompts_dir };
+pub(super) fn say(language: Language, text: &str, sources: &Sources, rate: u32) -> Result<Vec<i16>, Unmade> {
+    let spoken = Spoken { language, text, dir: &sources.prompts_dir, rate };
     let Some(voice) = &sources.voice else {
         return spoken.any_rendering().ok_or_else(|| {
             let help = "set [voice] command, or replace the text by { file = \"...\" }, or leave it out for the shipped wording";
@@ -77,7 +77,7 @@ pub(super) fn say(language: Language, text: &str, sources: &Sources) -> Result<V
         });
     };
     let path = spoken.path(voice);
-    if let Some(samples) = rendering(&path) {
+    if let Some(samples) = rendering(&path, rate) {
         return Ok(samples);
     }
     spoken.render(voice, &path).map_err(|error| {
@@ -92,6 +92,8 @@ struct Spoken<'a> {
     language: Language,
     text: &'a str,
     dir: &'a Path,
+    /// Samples per second that are wanted of it.
+    rate: u32,
 }
 
 impl std::fmt::Display for Spoken<'_> {
@@ -120,7 +122,7 @@ impl Spoken<'_> {
         names
             .iter()
             .filter(|name| name.to_str().is_some_and(ours))
-            .find_map(|name| rendering(&self.dir.join(name)))
+            .find_map(|name| rendering(&self.dir.join(name), self.rate))
     }
 
     /// Lets the command speak, and keeps what it wrote if it can be played.
@@ -131,7 +133,7 @@ impl Spoken<'_> {
         let part = Part(path.with_extension(format!("{}{PART}", std::process::id())));
         speak(voice, self.language, self.text, &part.0)?;
         let file = super::read(&part.0).map_err(|error| format!("it wrote no file: {error}"))?;
-        let samples = audio::prompt::decode(&file)
+        let samples = audio::prompt::decode_at(&file, self.rate)
             .map_err(|error| format!("what it wrote cannot be played: {error}"))?;
         keep(&part.0, path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(samples)
@@ -150,8 +152,8 @@ impl Drop for Part {
     }
 }
 
-fn rendering(path: &Path) -> Option<Vec<i16>> {
-    audio::prompt::decode(&super::read(path).ok()?).ok()
+fn rendering(path: &Path, rate: u32) -> Option<Vec<i16>> {
+    audio::prompt::decode_at(&super::read(path).ok()?, rate).ok()
 }
 
 /// Gives a finished file its name, for good.
@@ -246,6 +248,7 @@ fn hash<'a>(words: impl IntoIterator<Item = &'a str>) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::LINE_RATE;
     use crate::switch::scratch::Scratch;
 
     const SOUND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/audio/formats/alaw-8000.wav");
@@ -259,7 +262,7 @@ mod tests {
     }
 
     fn sources(scratch: &Scratch, voice: Option<VoiceCommand>) -> Sources {
-        Sources { prompts_dir: scratch.path().join("prompts"), voice }
+        Sources { prompts_dir: scratch.path().join("prompts"), voice, wide: false }
     }
 
     fn heard(scratch: &Scratch) -> String {
@@ -275,10 +278,13 @@ mod tests {
         let scratch = Scratch::new();
         let sources = sources(&scratch, Some(voice(&scratch, &format!("cp {SOUND} \"$0\""))));
         for _ in 0..3 {
-            assert_eq!(say(Language::De, "Gr\u{fc}\u{df} Gott $(date)", &sources).unwrap().len(), 2000);
+            assert_eq!(
+                say(Language::De, "Gr\u{fc}\u{df} Gott $(date)", &sources, LINE_RATE).unwrap().len(),
+                2000
+            );
         }
         assert_eq!(heard(&scratch), "de:Gr\u{fc}\u{df} Gott $(date)\n");
-        say(Language::En, "Gr\u{fc}\u{df} Gott $(date)", &sources).unwrap();
+        say(Language::En, "Gr\u{fc}\u{df} Gott $(date)", &sources, LINE_RATE).unwrap();
         assert_eq!(heard(&scratch).lines().count(), 2, "another language is another rendering");
         assert_eq!(kept(&scratch), 2);
     }
@@ -288,7 +294,7 @@ mod tests {
         let scratch = Scratch::new();
         for script in ["cp {} \"$0\"", "cp {} \"$0\"; true"] {
             let voice = voice(&scratch, &script.replace("{}", SOUND));
-            say(Language::En, "Hello", &sources(&scratch, Some(voice))).unwrap();
+            say(Language::En, "Hello", &sources(&scratch, Some(voice)), LINE_RATE).unwrap();
         }
         assert_eq!(heard(&scratch), "en:Hello\nen:Hello\n");
     }
@@ -297,14 +303,14 @@ mod tests {
     fn what_was_spoken_needs_no_command_any_more() {
         let scratch = Scratch::new();
         let voice = voice(&scratch, &format!("cp {SOUND} \"$0\""));
-        say(Language::En, "Hello", &sources(&scratch, Some(voice))).unwrap();
-        assert_eq!(say(Language::En, "Hello", &sources(&scratch, None)).unwrap().len(), 2000);
+        say(Language::En, "Hello", &sources(&scratch, Some(voice)), LINE_RATE).unwrap();
+        assert_eq!(say(Language::En, "Hello", &sources(&scratch, None), LINE_RATE).unwrap().len(), 2000);
     }
 
     #[test]
     fn a_text_nothing_can_speak_is_named_together_with_the_remedy() {
         let scratch = Scratch::new();
-        let error = say(Language::En, "Welcome to Acme.", &sources(&scratch, None)).unwrap_err();
+        let error = say(Language::En, "Welcome to Acme.", &sources(&scratch, None), LINE_RATE).unwrap_err();
         assert_eq!(
             error.message,
             "nothing can speak \u{201c}Welcome to Acme.\u{201d}: no voice command is set"
@@ -323,7 +329,7 @@ mod tests {
         for (script, complaint) in failures {
             let scratch = Scratch::new();
             let voice = voice(&scratch, script);
-            let error = say(Language::De, "Hallo", &sources(&scratch, Some(voice))).unwrap_err();
+            let error = say(Language::De, "Hallo", &sources(&scratch, Some(voice)), LINE_RATE).unwrap_err();
             assert!(error.message.contains(complaint), "{script}: {}", error.message);
             assert_eq!(kept(&scratch), 0, "{script}");
         }
@@ -333,7 +339,7 @@ mod tests {
     fn a_program_that_is_not_there_is_named() {
         let scratch = Scratch::new();
         let voice = VoiceCommand { command: vec!["no-such-voice".to_owned(), "{output}".to_owned()] };
-        let error = say(Language::De, "Hallo", &sources(&scratch, Some(voice))).unwrap_err();
+        let error = say(Language::De, "Hallo", &sources(&scratch, Some(voice)), LINE_RATE).unwrap_err();
         assert!(
             error.message.starts_with("the voice command no-such-voice cannot speak \u{201c}Hallo\u{201d}: ")
         );

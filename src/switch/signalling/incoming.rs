@@ -12,11 +12,11 @@ use super::legs::LiveLeg;
 use crate::call::CallId;
 use crate::call::clock::Clock;
 use crate::call::leg::{Gone, Leg, LegId};
-use crate::call::plan::Hotline;
+use crate::call::plan::{Hotline, Snapshot};
 use crate::call::run::{House, Incoming, run};
-use crate::oncall::E164;
-use crate::sip::{self, AnswerError, IncomingCall, LocalMedia, Peer, StoredDialog};
+use crate::sip::{self, AnswerError, IncomingCall, LocalMedia, Peer};
 use crate::switch::table::HeldSlots;
+use crate::switch::trunks::Trunk;
 
 /// When a caller who finds no room may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -39,14 +39,16 @@ impl Signalling {
         let Some(known) = standing.table.trunks.get(peer.trunk) else {
             return Err(NoRoom(503, "the trunk has just been removed"));
         };
-        let country = known.trunk.country.as_deref();
-        let Some(hotline) = standing.snapshot.hotline(&call.request_user, &known.trunk.name, country) else {
+        let trunk = &known.trunk;
+        let called = trunk.called_number.of(call);
+        let Some(hotline) = hotline(&standing.snapshot, trunk, called) else {
+            hint(&standing.snapshot, trunk, call);
             return Err(NoRoom(404, "no hotline has this number on this trunk"));
         };
         if standing.draining {
             return Err(NoRoom(503, "the daemon is being stopped"));
         }
-        let Some(slots) = self.slots(hotline, &known.trunk.name) else {
+        let Some(slots) = self.slots(hotline, &trunk.name) else {
             return Err(NoRoom(503, "max_calls of the trunk is reached"));
         };
         // The wall clock is read anew for each call: it may have been set since the last.
@@ -65,9 +67,10 @@ impl Signalling {
         let incoming = Incoming {
             call: id,
             hotline: hotline.clone(),
-            number: dialled(call, country),
-            from: caller_number(call, country),
-            trunk: known.trunk.name.clone(),
+            number: trunk.number_or_name(called),
+            from: trunk.caller(&call.identity),
+            stated: trunk.stated(&call.identity),
+            trunk: trunk.name.clone(),
             sip_call_id: call.call_id.clone(),
             roster: standing.snapshot.roster.clone(),
             seed: self.rng.random(),
@@ -81,7 +84,9 @@ impl Signalling {
             stream,
             library: standing.library.clone(),
             caller: true,
+            codec: None,
             up: false,
+            stored: false,
             answered: None,
             released: false,
             slots: Some(slots),
@@ -118,17 +123,12 @@ impl Signalling {
     }
 
     /// The caller has acknowledged our answer.
-    pub(super) fn established(
-        &mut self,
-        dialog: sip::LegId,
-        media: Option<sip::Agreed>,
-        stored: &StoredDialog,
-    ) {
+    pub(super) fn established(&mut self, dialog: sip::LegId, media: Option<sip::Agreed>) {
         if let Some(agreed) = media {
             self.configure(dialog, &agreed);
         }
-        self.leg_is_up(dialog, stored);
         self.legs.with(dialog, |leg| {
+            leg.up = true;
             leg.events.answered();
             if let Some(done) = leg.answered.take() {
                 let _ = done.send(());
@@ -140,7 +140,7 @@ impl Signalling {
     pub(super) fn local_media(&mut self, trunk: usize, rtp_port: u16) -> Option<LocalMedia> {
         let standing = self.standing.borrow();
         let known = standing.table.trunks.get(trunk)?;
-        let address = known.contact.ip();
+        let address = known.own.contact.ip();
         let codecs = known.trunk.codecs.clone();
         drop(standing);
         // RFC 8866 5.2: a number unique to the session.
@@ -148,21 +148,24 @@ impl Signalling {
     }
 }
 
-/// The number that was dialled, in E.164 where it is one.
-fn dialled(call: &IncomingCall, country: Option<&str>) -> String {
-    match E164::from_dialled(&call.request_user, country) {
-        Some(number) => number.to_string(),
-        None => call.request_user.clone(),
-    }
+/// The hotline that a number or a name belongs to.
+fn hotline<'a>(snapshot: &'a Snapshot, trunk: &Trunk, called: &str) -> Option<&'a Arc<Hotline>> {
+    let country = trunk.country.as_deref();
+    // A number may be read in ways that depend on the trunk; a name is compared as it came.
+    let number =
+        trunk.number(called).and_then(|number| snapshot.hotline(number.as_str(), &trunk.name, country));
+    number.or_else(|| snapshot.hotline(called, &trunk.name, country))
 }
 
-/// Who calls: P-Asserted-Identity of the trunk before From (RFC 3325), and nobody when withheld.
-fn caller_number(call: &IncomingCall, country: Option<&str>) -> Option<E164> {
-    if call.private {
-        return None;
+/// Tells the operator of a header field that would have named a hotline.
+fn hint(snapshot: &Snapshot, trunk: &Trunk, call: &IncomingCall) {
+    let other = trunk.called_number.others().find(|other| hotline(snapshot, trunk, other.of(call)).is_some());
+    if let Some(other) = other {
+        tracing::warn!(
+            trunk = trunk.name,
+            number = other.of(call),
+            "another header field names a hotline: set called_number = \"{}\" for this trunk",
+            other.word()
+        );
     }
-    let asserted = call.asserted_identity.as_deref();
-    asserted
-        .and_then(|user| E164::from_dialled(user, country))
-        .or_else(|| E164::from_dialled(&call.from_user, country))
 }

@@ -24,8 +24,12 @@ pub(in crate::switch) struct LiveLeg {
     pub(super) library: Arc<Library>,
     /// The caller's leg: its keys may be heard in its audio (RFC 4733 never seen).
     pub(super) caller: bool,
-    /// Answered: a restart would have to send it a BYE.
+    /// What was agreed on, once something was.
+    pub(super) codec: Option<sip::Codec>,
+    /// Answered, and the answer acknowledged.
     pub(super) up: bool,
+    /// A restart would have to send it a BYE.
+    pub(super) stored: bool,
     /// Waits for the caller's ACK.
     pub(super) answered: Option<oneshot::Sender<()>>,
     /// The script has let go of it; it hears its last words.

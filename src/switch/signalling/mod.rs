@@ -8,31 +8,29 @@ mod incoming;
 mod legs;
 mod outgoing;
 mod release;
+mod stored;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
-use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 
 use crate::call::journal::Record;
 use crate::call::leg::{Farewell, Gone, Recorded, Request};
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
-use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer, StoredDialog};
+use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer};
 use crate::switch::media::{Media, MediaEvent};
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
 use crate::switch::table::{Slots, Table};
+use crate::switch::tls::ServerTls;
+use crate::switch::transport::{News, SWEEP, Transports};
 pub(super) use legs::Legs;
-
-/// Datagrams that wait for the signalling task; more are dropped, and SIP sends again.
-const QUEUE: usize = 2048;
-/// The largest datagram UDP can carry.
-const DATAGRAM: usize = 65_535;
+use outgoing::Failure;
+pub use stored::StoredLeg;
 
 /// How long the last BYEs may take to be answered.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -46,6 +44,8 @@ pub struct Standing {
     pub snapshot: Arc<Snapshot>,
     /// The prompts, rendered and encoded.
     pub library: Arc<Library>,
+    /// Our certificate.
+    pub tls: Option<ServerTls>,
     /// New calls are refused: the daemon is being stopped.
     pub draining: bool,
 }
@@ -53,7 +53,7 @@ pub struct Standing {
 /// The signalling task's parts, made by `Switch::start`.
 pub(super) struct Signalling {
     pub(super) endpoint: Endpoint,
-    pub(super) sockets: Vec<Arc<UdpSocket>>,
+    pub(super) transports: Transports,
     pub(super) standing: watch::Receiver<Standing>,
     pub(super) house: House,
     pub(super) media: Media,
@@ -65,23 +65,16 @@ pub(super) struct Signalling {
     pub(super) legs: Legs,
     pub(super) slots: Slots,
     pub(super) rng: StdRng,
-    pub(super) stored: Vec<StoredDialog>,
-}
-
-/// A datagram from one of a trunk's sources.
-struct Datagram {
-    peer: Peer,
-    bytes: Vec<u8>,
+    pub(super) stored: Vec<StoredLeg>,
 }
 
 impl Signalling {
     /// Runs until the switch is let go of; then ends every leg that is left.
     pub(super) async fn run(mut self) {
-        let mut datagrams = self.listen();
-        for dialog in std::mem::take(&mut self.stored) {
-            self.endpoint.bye_stored(Instant::now(), &dialog);
-        }
-        self.flush().await;
+        let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        self.end_stored();
+        self.flush();
         loop {
             let timeout = self.endpoint.poll_timeout();
             tokio::select! {
@@ -97,42 +90,51 @@ impl Signalling {
                     Ok(()) => self.reloaded(),
                     Err(_) => break,
                 },
-                Some(datagram) = datagrams.recv() => {
-                    self.endpoint.receive(Instant::now(), datagram.peer, &datagram.bytes);
+                _ = sweep.tick() => {
+                    let table = self.standing.borrow().table.clone();
+                    self.transports.sweep(&table, &self.endpoint.hops_in_use());
                 }
+                news = self.transports.next() => self.news(news),
             }
-            self.flush().await;
+            self.flush();
         }
-        self.wind_up(datagrams).await;
+        self.wind_up().await;
     }
 
-    /// One task a socket: checks whose datagram it is before anything else looks at it.
-    fn listen(&self) -> mpsc::Receiver<Datagram> {
-        let (forward, datagrams) = mpsc::channel(QUEUE);
-        for socket in &self.sockets {
-            tokio::spawn(receive(socket.clone(), self.standing.clone(), forward.clone()));
+    /// What the sockets tell.
+    fn news(&mut self, news: News) {
+        let now = Instant::now();
+        match news {
+            News::Message { peer, bytes } if self.takes(peer, &bytes) => {
+                self.endpoint.receive(now, peer, &bytes)
+            }
+            News::Message { .. } => {}
+            News::Malformed { peer, malformed } => self.endpoint.receive_malformed(peer, malformed),
+            News::Lost { trunk, hop } => self.endpoint.transport_failed(now, trunk, hop),
         }
-        datagrams
+    }
+
+    /// From a trunk that is no longer in the settings, only what belongs to a call is taken.
+    fn takes(&self, peer: Peer, message: &[u8]) -> bool {
+        let is_retired =
+            self.standing.borrow().table.trunks.get(peer.trunk).is_none_or(|known| known.retired);
+        !is_retired || belongs_to_a_call(message)
     }
 
     /// Carries out what the endpoint wants, until it wants nothing more.
-    async fn flush(&mut self) {
+    fn flush(&mut self) {
         loop {
             while let Some(event) = self.endpoint.poll_event() {
                 self.event(event);
             }
             let Some(transmit) = self.endpoint.poll_transmit() else { return };
-            let socket = self.socket_of(transmit.trunk);
-            let Some(socket) = self.sockets.get(socket) else { continue };
-            if let Err(error) = socket.send_to(&transmit.payload, transmit.hop.addr).await {
-                tracing::warn!(to = %transmit.hop, %error, "SIP could not be sent");
-                self.endpoint.transport_failed(Instant::now(), transmit.trunk, transmit.hop);
+            let (trunk, hop) = (transmit.trunk, transmit.hop);
+            let table = self.standing.borrow().table.clone();
+            if let Err(error) = self.transports.send(&table, transmit) {
+                tracing::warn!(to = %hop, %error, "SIP could not be sent");
+                self.endpoint.transport_failed(Instant::now(), trunk, hop);
             }
         }
-    }
-
-    fn socket_of(&self, trunk: usize) -> usize {
-        self.standing.borrow().table.trunks.get(trunk).map_or(0, |known| known.socket)
     }
 
     fn reloaded(&mut self) {
@@ -143,13 +145,16 @@ impl Signalling {
     fn event(&mut self, event: Event) {
         match event {
             Event::Invite { leg, peer, call } => self.invited(leg, peer, &call),
-            Event::Established { leg, media, dialog } => self.established(leg, media, &dialog),
+            Event::Answering { leg, dialog } => self.store_leg(leg, dialog),
+            Event::Established { leg, media } => self.established(leg, media),
             Event::Ringing { leg, .. } => self.legs.with(leg, |leg| leg.events.ringing()),
-            Event::Answered { leg, media, dialog } => self.answered(leg, &media, &dialog),
+            Event::Answered { leg, media, dialog } => self.answered(leg, &media, dialog),
             Event::MediaChanged { leg, media } => self.configure(leg, &media),
             Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.stream.press(key)),
-            Event::Failed { leg, status, reason, cause } => self.failed(leg, status, &reason, cause),
-            Event::Ended { leg, cause } => self.ended(leg, ended_because(cause)),
+            Event::Failed { leg, status, reason, cause, more } => {
+                self.failed(leg, &Failure { status, reason, cause, more });
+            }
+            Event::Ended { leg, cause, because } => self.ended(leg, ended_because(cause), because.as_ref()),
         }
     }
 
@@ -202,23 +207,21 @@ impl Signalling {
 
     /// The end of every leg that is left (one that hears its last words hears no more of them), and
     /// a moment for the last BYEs to be answered.
-    async fn wind_up(&mut self, mut datagrams: mpsc::Receiver<Datagram>) {
+    async fn wind_up(&mut self) {
         let deadline = tokio::time::Instant::now() + LAST_ANSWERS;
         for dialog in self.legs.dialogs() {
             self.end(dialog, Farewell::Done);
         }
-        self.flush().await;
+        self.flush();
         while self.endpoint.active() > 0 {
             let timeout = self.endpoint.poll_timeout();
             tokio::select! {
                 biased;
-                Some(datagram) = datagrams.recv() => {
-                    self.endpoint.receive(Instant::now(), datagram.peer, &datagram.bytes);
-                }
+                news = self.transports.next() => self.news(news),
                 () = sleep_until(timeout), if timeout.is_some() => self.endpoint.handle_timeout(Instant::now()),
                 () = tokio::time::sleep_until(deadline) => return,
             }
-            self.flush().await;
+            self.flush();
         }
     }
 
@@ -227,43 +230,9 @@ impl Signalling {
     }
 }
 
-async fn receive(
-    socket: Arc<UdpSocket>,
-    standing: watch::Receiver<Standing>,
-    forward: mpsc::Sender<Datagram>,
-) {
-    let mut buffer = vec![0; DATAGRAM];
-    loop {
-        let (length, addr) = tokio::select! {
-            biased;
-            () = forward.closed() => return,
-            received = socket.recv_from(&mut buffer) => match received {
-                Ok(received) => received,
-                // An ICMP error of an earlier send: the transaction's own timer deals with it.
-                Err(_) => continue,
-            },
-        };
-        let Some((trunk, retired)) = trunk_of(&standing, addr.ip()) else { continue };
-        let bytes = buffer.get(..length).unwrap_or_default().to_vec();
-        if retired && !belongs_to_a_call(&bytes) {
-            continue;
-        }
-        // A full queue is a flood; SIP over UDP sends again.
-        let _ = forward.try_send(Datagram { peer: Peer::udp(trunk, addr), bytes });
-    }
-}
-
-/// The trunk a datagram belongs to, and whether it has been taken out of the settings.
-fn trunk_of(standing: &watch::Receiver<Standing>, source: IpAddr) -> Option<(usize, bool)> {
-    let standing = standing.borrow();
-    let trunk = standing.table.of_source(source)?;
-    Some((trunk, standing.table.trunks.get(trunk)?.retired))
-}
-
-/// Whether a datagram may be one of a call that has begun: from a trunk that is no longer in the
-/// settings nothing else gets an answer.
-fn belongs_to_a_call(datagram: &[u8]) -> bool {
-    match Message::parse_datagram(datagram) {
+/// Whether a message may be one of a call that has begun.
+fn belongs_to_a_call(message: &[u8]) -> bool {
+    match Message::parse_datagram(message) {
         Ok(Message::Response(_)) => true,
         Ok(Message::Request(request)) => {
             let is_tagged = request.headers.to().ok().flatten().is_some_and(|to| to.tag().is_some());
@@ -282,8 +251,10 @@ async fn sleep_until(deadline: Option<Instant>) {
 
 fn ended_because(cause: EndCause) -> Gone {
     match cause {
-        EndCause::Bye | EndCause::Cancelled => Gone::HungUp,
-        EndCause::NoAck => Gone::NoAck,
+        // Whoever lets his call run out has given up.
+        EndCause::Bye | EndCause::Cancelled | EndCause::InviteExpired => Gone::HungUp,
+        EndCause::NoAck | EndCause::NoPrack => Gone::NoAck,
+        EndCause::SessionExpired => Gone::Broken("the trunk gave no more sign of the call".to_owned()),
         EndCause::NoMedia => Gone::Broken("no codec in common".to_owned()),
     }
 }

@@ -1,0 +1,310 @@
+//! What one connection carries, with its deadlines.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+
+use super::flood::{BURST, RATE};
+use crate::sip::{Framed, Hop, Malformed, Peer, Stream, TokenBucket};
+
+/// Messages that wait to be written; when one more comes, the other side has not read for too long.
+pub(super) const QUEUE: usize = 128;
+/// How long a new connection may take to its first message, and a message from its first octet to its last.
+const MESSAGE: Duration = Duration::from_secs(10);
+/// How long a message may take to be written.
+const WRITE: Duration = Duration::from_secs(5);
+/// Silence after which a connection that we opened is kept alive (RFC 5626 4.4.1).
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long the answer to a ping may take (RFC 5626 4.4.1).
+const PONG: Duration = Duration::from_secs(10);
+/// How long the answer to what ended a stream gets to be written.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// Octets read at once.
+const READ: usize = 16 * 1024;
+
+/// What connections tell.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    /// A connection was accepted: messages can be sent over it.
+    Accepted(Accepted),
+    /// A message came.
+    Message(Peer, Vec<u8>),
+    /// A stream has ended with something that cannot be read.
+    Malformed(Peer, Malformed),
+    /// A connection is closed.
+    Closed {
+        /// Which.
+        id: ConnectionId,
+        /// Why.
+        why: Ended,
+    },
+}
+
+/// A connection that somebody opened to us.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) id: ConnectionId,
+    pub(super) peer: Peer,
+    pub(super) queue: mpsc::Sender<Vec<u8>>,
+    pub(super) pulse: Arc<Pulse>,
+}
+
+/// Names a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ConnectionId(u64);
+
+impl ConnectionId {
+    /// One that no other connection has.
+    pub(super) fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Why a connection has ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    /// It could not be opened.
+    #[error("{0}")]
+    NotOpened(String),
+    /// The other side has closed it.
+    #[error("the other side closed it")]
+    Closed,
+    /// Nobody needs it.
+    #[error("it was no longer needed")]
+    Unneeded,
+    /// A message took too long to come.
+    #[error("no whole message came in {} s", MESSAGE.as_secs())]
+    TooSlow,
+    /// It could not be written to in time.
+    #[error("the other side does not read")]
+    NotRead,
+    /// Pings were answered before, and no longer are.
+    #[error("a ping was not answered")]
+    NoPong,
+    /// What came was not SIP, or too much.
+    #[error("what came cannot be read: {0}")]
+    Malformed(crate::sip::message::Fault),
+    /// The system says so.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// When a connection was last of use.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    begun: Instant,
+    /// In ms since the beginning.
+    heard: AtomicU64,
+    said: AtomicU64,
+}
+
+impl Pulse {
+    pub(super) fn new() -> Self {
+        Self { begun: Instant::now(), heard: AtomicU64::new(0), said: AtomicU64::new(0) }
+    }
+
+    /// When something was last heard, or a message sent.
+    pub(super) fn last(&self) -> Instant {
+        self.at(self.heard.load(Ordering::Relaxed).max(self.said.load(Ordering::Relaxed)))
+    }
+
+    /// Whether anything was heard since a moment that [`Self::now`] told.
+    fn has_heard_since(&self, then: u64) -> bool {
+        self.heard.load(Ordering::Relaxed) >= then
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn at(&self, ms: u64) -> Instant {
+        self.begun.checked_add(Duration::from_millis(ms)).unwrap_or(self.begun)
+    }
+
+    fn note(&self, which: &AtomicU64) {
+        which.store(self.now(), Ordering::Relaxed);
+    }
+}
+
+/// One end of a connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// The other end.
+    pub(super) peer: Peer,
+    /// Where what comes goes.
+    pub(super) arrivals: mpsc::Sender<Arrival>,
+    /// When it was last of use.
+    pub(super) pulse: Arc<Pulse>,
+    /// We have opened it, so that it is ours to keep alive.
+    pub(super) is_ours: bool,
+}
+
+impl Link {
+    pub(super) fn hop(&self) -> Hop {
+        self.peer.hop()
+    }
+
+    pub(super) fn addr(&self) -> SocketAddr {
+        self.peer.addr
+    }
+
+    /// Carries messages both ways until either side has had enough.
+    pub(super) async fn carry<S>(&self, stream: S, queue: &mut mpsc::Receiver<Vec<u8>>) -> Ended
+    where
+        S: AsyncRead + AsyncWrite + Send,
+    {
+        let (reader, writer) = tokio::io::split(stream);
+        let (line_ends_to, line_ends) = mpsc::channel(4);
+        tokio::select! {
+            ended = self.read(reader, line_ends_to.clone()) => ended,
+            ended = self.write(writer, queue, line_ends) => ended,
+            ended = self.keep_alive(line_ends_to), if self.is_ours => ended,
+        }
+    }
+
+    async fn read<S: AsyncRead>(&self, mut from: ReadHalf<S>, pongs: mpsc::Sender<LineEnds>) -> Ended {
+        let (mut stream, mut buffer) = (Stream::new(), vec![0; READ]);
+        let mut bucket = TokenBucket::new(std::time::Instant::now(), BURST);
+        // Who connects to us has something to say.
+        let mut due = (!self.is_ours).then(|| Instant::now() + MESSAGE);
+        loop {
+            let read = from.read(&mut buffer);
+            let length = match due {
+                Some(due) => match timeout_at(due, read).await {
+                    Ok(length) => length,
+                    Err(_) => return Ended::TooSlow,
+                },
+                None => read.await,
+            };
+            let length = match length {
+                Ok(0) => return Ended::Closed,
+                Ok(length) => length,
+                Err(error) => return error.into(),
+            };
+            self.pulse.note(&self.pulse.heard);
+            stream.push(buffer.get(..length).unwrap_or_default());
+            loop {
+                match stream.next_whole() {
+                    Ok(Some(Framed::Message(message))) => {
+                        due = None;
+                        self.slow_down(&mut bucket).await;
+                        if self.arrivals.send(Arrival::Message(self.peer, message)).await.is_err() {
+                            return Ended::Unneeded;
+                        }
+                    }
+                    Ok(Some(Framed::LineEnd)) => due = None,
+                    // Whoever asks without reading is answered as far as there is room.
+                    Ok(Some(Framed::Ping)) => drop(pongs.try_send(LineEnds::Pong)),
+                    Ok(None) => break,
+                    Err(malformed) => return self.malformed(malformed).await,
+                }
+            }
+            if !stream.is_within_message() {
+                due = None;
+            } else if due.is_none() {
+                due = Some(Instant::now() + MESSAGE);
+            }
+        }
+    }
+
+    /// A stream need not be dropped from: it is read later.
+    async fn slow_down(&self, bucket: &mut TokenBucket) {
+        while !bucket.take(std::time::Instant::now(), RATE, BURST) {
+            sleep(bucket.wait(RATE)).await;
+        }
+    }
+
+    /// What cannot be read is answered where it can be, and then nothing more comes of the stream.
+    async fn malformed(&self, malformed: Malformed) -> Ended {
+        let fault = malformed.fault;
+        if self.arrivals.send(Arrival::Malformed(self.peer, malformed)).await.is_ok() {
+            sleep(LAST_WORDS).await;
+        }
+        Ended::Malformed(fault)
+    }
+
+    async fn write<S: AsyncWrite>(
+        &self,
+        mut to: WriteHalf<S>,
+        queue: &mut mpsc::Receiver<Vec<u8>>,
+        mut line_ends: mpsc::Receiver<LineEnds>,
+    ) -> Ended {
+        loop {
+            let written = tokio::select! {
+                message = queue.recv() => match message {
+                    Some(message) => {
+                        let written = write_whole(&mut to, &message).await;
+                        self.pulse.note(&self.pulse.said);
+                        written
+                    }
+                    None => {
+                        // A TLS session ends with a word of its own.
+                        let _ = timeout(WRITE, to.shutdown()).await;
+                        return Ended::Unneeded;
+                    }
+                },
+                Some(line_ends) = line_ends.recv() => write_whole(&mut to, line_ends.octets()).await,
+            };
+            if let Err(ended) = written {
+                return ended;
+            }
+        }
+    }
+
+    /// Sends a ping after each silence. Who has ever answered one has to go on answering.
+    async fn keep_alive(&self, pings: mpsc::Sender<LineEnds>) -> Ended {
+        let mut has_answered = false;
+        loop {
+            let silent_since = self.pulse.last();
+            let due = silent_since + SILENCE;
+            if Instant::now() < due {
+                sleep_until(due).await;
+                continue;
+            }
+            let asked = self.pulse.now();
+            let _ = pings.try_send(LineEnds::Ping);
+            sleep(PONG).await;
+            if self.pulse.has_heard_since(asked) {
+                has_answered = true;
+            } else if has_answered {
+                return Ended::NoPong;
+            } else {
+                sleep(SILENCE).await;
+            }
+        }
+    }
+}
+
+/// What is written between messages (RFC 5626 4.4.1).
+#[derive(Debug, Clone, Copy)]
+enum LineEnds {
+    Ping,
+    Pong,
+}
+
+impl LineEnds {
+    fn octets(self) -> &'static [u8] {
+        match self {
+            LineEnds::Ping => b"\r\n\r\n",
+            LineEnds::Pong => b"\r\n",
+        }
+    }
+}
+
+async fn write_whole<S: AsyncWrite>(to: &mut WriteHalf<S>, octets: &[u8]) -> Result<(), Ended> {
+    let write = async {
+        to.write_all(octets).await?;
+        to.flush().await
+    };
+    match timeout(WRITE, write).await {
+        Ok(written) => written.map_err(Ended::Io),
+        Err(_) => Err(Ended::NotRead),
+    }
+}

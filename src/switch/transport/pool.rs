@@ -1,0 +1,209 @@
+//! Which connection a message leaves by (RFC 3261 18.1.1, 18.2.2; RFC 5923).
+//!
+//! A connection is known by its trunk, its transport, its far end and who opened it. A message goes over the
+//! one with the far end that it is for; if there is none, one is opened. What is for the far end of a
+//! connection to us that has closed (an answer, a BYE) goes over another one from the same address, and else
+//! to the trunk's server: behind the port of a closed connection nobody listens.
+//!
+//! Over TLS, what is for one of the trunk's servers only ever leaves by a connection that we have opened, for
+//! on no other has the server shown its certificate to us.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::Instant;
+
+use super::connection::{Accepted, Arrival, ConnectionId, Ended, Link, Pulse, QUEUE};
+use super::{News, SendError, connect};
+use crate::sip::{Hop, Peer, Transmit, Transport};
+use crate::switch::table::{Resolved, Table};
+use crate::switch::tls::ClientTls;
+
+/// How long a connection may be idle that no call needs.
+const IDLE: Duration = Duration::from_secs(120);
+
+/// What a connection is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    trunk: usize,
+    hop: Hop,
+    is_ours: bool,
+}
+
+#[derive(Debug)]
+struct Connection {
+    id: ConnectionId,
+    queue: mpsc::Sender<Vec<u8>>,
+    pulse: Arc<Pulse>,
+    /// The settings it was opened with: others need another connection.
+    tls: Option<ClientTls>,
+}
+
+/// The connections that are open or being opened.
+#[derive(Debug)]
+pub(super) struct Pool {
+    open: HashMap<Key, Connection>,
+    keys: HashMap<ConnectionId, Key>,
+    arrivals: mpsc::Sender<Arrival>,
+}
+
+impl Pool {
+    pub(super) fn new(arrivals: mpsc::Sender<Arrival>) -> Self {
+        Self { open: HashMap::new(), keys: HashMap::new(), arrivals }
+    }
+
+    /// Keeps the books; what is not for them is news.
+    pub(super) fn note(&mut self, arrival: Arrival) -> Option<News> {
+        match arrival {
+            Arrival::Message(peer, bytes) => Some(News::Message { peer, bytes }),
+            Arrival::Malformed(peer, malformed) => Some(News::Malformed { peer, malformed }),
+            Arrival::Accepted(Accepted { id, peer, queue, pulse }) => {
+                let key = Key { trunk: peer.trunk, hop: peer.hop(), is_ours: false };
+                self.insert(key, Connection { id, queue, pulse, tls: None });
+                None
+            }
+            Arrival::Closed { id, why } => self.closed(id, &why),
+        }
+    }
+
+    fn insert(&mut self, key: Key, connection: Connection) {
+        self.keys.insert(connection.id, key);
+        if let Some(old) = self.open.insert(key, connection) {
+            // Its queue is let go of: it closes once that is empty.
+            self.keys.remove(&old.id);
+        }
+    }
+
+    fn closed(&mut self, id: ConnectionId, why: &Ended) -> Option<News> {
+        // One that was let go of here is nobody's loss.
+        let key = self.keys.remove(&id)?;
+        self.open.remove(&key);
+        let Key { trunk, hop, .. } = key;
+        match why {
+            Ended::Closed | Ended::Unneeded => tracing::debug!(%hop, "connection over: {why}"),
+            Ended::NotOpened(_) => tracing::warn!(%hop, "no connection: {why}"),
+            _ => tracing::warn!(%hop, "connection over: {why}"),
+        }
+        Some(News::Lost { trunk, hop })
+    }
+
+    /// Gives a message to the connection that it leaves by.
+    pub(super) fn send(&mut self, known: &Resolved, transmit: Transmit) -> Result<(), SendError> {
+        let Transmit { trunk, hop, payload } = transmit;
+        let key = match self.live(known, trunk, hop) {
+            Some(key) => key,
+            None => self.begin(known, trunk, way(known, hop))?,
+        };
+        let Some(connection) = self.open.get(&key) else { return Err(SendError::Stuck) };
+        match connection.queue.try_send(payload) {
+            Ok(()) => Ok(()),
+            // It ends by itself, or by losing its queue.
+            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
+                self.let_go(&key);
+                Err(SendError::Stuck)
+            }
+        }
+    }
+
+    /// The connection that a message for `hop` leaves by, if it is there.
+    fn live(&self, known: &Resolved, trunk: usize, hop: Hop) -> Option<Key> {
+        let (ours, theirs) = (Key { trunk, hop, is_ours: true }, Key { trunk, hop, is_ours: false });
+        let fits =
+            |key: &Key| self.open.get(key).is_some_and(|open| !key.is_ours || open.tls == tls_of(known, hop));
+        if is_server(known, hop) {
+            let shown = hop.transport != Transport::Tls;
+            return [ours, theirs].into_iter().filter(|key| key.is_ours || shown).find(fits);
+        }
+        [theirs, ours].into_iter().find(fits).or_else(|| self.another_from(trunk, hop))
+    }
+
+    /// The connection from an address that was of use last.
+    fn another_from(&self, trunk: usize, hop: Hop) -> Option<Key> {
+        let same = |key: &Key| {
+            key.trunk == trunk && key.hop.transport == hop.transport && key.hop.addr.ip() == hop.addr.ip()
+        };
+        let found = self.open.iter().filter(|(key, _)| same(key));
+        found.max_by_key(|(_, connection)| connection.pulse.last()).map(|(key, _)| *key)
+    }
+
+    /// Begins to open a connection; it takes messages at once.
+    fn begin(&mut self, known: &Resolved, trunk: usize, hop: Hop) -> Result<Key, SendError> {
+        let key = Key { trunk, hop, is_ours: true };
+        let tls = tls_of(known, hop);
+        if hop.transport == Transport::Tls && tls.is_none() {
+            return Err(SendError::NoTls);
+        }
+        if self.open.get(&key).is_some_and(|open| open.tls == tls) {
+            return Ok(key);
+        }
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let (id, pulse) = (ConnectionId::next(), Arc::new(Pulse::new()));
+        let peer = Peer { trunk, transport: hop.transport, addr: hop.addr };
+        let link = Link { peer, arrivals: self.arrivals.clone(), pulse: pulse.clone(), is_ours: true };
+        tokio::spawn(connect::connect(link, id, known.own.bind, tls.clone(), waiting));
+        self.insert(key, Connection { id, queue, pulse, tls });
+        Ok(key)
+    }
+
+    fn let_go(&mut self, key: &Key) {
+        if let Some(connection) = self.open.remove(key) {
+            self.keys.remove(&connection.id);
+        }
+    }
+
+    /// Lets go of connections that have been idle for long, but for those to the trunks' servers, which are
+    /// kept alive, and those that a call needs.
+    pub(super) fn sweep(&mut self, table: &Table, in_use: &HashSet<(usize, Hop)>) {
+        let now = Instant::now();
+        let is_kept = |key: &Key| {
+            let known = table.trunks.get(key.trunk).filter(|known| !known.retired);
+            key.is_ours && known.is_some_and(|known| is_server(known, key.hop))
+        };
+        let idle = |connection: &Connection| now.saturating_duration_since(connection.pulse.last()) > IDLE;
+        let unneeded: Vec<_> = self
+            .open
+            .iter()
+            .filter(|(key, connection)| {
+                idle(connection) && !is_kept(key) && !in_use.contains(&(key.trunk, key.hop))
+            })
+            .map(|(key, _)| *key)
+            .collect();
+        for key in unneeded {
+            self.let_go(&key);
+        }
+    }
+}
+
+/// Where a connection is opened to for a message for `hop`: to a server of the trunk; a trunk without one is
+/// reached where its phones are.
+fn way(known: &Resolved, hop: Hop) -> Hop {
+    match known.servers.first() {
+        Some(server) if !is_server(known, hop) => {
+            Hop { transport: hop.transport, addr: port_of(known, hop, *server) }
+        }
+        _ => hop,
+    }
+}
+
+/// The server's address; over another transport than its own, at the usual port of that.
+fn port_of(known: &Resolved, hop: Hop, server: SocketAddr) -> SocketAddr {
+    let own = known.trunk.server.as_ref().map(|server| server.transport);
+    if own == Some(Transport::Tls) || hop.transport == Transport::Tls {
+        let same = own == Some(hop.transport);
+        return SocketAddr::new(server.ip(), if same { server.port() } else { hop.transport.default_port() });
+    }
+    server
+}
+
+fn is_server(known: &Resolved, hop: Hop) -> bool {
+    known.servers.contains(&hop.addr)
+}
+
+/// The settings that a connection there is opened with.
+fn tls_of(known: &Resolved, hop: Hop) -> Option<ClientTls> {
+    known.trunk.tls.clone().filter(|_| hop.transport == Transport::Tls)
+}
