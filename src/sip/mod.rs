@@ -11,6 +11,7 @@ pub mod message;
 pub mod multipart;
 pub mod offer_answer;
 pub mod reason;
+pub mod registration;
 mod scan;
 pub mod sdp;
 pub mod session_timer;

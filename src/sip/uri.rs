@@ -208,7 +208,8 @@ fn in_context(number: &str, context: &str) -> Option<String> {
         return None;
     }
     match digits.strip_prefix('0') {
-        // A national number: the context has to be the country.
+        // A national number: the context has to be the country. In Italy the 0 belongs to the number.
+        Some(_) if code == "39" => Some(format!("+{code}{digits}")),
         Some(national) => (code.len() <= 3).then(|| format!("+{code}{national}")),
         None => (!digits.is_empty()).then(|| format!("+{code}{digits}")),
     }

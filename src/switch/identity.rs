@@ -4,7 +4,7 @@
 use toml::Spanned;
 
 use crate::call::journal::{self, Diverter, Stated};
-use crate::oncall::{E164, NumberFormat};
+use crate::oncall::{E164, NumberFormat, Phone};
 use crate::problem::{Problem, nearest};
 use crate::sip::{
     self, Attestation, DiversionReason, Forwarded, IdentityHeader, IdentityPolicy, IncomingCall, Verstat,
@@ -143,6 +143,14 @@ impl Trunk {
         number.written(self.number_format, self.country.as_deref())
     }
 
+    /// What is dialled to ring a phone over the trunk, whose numbers are those of `domain`.
+    pub fn request_uri(&self, phone: &Phone, domain: &str) -> String {
+        match phone {
+            Phone::Number(number) => format!("sip:{}@{domain}", self.written(number)),
+            Phone::Sip(address) => format!("sip:{address}"),
+        }
+    }
+
     /// The number, or else the name as it came.
     pub fn number_or_name(&self, name: &str) -> String {
         self.number(name).map_or_else(|| name.to_owned(), |number| number.to_string())
@@ -180,9 +188,78 @@ fn reason(reason: DiversionReason) -> Option<&'static str> {
     match reason {
         DiversionReason::Busy => Some("busy"),
         DiversionReason::NoAnswer => Some("no answer"),
-        DiversionReason::Unconditional => Some("always"),
+        DiversionReason::Unconditional => Some("unconditionally"),
         DiversionReason::Deflected => Some("deflected"),
         DiversionReason::Unavailable => Some("unreachable"),
         DiversionReason::Unknown => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trunk(number_format: NumberFormat) -> Trunk {
+        Trunk { number_format, country: Some("49".to_owned()), ..Trunk::named("carrier") }
+    }
+
+    fn call(request: &str, to: &str, called_party: Option<&str>) -> IncomingCall {
+        IncomingCall {
+            call_id: "1".to_owned(),
+            request_user: request.to_owned(),
+            request_host: "h".to_owned(),
+            to_user: to.to_owned(),
+            called_party: called_party.map(str::to_owned),
+            identity: sip::Identity::default(),
+            has_offer: true,
+        }
+    }
+
+    #[test]
+    fn the_header_field_of_choice_names_the_number_and_the_request_uri_where_it_is_missing() {
+        let whole = call("pilot", "+491", Some("+492"));
+        let chosen = [CalledNumber::RequestUri, CalledNumber::To, CalledNumber::CalledParty];
+        assert_eq!(chosen.map(|choice| choice.of(&whole).to_owned()), ["pilot", "+491", "+492"]);
+        let bare = call("pilot", "", None);
+        assert_eq!(chosen.map(|choice| choice.of(&bare).to_owned()), ["pilot", "pilot", "pilot"]);
+    }
+
+    #[test]
+    fn numbers_are_dialled_in_the_trunks_form_and_addresses_as_they_are() {
+        let number = Phone::parse("+4915112345").unwrap();
+        let uri = |format| trunk(format).request_uri(&number, "carrier.example");
+        assert_eq!(uri(NumberFormat::E164), "sip:+4915112345@carrier.example");
+        assert_eq!(uri(NumberFormat::Digits), "sip:4915112345@carrier.example");
+        assert_eq!(uri(NumberFormat::International), "sip:004915112345@carrier.example");
+        assert_eq!(uri(NumberFormat::National), "sip:015112345@carrier.example");
+        let desk = Phone::parse("sip:anna@10.1.2.3:5062").unwrap();
+        assert_eq!(trunk(NumberFormat::National).request_uri(&desk, "h"), "sip:anna@10.1.2.3:5062");
+    }
+
+    #[test]
+    fn the_first_stated_caller_that_is_a_number_is_the_caller() {
+        let callers = |names: &[&str]| sip::Identity {
+            callers: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..sip::Identity::default()
+        };
+        let trunk = trunk(NumberFormat::E164);
+        let caller = |names: &[&str]| trunk.caller(&callers(names)).map(|number| number.to_string());
+        assert_eq!(caller(&["anna", "0151 234-567", "+431"]).as_deref(), Some("+49151234567"));
+        assert_eq!(caller(&["anna"]), None);
+    }
+
+    #[test]
+    fn who_passed_a_call_on_is_told_in_e164_where_it_is_a_number() {
+        let diversion =
+            |by: Option<&str>| sip::Diversion { by: by.map(str::to_owned), reason: DiversionReason::Busy };
+        let diversions = vec![diversion(Some("030111")), diversion(Some("anna")), diversion(None)];
+        let stated =
+            trunk(NumberFormat::E164).stated(&sip::Identity { diversions, ..sip::Identity::default() });
+        let numbers: Vec<_> = stated.diverted_by.iter().map(|diverter| diverter.number.as_str()).collect();
+        assert_eq!(numbers, ["+4930111", "anna", "anonymous"]);
+        assert_eq!(
+            stated.describe(),
+            "passed on by +4930111 (busy), before that by anna (busy), before that by anonymous (busy)"
+        );
     }
 }

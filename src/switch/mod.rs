@@ -3,8 +3,10 @@
 //! One signalling task owns the SIP endpoint and every leg's signalling; media threads own the
 //! audio; a recorder thread owns the files. Calls speak to them through `call::leg` alone.
 
+pub mod account;
 pub mod addresses;
 pub mod clip;
+pub mod credentials;
 pub mod health;
 pub mod identity;
 pub mod location;
@@ -42,7 +44,7 @@ use crate::switch::addresses::Addresses;
 use crate::switch::media::Media;
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
-use crate::switch::signalling::{Legs, Signalling, Standing, StoredLeg};
+use crate::switch::signalling::{Legs, Registrations, Signalling, Standing, StoredLeg};
 use crate::switch::table::{Resolved, Slots, Table};
 use crate::switch::tls::ServerTls;
 use crate::switch::transport::Transports;
@@ -147,6 +149,7 @@ impl Switch {
             media_events_from,
             requests: parts.requests,
             legs: Legs::default(),
+            registrations: Registrations::default(),
             slots: Slots::default(),
             rng,
             stored: parts.stored,

@@ -7,6 +7,9 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::call::settings::Period;
+use crate::switch::credentials::InboundAuthSettings;
+
 /// `[sip]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -64,6 +67,32 @@ pub struct TrunkSettings {
     /// Where our calls go: `udp:HOST`, `tcp:HOST` or `tls:HOST`, with or without `:PORT`. Left out: straight
     /// to SIP addresses.
     pub server: Option<Spanned<String>>,
+    /// The host in URIs with numbers, and the registrar. Default: the host of `server`.
+    pub domain: Option<Spanned<String>>,
+    /// Where our requests go instead of `server`, which then only names the domain. Written as that is.
+    pub outbound_proxy: Option<Spanned<String>>,
+    /// How a request goes that is too large for one datagram: `tcp`, or `udp` for carriers without it.
+    pub large_messages: Option<Spanned<String>>,
+    /// The carrier wants to be told by REGISTER where its calls to us go.
+    #[serde(default)]
+    pub register: bool,
+    /// How long a registration is asked for.
+    #[serde(default = "default_register_every")]
+    pub register_every: Spanned<Period>,
+    /// The account at the carrier.
+    pub username: Option<Spanned<String>>,
+    /// The name to authenticate with, where it is not `username`.
+    pub auth_username: Option<Spanned<String>>,
+    /// The password: a file.
+    pub password_file: Option<Spanned<String>>,
+    /// The password: an environment variable.
+    pub password_env: Option<Spanned<String>>,
+    /// The password: a systemd credential.
+    pub credential: Option<Spanned<String>>,
+    /// The algorithms that may be used with the passwords.
+    pub digest: Option<Spanned<Vec<Spanned<String>>>>,
+    /// Who the trunk has to be when it calls.
+    pub inbound_auth: Option<Spanned<InboundAuthSettings>>,
     /// Whose certificate the server must have, and ours for it.
     pub tls: Option<Spanned<TrunkTlsSettings>>,
     /// Who may send us calls, beside the addresses of `server`.
@@ -80,8 +109,6 @@ pub struct TrunkSettings {
     pub max_calls: Spanned<usize>,
     /// Its country's calling code: `030...`, `0049...` and `49...` are read as `+49...`.
     pub country: Option<Spanned<String>>,
-    /// The name of our account with the carrier.
-    pub username: Option<Spanned<String>>,
     /// Where the number that was dialled stands: `request-uri`, `to`, `p-called-party-id`.
     pub called_number: Option<Spanned<String>>,
     /// How our number is stated: `p-asserted-identity`, `p-preferred-identity`, `from`, `remote-party-id`.
@@ -105,6 +132,10 @@ pub struct TrunkSettings {
 
 fn default_codecs() -> Vec<Spanned<String>> {
     ["PCMA", "PCMU"].map(|name| Spanned::new(0..0, name.to_owned())).to_vec()
+}
+
+fn default_register_every() -> Spanned<Period> {
+    Spanned::new(0..0, Period::seconds(600))
 }
 
 fn default_max_calls() -> Spanned<usize> {

@@ -139,18 +139,30 @@ impl Table {
 
     /// What the SIP endpoint needs to know of each trunk.
     pub fn profiles(&self) -> Vec<TrunkProfile> {
-        let profile = |known: &Resolved| TrunkProfile {
-            identity: known.trunk.identity.clone(),
-            session_timer: known.trunk.session_timer,
-            reliable_provisional: known.trunk.reliable_provisional,
-            other_contacts: known.own.others.clone(),
-            ..TrunkProfile::new(known.own.contact, domain(known), known.trunk.codecs.clone())
+        let profile = |known: &Resolved| {
+            let codecs = known.trunk.codecs.clone();
+            let mut profile = TrunkProfile::new(known.own.contact, domain(known), codecs);
+            profile.identity = known.trunk.identity.clone();
+            profile.session_timer = known.trunk.session_timer;
+            profile.reliable_provisional = known.trunk.reliable_provisional;
+            profile.other_contacts = known.own.others.clone();
+            known.trunk.account.dress(&mut profile, hops(known));
+            profile
         };
         self.trunks.iter().map(profile).collect()
     }
 }
 
+/// Where our requests go, the best first; nowhere, once the trunk is no longer in the settings.
+fn hops(known: &Resolved) -> Option<Vec<Hop>> {
+    let transport = transport(&known.trunk);
+    (!known.retired).then(|| known.servers.iter().map(|addr| Hop { transport, addr: *addr }).collect())
+}
+
 fn domain(known: &Resolved) -> String {
+    if let Some(domain) = &known.trunk.account.domain {
+        return domain.clone();
+    }
     match &known.trunk.server {
         Some(server) if server.host.contains(':') => format!("[{}]", server.host),
         Some(server) => server.host.clone(),

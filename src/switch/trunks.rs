@@ -12,6 +12,7 @@ use toml::Spanned;
 use crate::oncall::{NumberFormat, Phone};
 use crate::problem::{Problem, nearest};
 use crate::sip::{Codec, IdentityPolicy, ReliableProvisional, Transport};
+use crate::switch::account::{Account, compile_account, next_hop};
 use crate::switch::identity::{self, CalledNumber};
 use crate::switch::sessions;
 use crate::switch::settings::{TrunkSettings, TrunkTlsSettings};
@@ -22,8 +23,10 @@ use crate::switch::tls::{ClientTls, Reader};
 pub struct Trunk {
     /// Its name.
     pub name: String,
-    /// Where our calls go.
+    /// Where our requests go: the outbound proxy, where there is one.
     pub server: Option<Server>,
+    /// What we are to it, and it to us.
+    pub account: Account,
     /// Whose certificate its server must have, where it is spoken to by TLS.
     pub tls: Option<ClientTls>,
     /// Who may send us calls.
@@ -125,6 +128,7 @@ impl Trunk {
         Self {
             name: name.into(),
             server: None,
+            account: Account::default(),
             tls: None,
             sources: Vec::new(),
             media_sources: Vec::new(),
@@ -181,15 +185,8 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
         let message = format!("the trunk `{}` has no codec", settings.name.get_ref());
         problems.push(Problem::error(settings.name.span(), message).help("codecs = [\"PCMA\", \"PCMU\"]"));
     }
-    let server = settings.server.as_ref().and_then(|written| match server(written.get_ref()) {
-        Ok(server) => Some(server),
-        Err(help) => {
-            let message = format!("`{}` is not a server", written.get_ref());
-            problems.push(Problem::error(written.span(), message).help(help));
-            None
-        }
-    });
-    if settings.server.is_none() && settings.sources.is_empty() {
+    let (server, account) = compile_account(settings, folder, problems);
+    if settings.server.is_none() && settings.outbound_proxy.is_none() && settings.sources.is_empty() {
         let message = format!("the trunk `{}` has neither server nor sources", settings.name.get_ref());
         let help =
             "name the carrier's server, as in \"udp:HOST\", or the sources = [\"NETWORK\"] calls come from";
@@ -205,6 +202,7 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
         name: settings.name.get_ref().clone(),
         tls: client_tls(settings, server.as_ref(), folder, problems),
         server,
+        account,
         sources: settings.sources.iter().map(|source| source.get_ref().trunc()).collect(),
         media_sources: settings.media_sources.clone(),
         codecs,
@@ -233,7 +231,7 @@ fn unknown_codec(written: &Spanned<String>) -> Problem {
     Problem::error(written.span(), format!("there is no codec `{}`", written.get_ref())).help(help)
 }
 
-fn server(text: &str) -> Result<Server, String> {
+pub(super) fn server(text: &str) -> Result<Server, String> {
     let form = "write udp:HOST, tcp:HOST or tls:HOST, with :PORT behind it where it is not the usual one";
     let (name, rest) = text.split_once(':').ok_or(form)?;
     let transport = transport(name).map_err(|near| near.unwrap_or_else(|| form.to_owned()))?;
@@ -257,7 +255,7 @@ fn client_tls(
     folder: &Path,
     problems: &mut Vec<Problem>,
 ) -> Option<ClientTls> {
-    let place = settings.server.as_ref().map_or(settings.name.span(), Spanned::span);
+    let place = next_hop(settings).map_or(settings.name.span(), Spanned::span);
     match server.filter(|server| server.transport == Transport::Tls) {
         Some(server) => {
             let plain = TrunkTlsSettings::default();
@@ -350,9 +348,9 @@ fn overlapping_sources(settings: &[TrunkSettings], problems: &mut Vec<Problem>) 
 /// A server's calls come from its address: it belongs to one trunk as well.
 fn same_server(trunk: &TrunkSettings, other: &TrunkSettings, problems: &mut Vec<Problem>) {
     let host = |settings: &TrunkSettings| {
-        settings.server.as_ref().and_then(|written| server(written.get_ref()).ok()).map(|server| server.host)
+        next_hop(settings).and_then(|written| server(written.get_ref()).ok()).map(|server| server.host)
     };
-    let (Some(written), Some(own)) = (&trunk.server, host(trunk)) else { return };
+    let (Some(written), Some(own)) = (next_hop(trunk), host(trunk)) else { return };
     if host(other).is_some_and(|theirs| theirs.eq_ignore_ascii_case(&own)) {
         let message = format!("the server {own} is also that of the trunk `{}`", other.name.get_ref());
         let help = "an address belongs to one trunk, else nobody can say whose call it is";

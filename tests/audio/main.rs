@@ -3,6 +3,7 @@
 
 mod damage;
 mod formats;
+mod g722;
 mod talk_off;
 
 use std::fs;

@@ -83,7 +83,15 @@ impl Desk {
     }
 
     pub fn with_room(max_dialogs: usize) -> Self {
-        let trunk = TrunkProfile::new(address("192.0.2.1:5060"), "carrier.test", vec![Codec::Pcma]);
+        Self::with(Self::profile(), max_dialogs)
+    }
+
+    /// A trunk as it is without any setting.
+    pub fn profile() -> TrunkProfile {
+        TrunkProfile::new(address("192.0.2.1:5060"), "carrier.test", vec![Codec::Pcma])
+    }
+
+    pub fn with(trunk: TrunkProfile, max_dialogs: usize) -> Self {
         let config =
             Config { trunks: vec![trunk], timers: Timers::default(), software: "desk".into(), max_dialogs };
         let start = Instant::now();

@@ -6,7 +6,7 @@ use std::time::Instant;
 use nightbell::sip::{
     Attestation, Codec, Config, Diversion, DiversionReason, Endpoint, Event, Forwarded, HeaderName, Hop,
     Identity, IdentityHeader, IdentityPolicy, IncomingCall, LocalMedia, Message, Outgoing, Peer, Request,
-    Timers, TrunkProfile, Verstat,
+    Timers, TrunkProfile, Uri, Verstat,
 };
 use proptest::prelude::*;
 
@@ -159,6 +159,28 @@ fn an_indian_trunk_has_tel_uris_with_a_context_and_a_verdict() {
 }
 
 // -- in: one rule each --
+
+#[test]
+fn a_local_number_is_completed_from_a_global_context_alone() {
+    for (uri, number) in [
+        ("tel:0301234;phone-context=+49", "+49301234"),
+        ("tel:301234;phone-context=+49", "+49301234"),
+        ("tel:1234;phone-context=+49-30", "+49301234"),
+        ("sip:0301234;phone-context=+49@h;user=phone", "+49301234"),
+        ("sip:0301234@h;phone-context=+49;user=phone", "+49301234"),
+        ("tel:0612345;phone-context=+39", "+390612345"),
+        ("tel:0301234;phone-context=+4930", "0301234"),
+        ("tel:0043123;phone-context=+49", "0043123"),
+        ("tel:+43123;phone-context=+49", "+43123"),
+        ("tel:0301234;phone-context=example.com", "0301234"),
+        ("tel:0301234;phone-context=+49x", "0301234"),
+        ("sip:+49301234;npdi;rn=+49301@h;user=phone", "+49301234"),
+        ("tel:+49-(30)-1234;npdi", "+49301234"),
+        ("sip:hot-line;phone-context=+49@h", "hot-line;phone-context=+49"),
+    ] {
+        assert_eq!(Uri::parse(uri.as_bytes()).subscriber().as_deref(), Some(number), "{uri}");
+    }
+}
 
 #[test]
 fn the_number_of_the_network_comes_before_that_of_the_phone() {

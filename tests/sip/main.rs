@@ -3,13 +3,21 @@
 
 mod agreement;
 mod carrier;
+mod challenged;
 mod desk;
+mod guarded;
 mod identity;
 mod objections;
 mod pair;
 mod properties;
+mod races;
+mod registration;
+mod reliable;
+mod routes;
 mod scenarios;
+mod sessions;
 mod torture;
+mod wire_desk;
 
 // The rules of the fuzz targets, which hold on stable Rust too.
 #[path = "../../fuzz/checks/sdp.rs"]

@@ -246,6 +246,7 @@ impl Pair {
             | Event::Ringing { leg, .. }
             | Event::MediaChanged { leg, .. }
             | Event::Digit { leg, .. } => leg,
+            Event::Registered { .. } | Event::Unregistered { .. } | Event::Pinged { .. } => return,
         };
         let life = &self.sides[side].legs[&leg];
         assert!(!life.released, "something was heard of a leg that had been let go of");

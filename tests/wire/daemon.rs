@@ -19,10 +19,15 @@ impl Daemon {
     /// Starts a daemon that rings these people, one level each, at loopback ports. `more` is
     /// written into the route.
     pub fn start(people: &[(&str, u16)], more: &str) -> Self {
+        Self::start_with(people, "", "", more)
+    }
+
+    /// The same, with lines for the trunk, the hotline and the route.
+    pub fn start_with(people: &[(&str, u16)], trunk: &str, hotline: &str, route: &str) -> Self {
         let port = free_port();
         let folder = std::env::temp_dir().join(format!("nightbell-wire-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("nightbell.toml"), config(port, people, more)).unwrap();
+        std::fs::write(folder.join("nightbell.toml"), config(port, people, [trunk, hotline, route])).unwrap();
         std::fs::write(folder.join("oncall.toml"), oncall(people)).unwrap();
         let child = run(&folder);
         Self { folder, port, child }
@@ -92,13 +97,18 @@ impl Daemon {
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_slice(&self.prints(arguments)).unwrap()
+    }
+
+    /// What a command prints.
+    pub fn prints(&self, arguments: &[&str]) -> Vec<u8> {
         let output = command(&self.folder, arguments).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+        output.stdout
     }
 }
 
-fn config(port: u16, people: &[(&str, u16)], more: &str) -> String {
+fn config(port: u16, people: &[(&str, u16)], [trunk, hotline, route]: [&str; 3]) -> String {
     let levels: Vec<String> = people.iter().map(|(id, _)| format!("[\"person:{id}\"]")).collect();
     format!(
         r#"
@@ -113,10 +123,12 @@ name = "carrier"
 sources = ["127.0.0.1/32"]
 destinations = ["sip:*@127.0.0.1"]
 country = "49"
+{trunk}
 [[hotlines]]
 name = "Emergency hotline"
 numbers = ["+4930123456"]
 trunks = ["carrier"]
+{hotline}
 [hotlines.menu]
 timeout = "2s"
 silence = "route:1"
@@ -125,7 +137,7 @@ key = "1"
 name = "Production"
 levels = [{}]
 ring = "5s"
-{more}
+{route}
 "#,
         levels.join(", ")
     )

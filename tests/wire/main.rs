@@ -7,6 +7,7 @@
 
 mod baresip;
 mod daemon;
+mod identity;
 mod lines;
 mod phone;
 mod scanners;

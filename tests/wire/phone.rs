@@ -144,10 +144,15 @@ impl Phone {
 
     /// Sends an INVITE to the hotline.
     pub fn dials(&mut self, daemon: &str, sdp: &str) {
+        self.dials_through(crate::NUMBER, daemon, sdp);
+    }
+
+    /// Sends an INVITE to the hotline as a registered trunk does: another number is in the Request-URI.
+    pub fn dials_through(&mut self, pilot: &str, daemon: &str, sdp: &str) {
         let port = self.port();
         self.call = Call {
             to: Some(daemon.parse().unwrap()),
-            uri: format!("sip:{}@{daemon}", crate::NUMBER),
+            uri: format!("sip:{pilot}@{daemon}"),
             local: format!("<sip:+4915112345678@127.0.0.1:{port}>;tag=phone{port}"),
             remote: format!("<sip:{}@{daemon}>", crate::NUMBER),
             id: format!("call-{port}"),

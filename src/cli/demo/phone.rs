@@ -250,7 +250,10 @@ impl Body {
             Event::Answering { .. }
             | Event::Ringing { .. }
             | Event::MediaChanged { .. }
-            | Event::Digit { .. } => {}
+            | Event::Digit { .. }
+            | Event::Registered { .. }
+            | Event::Unregistered { .. }
+            | Event::Pinged { .. } => {}
         }
     }
 

@@ -1,8 +1,8 @@
 //! The client's side (RFC 3261 22.2, 22.3): which challenge is answered, with what, and how often.
 
+use super::Credentials;
 use super::algorithm::{Protection, Terms};
 use super::challenge::{Challenge, Scope, authentication_info};
-use super::{Credentials, algorithm};
 use crate::sip::message::{Request, Response};
 use crate::sip::scan;
 
@@ -471,10 +471,5 @@ mod tests {
             sessions.challenged(&credentials(), &found, &mut Attempts::default()).unwrap();
         }
         assert_eq!(sessions.list.len(), MAX_SESSIONS);
-    }
-
-    #[test]
-    fn hex_is_lower_case() {
-        assert_eq!(algorithm::hex(&[0xAB, 0x01]), "ab01");
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn invite(
     outgoing: &Outgoing,
     profile: &TrunkProfile,
     names: &Names,
+    routes: &[String],
     software: &str,
     offer: Vec<u8>,
 ) -> Request {
@@ -58,6 +59,9 @@ pub(super) fn invite(
     let headers = &mut request.headers;
     headers.push(HeaderName::Via, Via::new(transport, own, "").to_bytes());
     headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
+    for route in routes {
+        headers.push(HeaderName::Route, route.as_str());
+    }
     headers.push(HeaderName::From, stated.from.with_tag(&names.tag).to_bytes());
     headers.push(HeaderName::To, to);
     headers.push(HeaderName::CallId, names.call_id.as_str());
@@ -78,6 +82,26 @@ pub(super) fn invite(
     headers.push(HeaderName::UserAgent, software);
     headers.push(HeaderName::ContentType, "application/sdp");
     request.body = offer;
+    request
+}
+
+/// A request that belongs to no call, as far as all of them are alike. The Via is written when it is sent.
+pub(super) fn outside(
+    method: Method,
+    uri: Uri,
+    from: NameAddr,
+    to: NameAddr,
+    names: &Names,
+    sequence: u32,
+) -> Request {
+    let mut request = Request::new(method.clone(), uri);
+    let headers = &mut request.headers;
+    headers.push(HeaderName::Via, "");
+    headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
+    headers.push(HeaderName::From, from.with_tag(&names.tag).to_bytes());
+    headers.push(HeaderName::To, to.to_bytes());
+    headers.push(HeaderName::CallId, names.call_id.as_str());
+    headers.push(HeaderName::CSeq, CSeq { number: sequence, method }.to_bytes());
     request
 }
 

@@ -11,6 +11,7 @@ use super::transactions::TransactionId;
 pub(super) enum Owner {
     Transaction(TransactionId),
     Leg(LegId),
+    Registration(usize),
 }
 
 /// One deadline for each owner. Idle owners have none, so an idle endpoint has nothing to wake for.

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::sip::dialog::StoredDialog;
+use crate::sip::digest::Credentials;
 use crate::sip::identity::{Identity, IdentityPolicy};
 use crate::sip::offer_answer::{Agreed, Codec, LocalMedia};
 use crate::sip::reason::Reason;
+use crate::sip::registration::Registration;
 use crate::sip::transaction::Timers;
 use crate::sip::transport::{Hop, Transport};
 
@@ -66,6 +68,16 @@ pub struct TrunkProfile {
     pub reliable_provisional: ReliableProvisional,
     /// How it wants to be told who calls.
     pub identity: IdentityPolicy,
+    /// Who we are when the trunk challenges us.
+    pub credentials: Option<Credentials>,
+    /// Who the trunk has to be when it sends us a request outside of a call.
+    pub inbound_auth: Option<Credentials>,
+    /// The binding the trunk wants, if it wants one.
+    pub registration: Option<Registration>,
+    /// The outbound proxy as a Route (`<sip:proxy;lr>`), for our requests outside of dialogs.
+    pub routes: Vec<String>,
+    /// A request too large for UDP goes by TCP (RFC 3261 18.1.1).
+    pub large_by_tcp: bool,
 }
 
 /// Reliable provisional responses (RFC 3262) to our INVITE.
@@ -92,7 +104,19 @@ impl TrunkProfile {
             session_timer: None,
             reliable_provisional: ReliableProvisional::Off,
             identity: IdentityPolicy::default(),
+            credentials: None,
+            inbound_auth: None,
+            registration: None,
+            routes: Vec::new(),
+            large_by_tcp: true,
         }
+    }
+
+    /// Whether we are reached at the same addresses and under the same domain as with another profile.
+    pub(super) fn is_reached_as(&self, other: &Self) -> bool {
+        self.contact == other.contact
+            && self.other_contacts == other.other_contacts
+            && self.domain == other.domain
     }
 
     /// The address at which we are reached by a transport.
@@ -226,6 +250,8 @@ pub enum FailureCause {
     Timeout,
     /// The datagram could not be delivered (503).
     Transport,
+    /// 401 or 407: the trunk wants a password, and there is none or it was not accepted.
+    Authentication,
     /// 487 without a CANCEL of ours: something on the way gave the call up.
     Cancelled,
     /// It was answered, but with no media that we can use: acknowledged and hung up (488).
@@ -365,6 +391,35 @@ pub enum Event {
         /// The Reason of their BYE or CANCEL.
         because: Option<Reason>,
     },
+    /// A trunk has registered us, or has refreshed the registration.
+    Registered {
+        /// Which trunk.
+        trunk: usize,
+        /// For how long.
+        expires: Duration,
+        /// The identities the carrier has given us (P-Associated-URI, RFC 7315 4.1).
+        associated: Vec<String>,
+    },
+    /// A trunk has not registered us, or not again.
+    Unregistered {
+        /// Which trunk.
+        trunk: usize,
+        /// The final response; none came if there is none.
+        status: Option<u16>,
+        /// The reason phrase, or what else there is to say.
+        reason: String,
+        /// When it is tried again.
+        retry_in: Duration,
+    },
+    /// A ping ([`super::Endpoint::ping`]) has come to its end.
+    Pinged {
+        /// Which trunk.
+        trunk: usize,
+        /// Which of its servers.
+        hop: Hop,
+        /// What it answered; nothing, if it did not.
+        status: Option<u16>,
+    },
 }
 
 /// What a refusal of our INVITE says beside its status.
@@ -379,8 +434,8 @@ pub struct Refusal {
 }
 
 impl Event {
-    /// Whose event it is.
-    pub fn leg(&self) -> LegId {
+    /// The leg whose event it is; some are of trunks.
+    pub fn leg(&self) -> Option<LegId> {
         match self {
             Event::Invite { leg, .. }
             | Event::Ringing { leg, .. }
@@ -390,7 +445,8 @@ impl Event {
             | Event::MediaChanged { leg, .. }
             | Event::Digit { leg, .. }
             | Event::Failed { leg, .. }
-            | Event::Ended { leg, .. } => *leg,
+            | Event::Ended { leg, .. } => Some(*leg),
+            Event::Registered { .. } | Event::Unregistered { .. } | Event::Pinged { .. } => None,
         }
     }
 }

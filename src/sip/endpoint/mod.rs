@@ -12,6 +12,8 @@
 //! | `request` | requests of ours, and who hears what became of them |
 //! | `early` | dialogs before the answer: the phones that ring, and their reliable responses |
 //! | `reliable` | our provisional responses that have to be acknowledged |
+//! | `authenticate` | requests of ours that are challenged |
+//! | `register` | registrations and pings |
 //! | `in_dialog` | requests inside a call |
 //! | `update` | UPDATE |
 //! | `refresh` | session timers, and the requests of ours that refresh a session |
@@ -22,6 +24,7 @@
 //! A request that begins nothing (a refusal before a leg exists, OPTIONS) is answered without state
 //! (RFC 3261 8.2.7): the same request gets the same answer again, and nothing can grow from it.
 
+mod authenticate;
 mod compose;
 mod deadlines;
 mod early;
@@ -32,6 +35,7 @@ mod leg;
 mod media;
 mod receive;
 mod refresh;
+mod register;
 mod reliable;
 mod request;
 mod timeout;
@@ -40,19 +44,23 @@ mod uac;
 mod uas;
 mod update;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 
+use crate::sip::digest::Guard;
 use crate::sip::transport::Hop;
+use authenticate::Account;
 use deadlines::{Deadlines, Owner};
 pub use event::{
     AnswerError, Cause, Config, EndCause, Event, FailureCause, IncomingCall, LegId, Outgoing, Peer, Refusal,
     ReliableProvisional, Transmit, TrunkProfile,
 };
 use leg::{DialogKey, Leg};
+use register::Entry;
 use transactions::{Transaction, TransactionId, Transactions};
 
 /// The SIP side of the daemon as one value.
@@ -66,6 +74,13 @@ pub struct Endpoint {
     legs: HashMap<LegId, Leg>,
     dialogs: HashMap<DialogKey, LegId>,
     transactions: Transactions,
+    accounts: HashMap<usize, Account>,
+    guard: Guard,
+    /// Requests that go by TCP for their size.
+    moved: HashSet<TransactionId>,
+    /// Servers that have not answered there, and until when they are not asked there again.
+    without_tcp: HashMap<(usize, SocketAddr), Instant>,
+    registrations: BTreeMap<usize, Entry>,
     deadlines: Deadlines,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
@@ -77,6 +92,7 @@ impl Endpoint {
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let mut random = StdRng::from_seed(seed);
         let secret = random.next_u64();
+        let guard = Guard::new(random.random());
         Self {
             config,
             random,
@@ -85,16 +101,32 @@ impl Endpoint {
             legs: HashMap::new(),
             dialogs: HashMap::new(),
             transactions: Transactions::default(),
+            accounts: HashMap::new(),
+            guard,
+            moved: HashSet::new(),
+            without_tcp: HashMap::new(),
+            registrations: BTreeMap::new(),
             deadlines: Deadlines::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         }
     }
 
-    /// Other trunks from now on. Running calls keep what they began with; a trunk that stays has to
-    /// keep its place in the list.
-    pub fn set_trunks(&mut self, trunks: Vec<TrunkProfile>) {
-        self.config.trunks = trunks;
+    /// The trunks from now on; registrations begin and end with it. Running calls keep what they began with;
+    /// a trunk that stays has to keep its place in the list.
+    pub fn set_trunks(&mut self, now: Instant, trunks: Vec<TrunkProfile>) {
+        let before = std::mem::replace(&mut self.config.trunks, trunks);
+        for (trunk, old) in before.iter().enumerate() {
+            let Some(new) = self.config.trunks.get(trunk) else { continue };
+            let (moved, others) = (!new.is_reached_as(old), new.credentials != old.credentials);
+            if others {
+                self.forget_account(trunk);
+            }
+            if moved || others {
+                self.renew_registration(now, trunk);
+            }
+        }
+        self.settle_registrations(now);
     }
 
     /// The next datagram to be sent.
@@ -120,7 +152,8 @@ impl Endpoint {
     /// Every hop, with its trunk, by which something may still come or go: connections there are needed.
     pub fn hops_in_use(&self) -> HashSet<(usize, Hop)> {
         let legs = self.legs.values().filter_map(|leg| Some((leg.trunk, leg.next_hop()?)));
-        self.transactions.hops().chain(legs).collect()
+        let bound = self.registrations.iter().filter_map(|(trunk, entry)| Some((*trunk, entry.bound()?)));
+        self.transactions.hops().chain(legs).chain(bound).collect()
     }
 
     fn send(&mut self, trunk: usize, hop: Hop, payload: Vec<u8>) {
@@ -136,7 +169,7 @@ impl Endpoint {
 
     /// Takes back what the owner has not heard yet of a leg that it lets go of.
     fn hush(&mut self, leg: LegId) {
-        self.events.retain(|event| event.leg() != leg);
+        self.events.retain(|event| event.leg() != Some(leg));
     }
 
     fn next_leg(&mut self) -> LegId {
@@ -201,6 +234,7 @@ impl Endpoint {
 
     fn remove_transaction(&mut self, id: TransactionId) -> Option<Transaction> {
         self.deadlines.set(Owner::Transaction(id), None);
+        self.moved.remove(&id);
         self.transactions.remove(id)
     }
 

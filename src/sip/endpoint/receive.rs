@@ -99,6 +99,10 @@ impl Endpoint {
             });
         }
         let Some(facts) = facts else { return };
+        let begins = facts.to_tag.is_none() && !matches!(request.method, Method::Ack | Method::Cancel);
+        if begins && !self.admits(now, peer, &request) {
+            return;
+        }
         match (&request.method, &facts.to_tag) {
             (Method::Ack, _) => self.acknowledged(now, peer, &request, &facts),
             (Method::Cancel, _) => self.cancel_received(now, peer, &request, &facts),
@@ -152,7 +156,10 @@ impl Endpoint {
                 let order = machine.response(now, response.status, &lengths);
                 let purpose = *purpose;
                 self.reschedule(id);
-                if order == OnResponse::Deliver && response.status >= 200 {
+                if order == OnResponse::Deliver
+                    && response.status >= 200
+                    && !self.ask_again(now, id, response)
+                {
                     self.request_done(now, purpose, Outcome::Response(response));
                 }
             }

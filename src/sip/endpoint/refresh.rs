@@ -136,11 +136,16 @@ impl Endpoint {
         match order {
             OnResponse::Absorb => {}
             OnResponse::Deliver if response.status < 200 => {}
-            OnResponse::Deliver => self.reinvite_accepted(now, id, leg, response),
+            OnResponse::Deliver => {
+                self.ask_again(now, id, response);
+                self.reinvite_accepted(now, id, leg, response);
+            }
             OnResponse::Acknowledge => self.acknowledge_refusal(id, None),
             OnResponse::AcknowledgeAndDeliver => {
                 self.acknowledge_refusal(id, Some(response));
-                self.reinvite_done(now, leg, Outcome::Response(response));
+                if !self.ask_again(now, id, response) {
+                    self.reinvite_done(now, leg, Outcome::Response(response));
+                }
             }
         }
     }

@@ -17,6 +17,7 @@ impl Endpoint {
             match owner {
                 Owner::Transaction(id) => self.transaction_timeout(now, id),
                 Owner::Leg(leg) => self.leg_timeout(now, leg),
+                Owner::Registration(trunk) => self.register_timeout(now, trunk),
             }
         }
     }

@@ -1,9 +1,10 @@
 //! The table of all transactions: which message belongs to which (RFC 3261 17.1.3, 17.2.3).
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::event::LegId;
+use crate::sip::digest::Attempts;
 use crate::sip::message::{Method, Request};
 use crate::sip::transaction::{ClientInvite, ClientOther, OnTimeout, ServerInvite, ServerOther, Timers};
 use crate::sip::transport::Hop;
@@ -53,6 +54,7 @@ pub(super) enum Kind {
         purpose: Purpose,
         invite: Box<Request>,
         branch: String,
+        attempts: Attempts,
         /// For every To tag that a 2xx came with: the ACK that each retransmission of it is given.
         answered: Vec<(String, Vec<u8>)>,
         /// The ACK of a refusal.
@@ -62,6 +64,7 @@ pub(super) enum Kind {
         machine: ClientOther,
         key: ClientKey,
         purpose: Purpose,
+        attempts: Attempts,
         /// As it was sent; none of a CANCEL, which is never asked again.
         request: Option<Box<Request>>,
     },
@@ -92,6 +95,12 @@ pub(super) enum Purpose {
     Update(LegId),
     /// The PRACK of a provisional response to the INVITE of a leg.
     Prack(LegId),
+    /// The REGISTER of a trunk.
+    Register(usize),
+    /// A REGISTER that takes a binding back: nobody waits for it.
+    Unregister,
+    /// An OPTIONS to a server of a trunk.
+    Ping(usize, Hop),
 }
 
 impl Purpose {
@@ -103,7 +112,33 @@ impl Purpose {
             | Purpose::Reinvite(_)
             | Purpose::Update(_)
             | Purpose::Prack(_) => true,
-            Purpose::Call(_) => false,
+            Purpose::Call(_) | Purpose::Register(_) | Purpose::Unregister | Purpose::Ping(..) => false,
+        }
+    }
+
+    /// The leg that it is part of.
+    pub(super) fn leg(self) -> Option<LegId> {
+        match self {
+            Purpose::Call(leg)
+            | Purpose::Bye(leg)
+            | Purpose::Reinvite(leg)
+            | Purpose::Update(leg)
+            | Purpose::Prack(leg) => Some(leg),
+            Purpose::Nothing | Purpose::Register(_) | Purpose::Unregister | Purpose::Ping(..) => None,
+        }
+    }
+
+    /// How long a response is waited for, where 64*T1 is too long: another server may be asked.
+    pub(super) fn patience(self) -> Option<Duration> {
+        match self {
+            Purpose::Register(_) | Purpose::Unregister => Some(Duration::from_secs(10)),
+            Purpose::Ping(..) => Some(Duration::from_secs(5)),
+            Purpose::Nothing
+            | Purpose::Call(_)
+            | Purpose::Bye(_)
+            | Purpose::Reinvite(_)
+            | Purpose::Update(_)
+            | Purpose::Prack(_) => None,
         }
     }
 }

@@ -13,6 +13,7 @@ use super::transactions::{ClientKey, Kind, Purpose, Transaction, TransactionId};
 use super::uas::allows_update;
 use super::{Endpoint, compose, media};
 use crate::sip::dialog::{Dialog, StoredDialog};
+use crate::sip::digest::Attempts;
 use crate::sip::header::CSeq;
 use crate::sip::message::{HeaderName, Headers, Method, Request, Response};
 use crate::sip::offer_answer::{Agreed, Negotiation};
@@ -37,11 +38,12 @@ impl Endpoint {
             self.events.push_back(Event::Failed { leg, status, reason, cause, more });
             return leg;
         };
-        let names = self.names(&profile);
+        let names = self.names(outgoing.trunk);
+        let routes = self.preloaded_routes(outgoing.trunk);
         let mut negotiation = Negotiation::new(outgoing.media.clone());
         let offer = negotiation.offer();
         let session = SessionTimer::new(profile.session_timer);
-        let mut invite = compose::invite(&outgoing, &profile, &names, &self.config.software, offer);
+        let mut invite = compose::invite(&outgoing, &profile, &names, &routes, &self.config.software, offer);
         compose::with_fields(&mut invite.headers, session.ask());
         let (trunk, to) = (outgoing.trunk, outgoing.to);
         let transaction = self.send_request(now, trunk, to, invite, Purpose::Call(leg));
@@ -77,12 +79,17 @@ impl Endpoint {
         leg
     }
 
-    fn names(&mut self, profile: &super::TrunkProfile) -> compose::Names {
-        compose::Names {
-            call_id: format!("{}@{}", self.long_token(), profile.contact.ip().to_string().replace(':', ".")),
-            tag: self.token(),
-            contact_user: self.long_token(),
+    /// A Call-ID of ours.
+    pub(super) fn call_id(&mut self, trunk: usize) -> String {
+        let token = self.long_token();
+        match self.config.trunks.get(trunk) {
+            Some(profile) => format!("{token}@{}", profile.contact.ip().to_string().replace(':', ".")),
+            None => token,
         }
+    }
+
+    fn names(&mut self, trunk: usize) -> compose::Names {
+        compose::Names { call_id: self.call_id(trunk), tag: self.token(), contact_user: self.long_token() }
     }
 
     /// A response to an INVITE of ours, with what its transaction makes of it.
@@ -102,11 +109,14 @@ impl Endpoint {
         match order {
             OnResponse::Absorb => {}
             OnResponse::Deliver if response.status < 200 => self.call_proceeds(now, id, response),
-            OnResponse::Deliver => self.call_answered(now, id, response),
+            OnResponse::Deliver => {
+                self.ask_again(now, id, response);
+                self.call_answered(now, id, response);
+            }
             OnResponse::Acknowledge => self.acknowledge_refusal(id, None),
             OnResponse::AcknowledgeAndDeliver => {
                 self.acknowledge_refusal(id, Some(response));
-                if !self.longer_session(now, id, response) {
+                if !self.ask_again(now, id, response) && !self.longer_session(now, id, response) {
                     self.call_refused(id, response);
                 }
             }
@@ -156,6 +166,7 @@ impl Endpoint {
             machine: ClientOther::new(now, &self.config.timers, to.transport),
             key,
             purpose: Purpose::Nothing,
+            attempts: Attempts::default(),
             request: None,
         };
         self.add_transaction(Transaction { trunk, to, message: message.clone(), kind });
@@ -284,7 +295,11 @@ impl Endpoint {
     fn call_refused(&mut self, id: TransactionId, response: &Response) {
         let Some((leg, entry)) = self.take_calling(id) else { return };
         let status = response.status;
-        let cause = if status == 487 { FailureCause::Cancelled } else { FailureCause::Response };
+        let cause = match status {
+            401 | 407 => FailureCause::Authentication,
+            487 => FailureCause::Cancelled,
+            _ => FailureCause::Response,
+        };
         let reason = printable(&response.reason);
         let more = Box::new(refusal(response));
         self.tell(&entry, Event::Failed { leg, status, reason, cause, more });
@@ -444,6 +459,6 @@ fn dialog(asked: &Headers, response: &Response, hop: Ours, target: &Uri) -> Opti
 }
 
 /// A reason phrase for people: without control characters.
-fn printable(phrase: &[u8]) -> String {
+pub(super) fn printable(phrase: &[u8]) -> String {
     compose::text(phrase).chars().filter(|character| !character.is_control()).take(200).collect()
 }

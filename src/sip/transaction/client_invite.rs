@@ -68,7 +68,8 @@ impl ClientInvite {
                 OnResponse::AcknowledgeAndDeliver
             }
             (State::Completed, 300..) => OnResponse::Acknowledge,
-            (State::Accepted, 200..300) => OnResponse::Deliver,
+            // A fork may still answer what was refused elsewhere (16.7): it is not left to wait for an ACK.
+            (State::Accepted | State::Completed, 200..300) => OnResponse::Deliver,
             (State::Completed | State::Accepted, _) => OnResponse::Absorb,
         }
     }
@@ -169,7 +170,7 @@ mod tests {
         let mut machine = ClientInvite::new(start, &lengths, Transport::Udp);
         assert_eq!(machine.response(start, 486, &lengths), OnResponse::AcknowledgeAndDeliver);
         assert_eq!(machine.response(start, 486, &lengths), OnResponse::Acknowledge);
-        assert_eq!(machine.response(start, 200, &lengths), OnResponse::Absorb);
+        assert_eq!(machine.response(start, 200, &lengths), OnResponse::Deliver);
         assert_eq!(machine.response(start, 180, &lengths), OnResponse::Absorb);
         assert_eq!(machine.timeout(start + seconds(32.0)), OnTimeout::Terminated);
     }

@@ -13,7 +13,7 @@ enum State {
     Completed,
 }
 
-/// The client transaction of BYE, CANCEL and OPTIONS.
+/// The client transaction of every method but INVITE.
 #[derive(Debug)]
 pub struct ClientOther {
     state: State,
@@ -25,11 +25,16 @@ pub struct ClientOther {
 impl ClientOther {
     /// Begins when the request is sent for the first time.
     pub fn new(now: Instant, lengths: &Timers, transport: Transport) -> Self {
+        Self::with_patience(now, lengths, transport, lengths.transaction_life())
+    }
+
+    /// The same with another timer F.
+    pub fn with_patience(now: Instant, lengths: &Timers, transport: Transport, patience: Duration) -> Self {
         let mut timers = TimerTable::default();
         if !transport.is_reliable() {
             timers.start(Timer::Request, now + lengths.t1);
         }
-        timers.start(Timer::NoResponse, now + lengths.transaction_life());
+        timers.start(Timer::NoResponse, now + patience);
         Self { state: State::Trying, transport, interval: lengths.t1, timers }
     }
 

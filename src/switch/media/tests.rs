@@ -418,3 +418,218 @@ fn shutting_down_ends_every_stream() {
     assert!(rtcp::read(&goodbye).is_some());
     phone.stream.silence();
 }
+
+fn g722(parameters: &mut Parameters) {
+    (parameters.codec, parameters.send_payload_type, parameters.receive_payload_type) = (Codec::G722, 9, 9);
+}
+
+/// So many ms of a tone of 1 kHz in G.722, a frame of 20 ms each.
+fn tone_in_g722(ms: u32) -> Vec<[u8; FRAME]> {
+    let sound =
+        crate::audio::tone::tone(&[crate::audio::tone::Sine { frequency: 1000.0, level: -10.0 }], ms, 2);
+    let mut encoder = crate::audio::g722::Encoder::default();
+    let octets: Vec<u8> = sound.iter().map(|sample| encoder.encode_narrow(*sample)).collect();
+    octets.as_chunks().0.to_vec()
+}
+
+/// How much of the sound is a tone of 1 kHz.
+fn share_of_1000_hz(samples: &[i16]) -> f64 {
+    let angle = |n: usize| std::f64::consts::TAU * n as f64 / 8.0;
+    let part = |wave: fn(f64) -> f64| -> f64 {
+        samples.iter().enumerate().map(|(n, sample)| f64::from(*sample) * wave(angle(n))).sum()
+    };
+    let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    (part(f64::cos).powi(2) + part(f64::sin).powi(2)) * 2.0 / samples.len() as f64 / energy
+}
+
+#[test]
+fn legs_that_both_speak_g722_hear_each_others_octets_untouched() {
+    let bench = Bench::new(24_340..=24_359);
+    let (mut caller, responder) = (bench.configured(g722), bench.configured(g722));
+    caller.stream.bridge(&responder.stream);
+    let said = tone_in_g722(100);
+    for (n, octets) in said.iter().enumerate() {
+        caller.say(9, n as u32 * 160, octets);
+    }
+    let (first, _) = responder.hear_until(|_, payload| payload == said[0]);
+    for octets in &said[1..] {
+        assert_eq!(responder.hear().1, octets);
+    }
+    assert_eq!(first.payload_type, 9);
+}
+
+#[test]
+fn a_phone_in_g722_and_one_in_g711_hear_each_other_whatever_the_length_of_their_packets() {
+    for (n, packet) in [80, 160, 240, 320, 480].into_iter().enumerate() {
+        let first = 24_360 + n as u16 * 20;
+        let bench = Bench::new(first..=first + 19);
+        let (mut caller, mut responder) = (bench.configured(g722), bench.configured(|_| {}));
+        // The begin of silence, so that the next talkspurt is that of the bridge.
+        assert!(caller.hear().0.marker && responder.hear().0.marker);
+        caller.stream.bridge(&responder.stream);
+        let wide = tone_in_g722(480).concat();
+        let narrow: Vec<u8> = (0..wide.len())
+            .map(|n| (8000.0 * (std::f64::consts::TAU * n as f64 / 8.0).sin()) as i16)
+            .map(linear_to_alaw)
+            .collect();
+        for (n, (wide, narrow)) in wide.chunks(packet).zip(narrow.chunks(packet)).enumerate() {
+            caller.say(9, (n * packet) as u32, wide);
+            responder.say(8, (n * packet) as u32, narrow);
+        }
+        let packets = wide.len() / packet;
+        let heard = |phone: &Phone| {
+            let (first, payload) = phone.hear_until(|header, _| header.marker);
+            let more = (1..packets).map(|n| {
+                let (header, payload) = phone.hear();
+                assert_eq!(header.sequence.wrapping_sub(first.sequence), n as u16);
+                assert_eq!(header.timestamp.wrapping_sub(first.timestamp), (n * packet) as u32);
+                assert_eq!(payload.len(), packet);
+                payload
+            });
+            [vec![payload], more.collect()].concat().concat()
+        };
+        let mut decoder = crate::audio::g722::Decoder::default();
+        let at_responder: Vec<i16> = heard(&responder).iter().map(|octet| alaw_to_linear(*octet)).collect();
+        let at_caller: Vec<i16> = heard(&caller).iter().map(|octet| decoder.decode_narrow(*octet)).collect();
+        for (who, sound) in [("responder", at_responder), ("caller", at_caller)] {
+            let share = share_of_1000_hz(&sound[800..]);
+            assert!(share > 0.99, "{packet} octets a packet, the {who}: {share}");
+        }
+    }
+}
+
+#[test]
+fn a_prompt_is_heard_in_g722_in_all_its_width() {
+    let bench = Bench::new(24_460..=24_479);
+    let phone = bench.configured(g722);
+    // 6 kHz: beyond what G.711 can carry.
+    let wide: Vec<i16> = (0..16_000)
+        .map(|n| (8000.0 * (std::f64::consts::TAU * 6000.0 * f64::from(n) / 16_000.0).sin()) as i16)
+        .collect();
+    let clip = Clip::from_samples(&[0; 8000]).with_wide(&wide);
+    let (done, _over) = oneshot::channel();
+    phone.stream.play(Arc::new(clip), false, done);
+    let mut decoder = crate::audio::g722::Decoder::default();
+    let heard: Vec<i16> = (0..30)
+        .flat_map(|_| phone.hear().1)
+        .flat_map(|octet| decoder.decode_wide(octet))
+        .skip_while(|sample| sample.abs() < 1000)
+        .collect();
+    let changes = heard.windows(2).filter(|pair| (pair[0] < 0) != (pair[1] < 0)).count();
+    let frequency = changes as f64 / 2.0 / (heard.len() as f64 / 16_000.0);
+    assert!(
+        heard.len() > 4000 && (frequency - 6000.0).abs() < 60.0,
+        "{frequency} Hz, {} samples",
+        heard.len()
+    );
+}
+
+#[test]
+fn we_speak_in_packets_of_the_length_the_phone_asks_for() {
+    for (n, ms) in [10_u16, 20, 30, 40, 60].into_iter().enumerate() {
+        let first = 24_480 + n as u16 * 20;
+        let bench = Bench::new(first..=first + 19);
+        let phone = bench.configured(|p| p.packet_time_ms = Some(ms));
+        let octets = usize::from(ms) * 8;
+        let (mut last, payload) = phone.hear();
+        assert_eq!(payload.len(), octets);
+        // A clip of all octets in turn comes whole and in order, whatever the packets.
+        let sound: Vec<[u8; FRAME]> = (0..12).map(|n| [n + 1; FRAME]).collect();
+        let clip = Clip { pcma: sound.clone().into(), pcmu: sound.clone().into(), wide: None };
+        let (done, over) = oneshot::channel();
+        phone.stream.play(Arc::new(clip), false, done);
+        let mut heard = Vec::new();
+        while heard.last() != Some(&0xd5) || !heard.contains(&12) {
+            let (header, payload) = phone.hear();
+            assert_eq!(payload.len(), octets);
+            assert_eq!(header.sequence.wrapping_sub(last.sequence), 1, "{ms} ms");
+            assert_eq!(header.timestamp.wrapping_sub(last.timestamp), octets as u32, "{ms} ms");
+            last = header;
+            heard.extend(payload);
+        }
+        let spoken: Vec<u8> = heard.into_iter().filter(|octet| *octet != 0xd5).collect();
+        assert_eq!(spoken, sound.concat(), "{ms} ms");
+        over.blocking_recv().expect("the end is told");
+    }
+}
+
+#[test]
+fn a_key_is_told_in_its_own_time_whatever_the_length_of_the_packets() {
+    let bench = Bench::new(24_580..=24_599);
+    let (caller, responder) = (bench.configured(|_| {}), bench.configured(|p| p.packet_time_ms = Some(60)));
+    caller.stream.bridge(&responder.stream);
+    caller.stream.press('5');
+    let (_, begin) = responder.hear_until(|header, _| header.payload_type == EVENT);
+    let durations = std::iter::once(begin).chain((0..4).map(|_| responder.hear().1));
+    let durations: Vec<u16> = durations.map(|payload| u16::from_be_bytes([payload[2], payload[3]])).collect();
+    assert_eq!(durations, [160, 320, 480, 640, 800]);
+}
+
+#[test]
+fn longer_packets_are_cut_for_a_phone_that_wants_shorter_ones_and_shorter_ones_pass() {
+    let bench = Bench::new(24_600..=24_619);
+    let (mut caller, responder) =
+        (bench.configured(|_| {}), bench.configured(|p| p.packet_time_ms = Some(20)));
+    caller.stream.bridge(&responder.stream);
+    let said: Vec<u8> = (0..=239).collect();
+    let long = [&said[..], &said, &said[..]].concat();
+    caller.say(8, 0, &said);
+    // The one of the number before never comes.
+    caller.sequence += 1;
+    caller.say(8, 480, &long[..480]);
+    caller.say(8, 960, &long[..80]);
+    let (first, payload) = responder.hear_until(|_, payload| payload == &said[..160]);
+    assert_eq!(payload.len(), 160);
+    let next: Vec<_> = (0..5).map(|_| responder.hear()).collect();
+    let seen: Vec<_> = next
+        .iter()
+        .map(|(header, payload)| {
+            let step = header.sequence.wrapping_sub(first.sequence);
+            (step, header.timestamp.wrapping_sub(first.timestamp), payload.len())
+        })
+        .collect();
+    // A number is left out for the packet that was lost.
+    assert_eq!(seen, [(1, 160, 80), (3, 480, 160), (4, 640, 160), (5, 800, 160), (6, 960, 80)]);
+    let octets: Vec<u8> = next[1..4].iter().flat_map(|(_, payload)| payload.clone()).collect();
+    assert_eq!(octets, long[..480]);
+}
+
+#[test]
+fn keys_are_heard_in_the_audio_of_a_phone_in_g722_and_what_it_says_is_recorded() {
+    let bench = Bench::new(24_620..=24_639);
+    let folder = Scratch::new();
+    let path: PathBuf = folder.path().join("a.wav");
+    let (done, recorded) = oneshot::channel();
+    let recorder = Recorder::start().expect("a recorder");
+    let mut caller = bench.configured(|p| {
+        g722(p);
+        p.telephone_event = None;
+        p.in_band = InBand::WhenNoEventsAgreed;
+    });
+    let responder = bench.configured(|_| {});
+    caller.stream.bridge(&responder.stream);
+    caller.stream.record(recorder.open(path.clone(), done));
+    let sines = [852.0, 1336.0].map(|frequency| crate::audio::tone::Sine { frequency, level: -9.0 });
+    let mut encoder = crate::audio::g722::Encoder::default();
+    let key: Vec<u8> =
+        crate::audio::tone::tone(&sines, 120, 2).iter().map(|s| encoder.encode_narrow(*s)).collect();
+    // In packets of 30 ms.
+    for (n, octets) in key.chunks(240).enumerate() {
+        caller.say(9, n as u32 * 240, octets);
+    }
+    let (_, payload) = responder.hear_until(|header, _| header.payload_type == EVENT);
+    assert_eq!(Payload::read(&payload).and_then(|payload| payload.key()), Some('8'));
+    for (n, octets) in tone_in_g722(1000).iter().enumerate() {
+        caller.say(9, 960 + n as u32 * 160, octets);
+    }
+    let keeper = caller.stream.statistics();
+    while keeper.packets_received.get() < 54 {
+        responder.hear();
+    }
+    caller.stream.stop_recording(0);
+    assert!(recorded.blocking_recv().expect("told").kept);
+    let samples: Vec<i16> =
+        hound::WavReader::open(path).expect("a WAV").samples().map(|sample| sample.expect("whole")).collect();
+    let end = &samples[samples.len() - 6400..];
+    assert!(share_of_1000_hz(end) > 0.99, "{}", share_of_1000_hz(end));
+}

@@ -7,6 +7,7 @@
 mod incoming;
 mod legs;
 mod outgoing;
+mod registrations;
 mod release;
 mod stored;
 
@@ -30,6 +31,7 @@ use crate::switch::tls::ServerTls;
 use crate::switch::transport::{News, SWEEP, Transports};
 pub(super) use legs::Legs;
 use outgoing::Failure;
+pub(super) use registrations::Registrations;
 pub use stored::StoredLeg;
 
 /// How long the last BYEs may take to be answered.
@@ -63,6 +65,7 @@ pub(super) struct Signalling {
     pub(super) media_events_from: mpsc::UnboundedSender<MediaEvent>,
     pub(super) requests: mpsc::UnboundedReceiver<Request>,
     pub(super) legs: Legs,
+    pub(super) registrations: Registrations,
     pub(super) slots: Slots,
     pub(super) rng: StdRng,
     pub(super) stored: Vec<StoredLeg>,
@@ -71,6 +74,8 @@ pub(super) struct Signalling {
 impl Signalling {
     /// Runs until the switch is let go of; then ends every leg that is left.
     pub(super) async fn run(mut self) {
+        // Registrations begin here.
+        self.reloaded();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         self.end_stored();
@@ -110,7 +115,10 @@ impl Signalling {
             }
             News::Message { .. } => {}
             News::Malformed { peer, malformed } => self.endpoint.receive_malformed(peer, malformed),
-            News::Lost { trunk, hop } => self.endpoint.transport_failed(now, trunk, hop),
+            News::Lost { trunk, hop } => {
+                self.endpoint.transport_failed(now, trunk, hop);
+                self.endpoint.connection_lost(now, trunk, hop);
+            }
         }
     }
 
@@ -139,7 +147,7 @@ impl Signalling {
 
     fn reloaded(&mut self) {
         let profiles = self.standing.borrow_and_update().table.profiles();
-        self.endpoint.set_trunks(profiles);
+        self.endpoint.set_trunks(Instant::now(), profiles);
     }
 
     fn event(&mut self, event: Event) {
@@ -155,6 +163,12 @@ impl Signalling {
                 self.failed(leg, &Failure { status, reason, cause, more });
             }
             Event::Ended { leg, cause, because } => self.ended(leg, ended_because(cause), because.as_ref()),
+            Event::Registered { trunk, expires, .. } => self.registered(trunk, expires),
+            Event::Unregistered { trunk, status, reason, retry_in } => {
+                self.not_registered(trunk, status, reason, retry_in);
+            }
+            // Nobody pings yet.
+            Event::Pinged { .. } => {}
         }
     }
 
@@ -212,6 +226,7 @@ impl Signalling {
         for dialog in self.legs.dialogs() {
             self.end(dialog, Farewell::Done);
         }
+        self.endpoint.unregister(Instant::now());
         self.flush();
         while self.endpoint.active() > 0 {
             let timeout = self.endpoint.poll_timeout();

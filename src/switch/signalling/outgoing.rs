@@ -5,12 +5,10 @@ use std::time::Instant;
 use super::Signalling;
 use super::legs::LiveLeg;
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
-use crate::oncall::Phone;
 use crate::sip::reason::Protocol;
 use crate::sip::{self, Agreed, Direction, FailureCause, Outgoing, Refusal, StoredDialog};
 use crate::switch::media::{InBand, Parameters};
 use crate::switch::table::{HeldSlots, Table};
-use crate::switch::trunks::Trunk;
 
 impl Signalling {
     /// Rings a phone over the first trunk that may.
@@ -37,7 +35,7 @@ impl Signalling {
         }
         let known = table.trunks.get(trunk).ok_or("the trunk has been removed")?;
         let domain = table.profiles().get(trunk).map(|profile| profile.domain.clone());
-        let request_uri = request_uri(&dial.phone, &known.trunk, &domain.unwrap_or_default());
+        let request_uri = known.trunk.request_uri(&dial.phone, &domain.unwrap_or_default());
         tracing::info!(call = %dial.call, leg = %dial.leg, %request_uri, %to, "ringing");
         let library = match self.legs.named(dial.beside) {
             Some(caller) => caller.library.clone(),
@@ -125,13 +123,6 @@ impl Signalling {
     }
 }
 
-fn request_uri(phone: &Phone, trunk: &Trunk, domain: &str) -> String {
-    match phone {
-        Phone::Number(number) => format!("sip:{}@{domain}", trunk.written(number)),
-        Phone::Sip(address) => format!("sip:{address}"),
-    }
-}
-
 /// What became of an INVITE that was not answered.
 pub(super) struct Failure {
     pub(super) status: u16,
@@ -173,6 +164,11 @@ fn not_answered(failure: &Failure) -> NotAnswered {
         }
         FailureCause::NoMedia => {
             return NotAnswered::Unreachable("it answered without a codec in common".to_owned());
+        }
+        FailureCause::Authentication => {
+            let why = failure.in_words();
+            let why = format!("the trunk did not accept our credentials: {status} {why}");
+            return NotAnswered::Unreachable(why);
         }
         FailureCause::Response | FailureCause::Cancelled => {}
     }

@@ -24,7 +24,7 @@ impl Signalling {
     /// Writes down what a restart needs to end a leg. This has to be on its way before our 200 is, and at once
     /// when theirs comes: from then on the leg costs somebody something.
     pub(super) fn store_leg(&mut self, dialog: sip::LegId, identity: StoredDialog) {
-        let trunk_name = self.trunk_name(identity.trunk);
+        let trunk_name = Some(self.trunk_name(identity.trunk)).filter(|name| !name.is_empty());
         let Some(leg) = self.legs.get(dialog) else { return };
         leg.stored = true;
         let (call, leg) = (leg.call, leg.name);
@@ -32,10 +32,6 @@ impl Signalling {
             Ok(dialog) => self.journal(Record::LegUp { call, leg, dialog }),
             Err(error) => tracing::error!(%call, %leg, %error, "a dialog could not be written down"),
         }
-    }
-
-    fn trunk_name(&self, place: usize) -> Option<String> {
-        self.standing.borrow().table.trunks.get(place).map(|known| known.trunk.name.clone())
     }
 
     /// After a restart: BYE to every leg that was left up, over the trunk that has its name now.

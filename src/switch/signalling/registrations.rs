@@ -1,0 +1,87 @@
+//! What the trunks say to our registrations: kept for whoever asks, and told once for each change.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::Signalling;
+
+/// How a trunk's registration stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Registered {
+    /// The binding stands until then, and is refreshed before.
+    Until(Instant),
+    /// There is none.
+    Not {
+        /// The final response; none came if there is none.
+        status: Option<u16>,
+        /// The reason phrase, or what else there is to say.
+        reason: String,
+        /// When it is tried again.
+        retry_at: Instant,
+    },
+}
+
+/// The registrations by the trunks' places in the table.
+#[derive(Debug, Default)]
+pub struct Registrations {
+    of: HashMap<usize, Registered>,
+}
+
+impl Registrations {
+    /// How a trunk's registration stands; nothing, as long as nothing has been heard.
+    pub(super) fn get(&self, trunk: usize) -> Option<&Registered> {
+        self.of.get(&trunk)
+    }
+}
+
+impl Signalling {
+    pub(super) fn registered(&mut self, trunk: usize, expires: Duration) {
+        let state = Registered::Until(Instant::now() + expires);
+        let before = self.registrations.of.insert(trunk, state);
+        let trunk = self.trunk_name(trunk);
+        match before {
+            Some(Registered::Until(_)) => tracing::debug!(trunk, ?expires, "registration refreshed"),
+            Some(Registered::Not { .. }) | None => tracing::info!(trunk, ?expires, "registered"),
+        }
+    }
+
+    pub(super) fn not_registered(
+        &mut self,
+        trunk: usize,
+        status: Option<u16>,
+        reason: String,
+        retry_in: Duration,
+    ) {
+        let told = matches!(
+            self.registrations.get(trunk),
+            Some(Registered::Not { status: last, reason: why, .. }) if *last == status && *why == reason
+        );
+        let name = self.trunk_name(trunk);
+        let help = remedy(status);
+        match told {
+            false => tracing::error!(trunk = name, status, reason, ?retry_in, help, "not registered"),
+            true => tracing::debug!(trunk = name, status, reason, ?retry_in, "still not registered"),
+        }
+        let state = Registered::Not { status, reason, retry_at: Instant::now() + retry_in };
+        self.registrations.of.insert(trunk, state);
+    }
+
+    /// The name of a trunk, for the log.
+    pub(super) fn trunk_name(&self, trunk: usize) -> String {
+        let standing = self.standing.borrow();
+        standing.table.trunks.get(trunk).map(|known| known.trunk.name.clone()).unwrap_or_default()
+    }
+}
+
+/// What an operator can do about a registration that fails.
+fn remedy(status: Option<u16>) -> &'static str {
+    match status {
+        Some(401 | 407) => "check username, auth_username and the password",
+        Some(403) => {
+            "the carrier refuses the account: check username and password, and that it is not locked"
+        }
+        Some(404) => "the carrier does not know the account: check username and domain",
+        Some(_) => "ask the carrier, with the status and the time",
+        None => "check server and the network; is a firewall in the way?",
+    }
+}
