@@ -117,7 +117,7 @@ impl Endpoint {
             (Method::Ack, _) => self.acknowledged(now, peer, &request, &facts),
             (Method::Cancel, _) => self.cancel_received(now, peer, &request, &facts),
             (_, Some(_)) => self.receive_in_dialog(now, peer, request, &facts),
-            (Method::Invite, None) => self.invite_received(peer, request, &facts),
+            (Method::Invite, None) => self.invite_received(now, peer, request, &facts),
             (Method::Options, None) => self.answer_options(peer, &request),
             (_, None) => self.answer_stateless(peer, &request, 481, |_| {}),
         }
@@ -260,4 +260,5 @@ impl Endpoint {
 pub(super) fn abilities(response: &mut Response) {
     response.headers.push(HeaderName::Allow, validate::ALLOW);
     response.headers.push(HeaderName::Accept, "application/sdp");
+    response.headers.push(HeaderName::Supported, validate::SUPPORTED);
 }
