@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use toml::Spanned;
@@ -13,7 +14,9 @@ use crate::problem::{Problem, nearest};
 use crate::sip::{Codec, IdentityPolicy, SrtpPolicy, Transport};
 use crate::switch::account::{Account, compile_account, next_hop};
 use crate::switch::identity::{self, CalledNumber};
+use crate::switch::limits::{self, MAX_CALL_LENGTH};
 use crate::switch::settings::{TrunkSettings, TrunkTlsSettings};
+use crate::switch::spend::Limits;
 use crate::switch::srtp;
 use crate::switch::tls::{ClientTls, Reader};
 
@@ -40,6 +43,14 @@ pub struct Trunk {
     pub country: Option<String>,
     /// What may be dialled.
     pub destinations: Vec<Destination>,
+    /// How often its server is asked whether it is there; nothing: never.
+    pub ping: Option<Duration>,
+    /// How long a call may last.
+    pub max_call_length: Duration,
+    /// What calls over it may cost.
+    pub limits: Limits,
+    /// Calls that it may begin in a second.
+    pub calls_per_second: u32,
     /// Where it puts the number that was dialled.
     pub called_number: CalledNumber,
     /// How it wants numbers written.
@@ -133,6 +144,10 @@ impl Trunk {
             max_calls: 30,
             country: None,
             destinations: Vec::new(),
+            ping: None,
+            max_call_length: MAX_CALL_LENGTH,
+            limits: Limits::default(),
+            calls_per_second: limits::CALLS_PER_SECOND,
             called_number: CalledNumber::default(),
             number_format: NumberFormat::default(),
             identity: IdentityPolicy::default(),
@@ -207,6 +222,10 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
         country,
         called_number,
         number_format,
+        ping: limits::compile_ping(settings, problems),
+        max_call_length: limits::compile_length(&settings.max_call_length, problems),
+        limits: limits::compile_limits(settings, problems),
+        calls_per_second: limits::compile_call_rate(settings, problems),
         identity: identity::compile_identity(settings, problems),
         srtp: srtp::compile_srtp(settings, problems),
     }

@@ -9,6 +9,7 @@ mod identity;
 mod objections;
 mod pair;
 mod properties;
+mod protected;
 mod rates;
 mod registration;
 mod routes;

@@ -17,9 +17,11 @@ use nightbell::call::run::House;
 use nightbell::oncall;
 use nightbell::sip::{Codec, Hop, Transport};
 use nightbell::switch::addresses::{Addresses, compile_addresses};
+use nightbell::switch::location::Resolvers;
 use nightbell::switch::prompts::{Library, Sources};
 use nightbell::switch::settings::{SipSettings, TrunkSettings};
-use nightbell::switch::trunks::{Destination, Trunk, compile_trunks};
+use nightbell::switch::spend::Ledger;
+use nightbell::switch::trunks::{Destination, Server, Trunk, compile_trunks};
 use nightbell::switch::{Parts, Switch};
 use tokio::sync::{mpsc, watch};
 
@@ -28,13 +30,18 @@ use crate::phone::Phone;
 pub struct Bench {
     pub switch: Switch,
     requests: mpsc::UnboundedSender<Request>,
-    _records: mpsc::UnboundedReceiver<Record>,
+    pub records: mpsc::UnboundedReceiver<Record>,
     _shutdown: watch::Sender<bool>,
 }
 
 impl Bench {
     /// A switch that knows these prompts.
     pub async fn start(prompts: &[Prompt]) -> Self {
+        Self::over(vec![trunk()], prompts).await
+    }
+
+    /// A switch with these trunks.
+    pub async fn over(trunks: Vec<Trunk>, prompts: &[Prompt]) -> Self {
         let sources = Sources { prompts_dir: PathBuf::from("/nonexistent"), voice: None, wide: false };
         let (library, errors) = Library::load(prompts.to_vec(), &sources);
         assert!(errors.is_empty(), "{errors:?}");
@@ -43,8 +50,9 @@ impl Bench {
             public_address: None,
             media_ports: 54_000..=55_999,
             tls: None,
+            resolvers: Resolvers::System,
         };
-        Self::with(addresses, vec![trunk()], library).await
+        Self::with(addresses, trunks, library).await
     }
 
     /// A switch with `[sip]` and `[[trunks]]` as an operator writes them; the trunk is called `phones`.
@@ -82,11 +90,12 @@ impl Bench {
             recordings: std::env::temp_dir(),
             house,
             requests: asked,
+            ledger: Ledger::default(),
             stored: Vec::new(),
         })
         .await
         .unwrap();
-        Self { switch, requests, _records: records, _shutdown: shutdown }
+        Self { switch, requests, records, _shutdown: shutdown }
     }
 
     /// Dials a phone, beside another leg of the call, and waits until it has answered.
@@ -128,6 +137,22 @@ impl Bench {
         leg
     }
 
+    /// Dials a number over trunks, in that order.
+    pub fn dial_number(&self, trunks: &[&str]) -> Leg {
+        let (leg, events) = Leg::new(self.requests.clone());
+        self.ask(Request::Dial(Dial {
+            leg: leg.id(),
+            call: CallId(1),
+            beside: leg.id(),
+            phone: oncall::Phone::parse("+4915112345").unwrap(),
+            trunks: trunks.iter().map(|name| (*name).to_owned()).collect(),
+            caller_id: None,
+            own_number: None,
+            events,
+        }));
+        leg
+    }
+
     /// What a script asks of the switch.
     pub fn ask(&self, request: Request) {
         self.requests.send(request).unwrap();
@@ -143,6 +168,16 @@ impl Bench {
         self.switch
             .reload(Vec::new(), None, Arc::new(Snapshot::default()), Arc::new(Library::default()))
             .await;
+    }
+}
+
+/// A carrier's trunk with its server there, that dials every German number and is not pinged.
+pub fn carrier(name: &str, transport: Transport, server: SocketAddr) -> Trunk {
+    Trunk {
+        server: Some(Server { transport, host: server.ip().to_string(), port: Some(server.port()) }),
+        codecs: vec![Codec::Pcma],
+        destinations: vec![Destination::Prefix("+49".to_owned())],
+        ..Trunk::named(name)
     }
 }
 

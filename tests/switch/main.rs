@@ -4,6 +4,8 @@
 mod bench;
 mod carrier;
 mod connections;
+mod failover;
+mod floods;
 mod phone;
 
 use std::time::Duration;

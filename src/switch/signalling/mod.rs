@@ -4,11 +4,14 @@
 //! out. Towards the calls it is the other end of `call::leg`: requests come in over one channel,
 //! news go out through each leg's `LegEvents`. It never waits for a call, a disk or a name server.
 
+mod costs;
 mod incoming;
 mod legs;
 mod outgoing;
+mod placing;
 mod registrations;
 mod release;
+mod supervision;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,9 +25,11 @@ use crate::call::leg::{Farewell, Gone, Recorded, Request};
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
 use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer, StoredDialog};
+use crate::switch::health::Health;
 use crate::switch::media::{Media, MediaEvent};
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
+use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
 use crate::switch::transport::{Lost, News, SWEEP, Transports};
@@ -64,6 +69,9 @@ pub(super) struct Signalling {
     pub(super) legs: Legs,
     pub(super) registrations: Registrations,
     pub(super) slots: Slots,
+    pub(super) health: Health,
+    pub(super) ledger: Ledger,
+    pub(super) next_tally: Option<Instant>,
     pub(super) rng: StdRng,
     pub(super) stored: Vec<StoredDialog>,
 }
@@ -78,13 +86,16 @@ impl Signalling {
         for dialog in std::mem::take(&mut self.stored) {
             self.endpoint.bye_stored(Instant::now(), &dialog);
         }
+        self.watch_trunks(Instant::now());
         self.flush();
         loop {
             let timeout = self.endpoint.poll_timeout();
+            let upkeep = self.next_upkeep();
             tokio::select! {
                 // What comes from outside comes last: a flood must not hold up what calls ask for.
                 biased;
                 () = sleep_until(timeout), if timeout.is_some() => self.endpoint.handle_timeout(Instant::now()),
+                () = sleep_until(upkeep), if upkeep.is_some() => self.upkeep(Instant::now()),
                 request = self.requests.recv() => match request {
                     Some(request) => self.request(request),
                     None => break,
@@ -155,13 +166,19 @@ impl Signalling {
     fn reloaded(&mut self) {
         let profiles = self.standing.borrow_and_update().table.profiles();
         self.endpoint.set_trunks(Instant::now(), profiles);
+        self.watch_trunks(Instant::now());
     }
 
     fn event(&mut self, event: Event) {
         match event {
             Event::Invite { leg, peer, call } => self.invited(leg, peer, &call),
             Event::Established { leg, media, dialog } => self.established(leg, media, &dialog),
-            Event::Ringing { leg, .. } => self.legs.with(leg, |leg| leg.events.ringing()),
+            Event::Ringing { leg, .. } => self.legs.with(leg, |leg| {
+                if let Some(attempt) = &mut leg.attempt {
+                    attempt.rings = true;
+                }
+                leg.events.ringing();
+            }),
             Event::Answered { leg, media, dialog } => self.answered(leg, &media, &dialog),
             Event::MediaChanged { leg, media } => self.configure(leg, &media),
             Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.stream.press(key)),
@@ -171,8 +188,7 @@ impl Signalling {
             Event::Unregistered { trunk, status, reason, retry_in } => {
                 self.not_registered(trunk, status, reason, retry_in);
             }
-            // Nobody pings yet.
-            Event::Pinged { .. } => {}
+            Event::Pinged { trunk, hop, status } => self.pinged(trunk, hop, status),
         }
     }
 

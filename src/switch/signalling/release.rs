@@ -15,7 +15,8 @@ const CLIP_PATIENCE: Duration = Duration::from_secs(10);
 impl Signalling {
     /// A leg was ended by its phone, or by SIP itself.
     pub(super) fn ended(&mut self, dialog: sip::LegId, why: Gone) {
-        let Some(leg) = self.legs.remove(dialog) else { return };
+        let Some(mut leg) = self.legs.remove(dialog) else { return };
+        self.clock_out(&mut leg);
         told(&leg, &format!("{why:?}"));
         if leg.up {
             self.journal(Record::LegDown { leg: leg.name });
@@ -54,7 +55,8 @@ impl Signalling {
 
     /// CANCEL, BYE, or a final response: the endpoint knows which.
     pub(super) fn end(&mut self, dialog: sip::LegId, reason: Farewell) {
-        let Some(leg) = self.legs.remove(dialog) else { return };
+        let Some(mut leg) = self.legs.remove(dialog) else { return };
+        self.clock_out(&mut leg);
         told(&leg, &format!("{reason:?}"));
         let now = Instant::now();
         if leg.up {

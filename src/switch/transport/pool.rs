@@ -242,7 +242,8 @@ mod tests {
             ..Trunk::named("carrier")
         };
         let own = Own { contact: server, others: Vec::new(), socket: None, bind: None };
-        (Resolved { trunk, servers: vec![server], own, retired: false }, listener)
+        let former = Vec::new();
+        (Resolved { trunk, location: None, servers: vec![server], former, own, retired: false }, listener)
     }
 
     fn pool() -> (Pool, mpsc::Receiver<Arrival>) {
