@@ -106,6 +106,7 @@ async fn key_takes(phone: &mut Phone, leg: &mut nightbell::call::leg::Leg, digit
     begun.elapsed()
 }
 
+#[allow(clippy::print_stdout, reason = "the figures of a run by hand")]
 async fn under_fire(name: &str, size: usize) {
     let authority = Authority::new(name);
     authority.signs("switch.example", 2060);
