@@ -16,6 +16,7 @@ pub mod prompts;
 pub mod recorder;
 #[cfg(test)]
 mod scratch;
+pub mod sessions;
 pub mod settings;
 pub mod signalling;
 pub mod spend;
@@ -41,14 +42,14 @@ use tokio::task::JoinHandle;
 use crate::call::leg::Request;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
-use crate::sip::{self, Endpoint, Hop, StoredDialog, Timers};
+use crate::sip::{self, Endpoint, Hop, Timers};
 use crate::switch::addresses::Addresses;
 use crate::switch::health::Health;
 use crate::switch::location::Names;
 use crate::switch::media::Media;
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
-use crate::switch::signalling::{Legs, Registrations, Signalling, Standing};
+use crate::switch::signalling::{Legs, Registrations, Signalling, Standing, StoredLeg};
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
@@ -82,7 +83,7 @@ pub struct Parts {
     /// What trunks were used for in the last 24 hours.
     pub ledger: Ledger,
     /// Legs that an earlier run left up: they are sent a BYE.
-    pub stored: Vec<StoredDialog>,
+    pub stored: Vec<StoredLeg>,
 }
 
 /// Why the switch could not start.

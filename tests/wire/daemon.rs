@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use crate::sipp::free_port;
+use crate::foreign::{folder, free_ports};
 
 /// A daemon in a folder of its own.
 pub struct Daemon {
@@ -29,14 +29,27 @@ impl Daemon {
 
     /// The same, with lines for the trunk, the hotline and the route.
     pub fn start_with(people: &[(&str, u16)], trunk: &str, hotline: &str, route: &str) -> Self {
-        let port = free_port();
-        Self::with(port, |_| {}, &config(port, people, [trunk, hotline, route]), &oncall(people))
+        let phones: Vec<_> =
+            people.iter().map(|(id, port)| (*id, format!("sip:{id}@127.0.0.1:{port}"))).collect();
+        let people: Vec<_> = phones.iter().map(|(id, phone)| (*id, phone.as_str())).collect();
+        Self::start_behind(|port| (listen(port), format!("{TRUNK}{trunk}\n")), &people, [hotline, route])
+    }
+
+    /// Starts a daemon behind a trunk of another kind. `settings` makes the tables `[sip]` and `[[trunks]]`
+    /// for its port, which is free for UDP and TCP, and so is the next one. `more` is for hotline and route.
+    pub fn start_behind(
+        settings: impl FnOnce(u16) -> (String, String),
+        people: &[(&str, &str)],
+        more: [&str; 2],
+    ) -> Self {
+        let port = free_ports();
+        let (sip, trunk) = settings(port);
+        Self::with(port, |_| {}, &config(&sip, &trunk, people, more), &oncall(people))
     }
 
     /// Starts a daemon with these settings, once its folder has been prepared.
     pub fn with(port: u16, prepare: impl FnOnce(&Path), settings: &str, oncall: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("nightbell-wire-{}-{port}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = folder("wire", port);
         prepare(&folder);
         std::fs::write(folder.join("nightbell.toml"), settings).unwrap();
         std::fs::write(folder.join("oncall.toml"), oncall).unwrap();
@@ -122,11 +135,6 @@ impl Daemon {
         PathBuf::from(listed[0]["path"].as_str().unwrap())
     }
 
-    /// The folder with its settings and data.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_slice(&self.prints(arguments)).unwrap()
     }
@@ -139,21 +147,28 @@ impl Daemon {
     }
 }
 
-fn config(port: u16, people: &[(&str, u16)], [trunk, hotline, route]: [&str; 3]) -> String {
-    let levels: Vec<String> = people.iter().map(|(id, _)| format!("[\"person:{id}\"]")).collect();
-    format!(
-        r#"
-data_dir = "data"
-oncall = "oncall.toml"
-[sip]
-listen = ["udp:127.0.0.1:{port}"]
-[media]
-ports = "43000-53000"
+/// A trunk on loopback without any peculiarity.
+const TRUNK: &str = r#"
 [[trunks]]
 name = "carrier"
 sources = ["127.0.0.1/32"]
 destinations = ["sip:*@127.0.0.1"]
 country = "49"
+"#;
+
+fn listen(port: u16) -> String {
+    format!("[sip]\nlisten = [\"udp:127.0.0.1:{port}\"]\n")
+}
+
+fn config(sip: &str, trunk: &str, people: &[(&str, &str)], [hotline, route]: [&str; 2]) -> String {
+    let levels: Vec<String> = people.iter().map(|(id, _)| format!("[\"person:{id}\"]")).collect();
+    format!(
+        r#"
+data_dir = "data"
+oncall = "oncall.toml"
+{sip}
+[media]
+ports = "43000-53000"
 {trunk}
 [[hotlines]]
 name = "Emergency hotline"
@@ -174,12 +189,10 @@ ring = "5s"
     )
 }
 
-fn oncall(people: &[(&str, u16)]) -> String {
+fn oncall(people: &[(&str, &str)]) -> String {
     people
         .iter()
-        .map(|(id, port)| {
-            format!("[[people]]\nid = \"{id}\"\nname = \"{id}\"\nphones = [\"sip:{id}@127.0.0.1:{port}\"]\n")
-        })
+        .map(|(id, phone)| format!("[[people]]\nid = \"{id}\"\nname = \"{id}\"\nphones = [\"{phone}\"]\n"))
         .collect()
 }
 

@@ -7,9 +7,14 @@
 
 mod accounts;
 mod baresip;
+mod carriers;
+mod certificate;
 mod daemon;
+mod foreign;
 mod identity;
+mod kamailio;
 mod lines;
+mod linphone;
 mod phone;
 mod scanners;
 mod secure;

@@ -118,7 +118,7 @@ impl Endpoint {
             (Method::Cancel, _) => self.cancel_received(now, peer, &request, &facts),
             (_, Some(_)) => self.receive_in_dialog(now, peer, request, &facts),
             (Method::Invite, None) if !self.admits_call(now, peer, &request) => {}
-            (Method::Invite, None) => self.invite_received(peer, request, &facts),
+            (Method::Invite, None) => self.invite_received(now, peer, request, &facts),
             (Method::Options, None) => self.answer_options(peer, &request),
             (_, None) => self.answer_stateless(peer, &request, 481, |_| {}),
         }
@@ -261,4 +261,5 @@ impl Endpoint {
 pub(super) fn abilities(response: &mut Response) {
     response.headers.push(HeaderName::Allow, validate::ALLOW);
     response.headers.push(HeaderName::Accept, "application/sdp");
+    response.headers.push(HeaderName::Supported, validate::SUPPORTED);
 }

@@ -89,6 +89,12 @@ pub(super) enum Purpose {
     Call(LegId),
     /// A BYE: the leg ends with it.
     Bye(LegId),
+    /// A re-INVITE that refreshes the session of a leg.
+    Reinvite(LegId),
+    /// An UPDATE that refreshes the session of a leg.
+    Update(LegId),
+    /// The PRACK of a provisional response to the INVITE of a leg.
+    Prack(LegId),
     /// The REGISTER of a trunk.
     Register(usize),
     /// A REGISTER that takes a binding back: nobody waits for it.
@@ -101,7 +107,11 @@ impl Purpose {
     /// The request is one of a dialog (or a CANCEL), not one that begins something.
     fn is_in_dialog(self) -> bool {
         match self {
-            Purpose::Nothing | Purpose::Bye(_) => true,
+            Purpose::Nothing
+            | Purpose::Bye(_)
+            | Purpose::Reinvite(_)
+            | Purpose::Update(_)
+            | Purpose::Prack(_) => true,
             Purpose::Call(_) | Purpose::Register(_) | Purpose::Unregister | Purpose::Ping(..) => false,
         }
     }
@@ -109,7 +119,11 @@ impl Purpose {
     /// The leg that it is part of.
     pub(super) fn leg(self) -> Option<LegId> {
         match self {
-            Purpose::Call(leg) | Purpose::Bye(leg) => Some(leg),
+            Purpose::Call(leg)
+            | Purpose::Bye(leg)
+            | Purpose::Reinvite(leg)
+            | Purpose::Update(leg)
+            | Purpose::Prack(leg) => Some(leg),
             Purpose::Nothing | Purpose::Register(_) | Purpose::Unregister | Purpose::Ping(..) => None,
         }
     }
@@ -119,7 +133,12 @@ impl Purpose {
         match self {
             Purpose::Register(_) | Purpose::Unregister => Some(Duration::from_secs(10)),
             Purpose::Ping(..) => Some(Duration::from_secs(5)),
-            Purpose::Nothing | Purpose::Call(_) | Purpose::Bye(_) => None,
+            Purpose::Nothing
+            | Purpose::Call(_)
+            | Purpose::Bye(_)
+            | Purpose::Reinvite(_)
+            | Purpose::Update(_)
+            | Purpose::Prack(_) => None,
         }
     }
 }

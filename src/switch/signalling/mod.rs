@@ -11,6 +11,7 @@ mod outgoing;
 mod placing;
 mod registrations;
 mod release;
+mod stored;
 mod supervision;
 
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use crate::call::journal::Record;
 use crate::call::leg::{Farewell, Gone, Recorded, Request};
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
-use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer, StoredDialog};
+use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer};
 use crate::switch::health::Health;
 use crate::switch::media::{Media, MediaEvent};
 use crate::switch::prompts::Library;
@@ -34,7 +35,9 @@ use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
 use crate::switch::transport::{Lost, News, SWEEP, Transports};
 pub(super) use legs::Legs;
+use outgoing::Failure;
 pub(super) use registrations::Registrations;
+pub use stored::StoredLeg;
 
 /// How long the last BYEs may take to be answered.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -73,7 +76,7 @@ pub(super) struct Signalling {
     pub(super) ledger: Ledger,
     pub(super) next_tally: Option<Instant>,
     pub(super) rng: StdRng,
-    pub(super) stored: Vec<StoredDialog>,
+    pub(super) stored: Vec<StoredLeg>,
 }
 
 impl Signalling {
@@ -83,9 +86,7 @@ impl Signalling {
         self.reloaded();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        for dialog in std::mem::take(&mut self.stored) {
-            self.endpoint.bye_stored(Instant::now(), &dialog);
-        }
+        self.end_stored();
         self.watch_trunks(Instant::now());
         self.flush();
         loop {
@@ -172,18 +173,21 @@ impl Signalling {
     fn event(&mut self, event: Event) {
         match event {
             Event::Invite { leg, peer, call } => self.invited(leg, peer, &call),
-            Event::Established { leg, media, dialog } => self.established(leg, media, &dialog),
+            Event::Answering { leg, dialog } => self.store_leg(leg, dialog),
+            Event::Established { leg, media } => self.established(leg, media),
             Event::Ringing { leg, .. } => self.legs.with(leg, |leg| {
                 if let Some(attempt) = &mut leg.attempt {
                     attempt.rings = true;
                 }
                 leg.events.ringing();
             }),
-            Event::Answered { leg, media, dialog } => self.answered(leg, &media, &dialog),
+            Event::Answered { leg, media, dialog } => self.answered(leg, &media, dialog),
             Event::MediaChanged { leg, media } => self.configure(leg, &media),
             Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.stream.press(key)),
-            Event::Failed { leg, status, reason, cause } => self.failed(leg, status, &reason, cause),
-            Event::Ended { leg, cause } => self.ended(leg, ended_because(cause)),
+            Event::Failed { leg, status, reason, cause, more } => {
+                self.failed(leg, &Failure { status, reason, cause, more });
+            }
+            Event::Ended { leg, cause, because } => self.ended(leg, ended_because(cause), because.as_ref()),
             Event::Registered { trunk, expires, .. } => self.registered(trunk, expires),
             Event::Unregistered { trunk, status, reason, retry_in } => {
                 self.not_registered(trunk, status, reason, retry_in);
@@ -286,8 +290,10 @@ async fn sleep_until(deadline: Option<Instant>) {
 
 fn ended_because(cause: EndCause) -> Gone {
     match cause {
-        EndCause::Bye | EndCause::Cancelled => Gone::HungUp,
-        EndCause::NoAck => Gone::NoAck,
+        // Whoever lets his call run out has given up.
+        EndCause::Bye | EndCause::Cancelled | EndCause::InviteExpired => Gone::HungUp,
+        EndCause::NoAck | EndCause::NoPrack => Gone::NoAck,
+        EndCause::SessionExpired => Gone::Broken("the trunk gave no more sign of the call".to_owned()),
         EndCause::NoMedia => Gone::Broken("no codec in common".to_owned()),
     }
 }
