@@ -11,6 +11,7 @@ mod outgoing;
 mod placing;
 mod registrations;
 mod release;
+mod states;
 mod supervision;
 
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ use crate::switch::tls::ServerTls;
 use crate::switch::transport::{News, SWEEP, Transports};
 pub(super) use legs::Legs;
 pub(super) use registrations::Registrations;
+pub(super) use states::{Ask, Asking};
 
 /// How long the last BYEs may take to be answered.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -72,6 +74,8 @@ pub(super) struct Signalling {
     pub(super) health: Health,
     pub(super) ledger: Ledger,
     pub(super) next_tally: Option<Instant>,
+    pub(super) asks: mpsc::UnboundedReceiver<Ask>,
+    pub(super) asking: Vec<Asking>,
     pub(super) rng: StdRng,
     pub(super) stored: Vec<StoredDialog>,
 }
@@ -101,6 +105,7 @@ impl Signalling {
                     None => break,
                 },
                 Some(event) = self.media_events.recv() => self.media_event(event),
+                Some(ask) = self.asks.recv() => self.asked(ask),
                 changed = self.standing.changed() => match changed {
                     Ok(()) => self.reloaded(),
                     Err(_) => break,
@@ -125,7 +130,8 @@ impl Signalling {
             }
             News::Message { .. } => {}
             News::Malformed { peer, malformed } => self.endpoint.receive_malformed(peer, malformed),
-            News::Lost { trunk, hop } => {
+            News::Lost { trunk, hop, why } => {
+                self.asked_ping_trouble(trunk, hop, &why);
                 self.endpoint.transport_failed(now, trunk, hop);
                 self.endpoint.connection_lost(now, trunk, hop);
             }

@@ -69,6 +69,8 @@ pub(super) enum News {
         trunk: usize,
         /// To where it was.
         hop: Hop,
+        /// Why it is gone.
+        why: String,
     },
 }
 

@@ -88,7 +88,7 @@ impl Pool {
             Ended::NotOpened(_) => tracing::warn!(%hop, "no connection: {why}"),
             _ => tracing::warn!(%hop, "connection over: {why}"),
         }
-        Some(News::Lost { trunk, hop })
+        Some(News::Lost { trunk, hop, why: why.to_string() })
     }
 
     /// Gives a message to the connection that it leaves by.
