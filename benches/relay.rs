@@ -153,6 +153,7 @@ fn stream(
         may_receive: true,
         allowed_sources: Vec::new(),
         in_band: InBand::Never,
+        srtp: None,
     });
     (stream, leg)
 }

@@ -23,6 +23,7 @@ use crate::store::{Store, StoreError, WriterHandle};
 use crate::switch::addresses::Addresses;
 use crate::switch::recorder::repair_all;
 use crate::switch::signalling::StoredLeg;
+use crate::switch::spend::{Ledger, Use};
 use crate::switch::{Parts, StartError as SwitchError, Switch};
 
 /// How many entries of the journal a live view may lag behind.
@@ -110,6 +111,7 @@ impl Daemon {
             recordings,
             house,
             requests,
+            ledger: ledger(&store)?,
             stored,
         })
         .await?;
@@ -257,6 +259,16 @@ impl Daemon {
             Err(_) => tracing::error!("the database did not take the last records in time"),
         }
     }
+}
+
+/// What the trunks were used for in the last 24 hours.
+fn ledger(store: &Store) -> Result<Ledger, StoreError> {
+    let ledger = Ledger::default();
+    for used in store.reader().trunk_use(Timestamp::now())? {
+        let spent = Use { legs: used.legs, seconds: used.seconds };
+        ledger.with(&used.trunk, |spend| spend.recall(used.minute, spent));
+    }
+    Ok(ledger)
 }
 
 fn keep_old(findings: &Findings) {

@@ -67,6 +67,14 @@ impl Latch {
         self.remote() == self.signalled
     }
 
+    /// Whether a packet from there could count at all; nothing is learnt from it.
+    pub fn may_receive(&self, now: Instant, source: SocketAddr) -> bool {
+        if now >= self.closes || self.locked.is_some() {
+            return source == self.remote() || (now < self.closes && source == self.signalled);
+        }
+        source == self.signalled || self.is_allowed(source.ip())
+    }
+
     /// A packet has come from `source`.
     pub fn receive(&mut self, now: Instant, source: SocketAddr, ssrc: u32, sequence: u16) -> Verdict {
         if now >= self.closes {

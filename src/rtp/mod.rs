@@ -10,6 +10,7 @@ pub mod packet;
 pub mod reassembly;
 pub mod rtcp;
 pub mod sequence;
+pub mod srtp;
 pub mod telephone_event;
 
 use std::time::Duration;

@@ -1,12 +1,14 @@
 //! SIP as a value machine: bytes or a timeout in, bytes or events out. No socket, no clock.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod crypto_attribute;
 pub mod dialog;
 pub mod digest;
 pub mod dtmf_info;
 pub mod endpoint;
 pub mod header;
 pub mod identity;
+mod media_security;
 pub mod message;
 pub mod multipart;
 pub mod offer_answer;
@@ -22,6 +24,7 @@ pub mod transport;
 pub mod uri;
 pub mod validate;
 
+pub use crypto_attribute::{CryptoSuite, MasterKey, SrtpKey, SrtpKeys};
 pub use dialog::StoredDialog;
 pub use endpoint::{
     AnswerError, Cause, Config, EndCause, Endpoint, Event, FailureCause, IncomingCall, LegId, Outgoing, Peer,
@@ -31,6 +34,7 @@ pub use header::{CSeq, NameAddr, Params, Via};
 pub use identity::{
     Attestation, Diversion, DiversionReason, Forwarded, Identity, IdentityHeader, IdentityPolicy, Verstat,
 };
+pub use media_security::{MediaSecurity, SrtpPolicy};
 pub use message::{HeaderError, HeaderName, Headers, Malformed, Message, Method, Request, Response};
 pub use offer_answer::{Agreed, Codec, Direction, EventTypes, LocalMedia, Negotiation, NegotiationError};
 pub use reason::Reason;

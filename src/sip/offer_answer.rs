@@ -1,5 +1,7 @@
 //! Offer and answer (RFC 3264, RFC 6337) for PCMA, PCMU, G.722 and telephone-event.
 
+use super::crypto_attribute::SrtpKeys;
+use super::media_security::{Chosen, MediaSecurity, PLAIN};
 use super::sdp::{Attribute, Connection, Description, Local, Media, SdpError};
 use std::net::{IpAddr, SocketAddr};
 
@@ -68,6 +70,8 @@ pub struct Agreed {
     pub direction: Direction,
     /// What the peer wants in a packet, in ms: 10 to 60 in steps of 10. Nothing: it has not said, and 20 will do.
     pub packet_time_ms: Option<u16>,
+    /// What protects the stream, where something does.
+    pub srtp: Option<SrtpKeys>,
 }
 
 /// The payload type we offer telephone-event with, until the peer has named another.
@@ -76,8 +80,6 @@ const TELEPHONE_EVENT: u8 = 101;
 const OTHER_EVENT: u8 = 102;
 /// What we put into a packet, in ms, unless the peer asks for less or more.
 const PACKET_TIME_MS: u16 = 20;
-/// RTP over UDP without encryption (RFC 3551); nothing else is spoken.
-const PROTOCOL: &str = "RTP/AVP";
 
 /// Why there is no agreement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -97,6 +99,7 @@ pub enum NegotiationError {
 #[derive(Debug, Clone)]
 pub struct Negotiation {
     media: LocalMedia,
+    security: MediaSecurity,
     /// `sess-version` of the last description sent.
     version: u64,
     /// The streams of the last description sent; empty before the first.
@@ -105,10 +108,16 @@ pub struct Negotiation {
 }
 
 impl Negotiation {
-    /// Nothing sent and nothing agreed yet.
+    /// Nothing sent and nothing agreed yet; audio in the clear.
     #[must_use]
     pub fn new(media: LocalMedia) -> Self {
-        Negotiation { media, version: 0, sent: Vec::new(), agreed: None }
+        Self::secured(media, MediaSecurity::off())
+    }
+
+    /// Nothing sent and nothing agreed yet.
+    #[must_use]
+    pub fn secured(media: LocalMedia, security: MediaSecurity) -> Self {
+        Negotiation { media, security, version: 0, sent: Vec::new(), agreed: None }
     }
 
     /// What is agreed now.
@@ -142,12 +151,13 @@ impl Negotiation {
     /// See [`NegotiationError::status`].
     pub fn answer(&mut self, offer: &[u8]) -> Result<(Vec<u8>, Agreed), NegotiationError> {
         let offer = Description::parse(offer)?;
-        let (index, agreed) = self.serve(&offer).ok_or(NegotiationError::NotAcceptable)?;
+        let (index, agreed, chosen) = self.serve(&offer).ok_or(NegotiationError::NotAcceptable)?;
         let lines = offer.media.iter().enumerate();
-        let lines =
-            lines.map(|(at, line)| if at == index { self.audio_answer(&agreed) } else { refused(line) });
+        let lines = lines.map(|(at, line)| {
+            if at == index { self.audio_answer(line, &agreed, chosen.as_ref()) } else { refused(line) }
+        });
         let text = self.send(lines.collect());
-        self.agreed = Some(agreed.clone());
+        self.agree(agreed.clone());
         Ok((text, agreed))
     }
 
@@ -161,23 +171,36 @@ impl Negotiation {
         let answer = Description::parse(answer)?;
         let line = answer.media.get(index).ok_or(NegotiationError::NotAcceptable)?;
         let agreed = self.read_answer(&answer, line, offered).ok_or(NegotiationError::NotAcceptable)?;
-        self.agreed = Some(agreed.clone());
+        self.agree(agreed.clone());
         Ok(agreed)
     }
 
+    fn agree(&mut self, agreed: Agreed) {
+        let before = self.agreed.as_ref().and_then(|before| before.srtp.as_ref());
+        self.security.agreed(before, agreed.srtp.as_ref());
+        self.agreed = Some(agreed);
+    }
+
+    /// What protects the stream now.
+    fn running(&self) -> Option<&SrtpKeys> {
+        self.agreed.as_ref()?.srtp.as_ref()
+    }
+
     /// The first stream of an offer that we can serve, and how.
-    fn serve(&self, offer: &Description) -> Option<(usize, Agreed)> {
+    fn serve(&self, offer: &Description) -> Option<(usize, Agreed, Option<Chosen>)> {
         offer.media.iter().enumerate().find_map(|(index, line)| {
-            let remote = self.remote(offer, line)?;
+            let chosen = self.security.answer(line, self.running().map(|keys| keys.send.suite))?;
+            let remote = self.remote(offer, line, chosen.as_ref())?;
             let (payload_type, codec) = self.first_codec(line, &[])?;
             let event = event_type(line, &[])
                 .map(|payload_type| EventTypes { send: payload_type, receive: payload_type });
-            Some((index, remote.agreed(codec, payload_type, payload_type, event)))
+            Some((index, remote.agreed(codec, payload_type, payload_type, event), chosen))
         })
     }
 
     fn read_answer(&self, answer: &Description, line: &Media, offered: &Media) -> Option<Agreed> {
-        let remote = self.remote(answer, line)?;
+        let chosen = self.security.accept(line, offered)?;
+        let remote = self.remote(answer, line, chosen.as_ref())?;
         let (send, codec) = self.first_codec(line, &offered.attributes)?;
         let receive = payload_types(offered, &[]).find(|(_, own)| *own == codec)?.0;
         let event = match (event_type(line, &offered.attributes), event_type(offered, &[])) {
@@ -192,9 +215,9 @@ impl Negotiation {
         payload_types(line, mapped).find(|(_, codec)| self.media.codecs.contains(codec))
     }
 
-    /// The peer's side of a stream that is audio over plain RTP with an address of our family.
-    fn remote(&self, description: &Description, line: &Media) -> Option<Remote> {
-        if line.kind != "audio" || line.protocol != PROTOCOL || line.port == 0 {
+    /// The peer's side of a stream that is audio with an address of our family.
+    fn remote(&self, description: &Description, line: &Media, chosen: Option<&Chosen>) -> Option<Remote> {
+        if line.kind != "audio" || line.port == 0 {
             return None;
         }
         let Some(Connection::Address(address)) = line.connection.as_ref().or(description.connection.as_ref())
@@ -206,7 +229,8 @@ impl Negotiation {
         }
         let rtp = SocketAddr::new(*address, line.port);
         let direction = direction(description, line, address.is_unspecified());
-        Some(Remote { rtp, rtcp: rtcp(line, rtp), direction, packet_time_ms: packet_time(line) })
+        let srtp = chosen.map(|chosen| chosen.keys.clone());
+        Some(Remote { rtp, rtcp: rtcp(line, rtp), direction, packet_time_ms: packet_time(line), srtp })
     }
 
     fn audio_offer(&self) -> Media {
@@ -220,7 +244,12 @@ impl Negotiation {
         };
         let event = event.map_or(free, |types| types.receive);
         let direction = Attribute { name: "sendrecv".to_owned(), value: None };
-        audio(self.media.rtp_port, &types, Some(event), PACKET_TIME_MS, direction)
+        let running = self
+            .agreed
+            .as_ref()
+            .and_then(|agreed| Some((self.sent.iter().find(|media| media.port != 0)?, agreed.srtp.as_ref())));
+        let (protocol, crypto) = self.security.offer(running);
+        secured(audio(self.media.rtp_port, &types, Some(event), PACKET_TIME_MS, direction), &protocol, crypto)
     }
 
     /// The payload type a codec was agreed with, else its static one (RFC 3264 8.3.2: a number keeps its meaning).
@@ -231,12 +260,13 @@ impl Negotiation {
         }
     }
 
-    fn audio_answer(&self, agreed: &Agreed) -> Media {
+    fn audio_answer(&self, offer: &Media, agreed: &Agreed, chosen: Option<&Chosen>) -> Media {
         let types = [(agreed.receive_payload_type, agreed.codec)];
         let event = agreed.telephone_event.map(|types| types.receive);
         let direction = Attribute { name: agreed.direction.name().to_owned(), value: None };
         let packet_time_ms = agreed.packet_time_ms.unwrap_or(PACKET_TIME_MS);
-        audio(self.media.rtp_port, &types, event, packet_time_ms, direction)
+        let answer = audio(self.media.rtp_port, &types, event, packet_time_ms, direction);
+        secured(answer, &offer.protocol, chosen.map(Chosen::attribute))
     }
 
     /// The text of a description of ours; the version rises when it differs from the one before (RFC 3264 8).
@@ -308,6 +338,7 @@ struct Remote {
     rtcp: SocketAddr,
     direction: Direction,
     packet_time_ms: Option<u16>,
+    srtp: Option<SrtpKeys>,
 }
 
 impl Remote {
@@ -321,6 +352,7 @@ impl Remote {
             telephone_event,
             direction: self.direction,
             packet_time_ms: self.packet_time_ms,
+            srtp: self.srtp,
         }
     }
 }
@@ -439,11 +471,17 @@ fn audio(
     Media {
         kind: "audio".to_owned(),
         port,
-        protocol: PROTOCOL.to_owned(),
+        protocol: PLAIN.to_owned(),
         formats,
         connection: None,
         attributes,
     }
+}
+
+/// With the protocol and the keys that were chosen.
+fn secured(media: Media, protocol: &str, crypto: impl IntoIterator<Item = Attribute>) -> Media {
+    let attributes = media.attributes.into_iter().chain(crypto).collect();
+    Media { protocol: protocol.to_owned(), attributes, ..media }
 }
 
 fn valued(name: &str, value: String) -> Attribute {

@@ -1,7 +1,7 @@
 //! Session descriptions (RFC 8866) as far as an audio endpoint needs them: o=, c=, m= and a=. Everything
 //! else is passed over, as RFC 8866 5 allows for what is not understood.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 /// The media type of a session description.
@@ -44,13 +44,27 @@ pub enum Connection {
     Name(String),
 }
 
-/// a= (RFC 8866 5.13).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// a= (RFC 8866 5.13). Keys are not printed.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Attribute {
     /// The name.
     pub name: String,
     /// What stands behind the colon.
     pub value: Option<String>,
+}
+
+impl fmt::Debug for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.value.as_deref().filter(|_| !self.carries_keys());
+        f.debug_struct("Attribute").field("name", &self.name).field("value", &value).finish_non_exhaustive()
+    }
+}
+
+impl Attribute {
+    /// a=crypto (RFC 4568) and a=key-mgmt (RFC 4567), however they are spelled.
+    fn carries_keys(&self) -> bool {
+        ["crypto", "key-mgmt"].iter().any(|name| self.name.trim().eq_ignore_ascii_case(name))
+    }
 }
 
 /// m= with what belongs to it (RFC 8866 5.14).

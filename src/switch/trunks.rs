@@ -11,11 +11,14 @@ use toml::Spanned;
 
 use crate::oncall::{NumberFormat, Phone};
 use crate::problem::{Problem, nearest};
-use crate::sip::{Codec, IdentityPolicy, ReliableProvisional, Transport};
+use crate::sip::{Codec, IdentityPolicy, ReliableProvisional, SrtpPolicy, Transport};
 use crate::switch::account::{Account, compile_account, next_hop};
 use crate::switch::identity::{self, CalledNumber};
+use crate::switch::limits::{self, MAX_CALL_LENGTH};
 use crate::switch::sessions;
 use crate::switch::settings::{TrunkSettings, TrunkTlsSettings};
+use crate::switch::spend::Limits;
+use crate::switch::srtp;
 use crate::switch::tls::{ClientTls, Reader};
 
 /// A trunk.
@@ -41,6 +44,12 @@ pub struct Trunk {
     pub country: Option<String>,
     /// What may be dialled.
     pub destinations: Vec<Destination>,
+    /// How often its server is asked whether it is there; nothing: never.
+    pub ping: Option<Duration>,
+    /// How long a call may last.
+    pub max_call_length: Duration,
+    /// What calls over it may cost.
+    pub limits: Limits,
     /// Where it puts the number that was dialled.
     pub called_number: CalledNumber,
     /// How it wants numbers written.
@@ -51,6 +60,8 @@ pub struct Trunk {
     pub session_timer: Option<Duration>,
     /// What our calls say of reliable provisional responses.
     pub reliable_provisional: ReliableProvisional,
+    /// Whether audio is protected.
+    pub srtp: SrtpPolicy,
 }
 
 /// A trunk's far end, as it is written.
@@ -136,11 +147,15 @@ impl Trunk {
             max_calls: 30,
             country: None,
             destinations: Vec::new(),
+            ping: None,
+            max_call_length: MAX_CALL_LENGTH,
+            limits: Limits::default(),
             called_number: CalledNumber::default(),
             number_format: NumberFormat::default(),
             identity: IdentityPolicy::default(),
             session_timer: Some(sessions::DEFAULT),
             reliable_provisional: ReliableProvisional::Off,
+            srtp: SrtpPolicy::Off,
         }
     }
 
@@ -211,9 +226,13 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
         country,
         called_number,
         number_format,
+        ping: limits::compile_ping(settings, problems),
+        max_call_length: limits::compile_length(&settings.max_call_length, problems),
+        limits: limits::compile_limits(settings, problems),
         identity: identity::compile_identity(settings, problems),
         session_timer: sessions::compile_timer(settings, problems),
         reliable_provisional: sessions::compile_reliable(settings, problems),
+        srtp: srtp::compile_srtp(settings, problems),
     }
 }
 

@@ -10,6 +10,7 @@ mod identity;
 mod objections;
 mod pair;
 mod properties;
+mod protected;
 mod races;
 mod registration;
 mod reliable;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::sip::dialog::StoredDialog;
 use crate::sip::digest::Credentials;
 use crate::sip::identity::{Identity, IdentityPolicy};
+use crate::sip::media_security::SrtpPolicy;
 use crate::sip::offer_answer::{Agreed, Codec, LocalMedia};
 use crate::sip::reason::Reason;
 use crate::sip::registration::Registration;
@@ -78,6 +79,8 @@ pub struct TrunkProfile {
     pub routes: Vec<String>,
     /// A request too large for UDP goes by TCP (RFC 3261 18.1.1).
     pub large_by_tcp: bool,
+    /// Whether its audio is protected.
+    pub srtp: SrtpPolicy,
 }
 
 /// Reliable provisional responses (RFC 3262) to our INVITE.
@@ -109,6 +112,7 @@ impl TrunkProfile {
             registration: None,
             routes: Vec::new(),
             large_by_tcp: true,
+            srtp: SrtpPolicy::Off,
         }
     }
 

@@ -52,7 +52,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
 use crate::sip::digest::Guard;
-use crate::sip::transport::Hop;
+use crate::sip::media_security::{MediaSecurity, SrtpPolicy};
+use crate::sip::transport::{Hop, Transport};
 use authenticate::Account;
 use deadlines::{Deadlines, Owner};
 pub use event::{
@@ -185,6 +186,15 @@ impl Endpoint {
     /// 128 random bits for names that are all an outsider would need.
     fn long_token(&mut self) -> String {
         format!("{:016x}{:016x}", self.random.next_u64(), self.random.next_u64())
+    }
+
+    /// Whether the audio of a dialog is to be protected, with keys of its own.
+    fn media_security(&mut self, trunk: usize, transport: Transport) -> MediaSecurity {
+        let policy = self.config.trunks.get(trunk).map(|profile| profile.srtp).unwrap_or_default();
+        match policy {
+            SrtpPolicy::Off => MediaSecurity::off(),
+            policy => MediaSecurity::new(policy, transport, self.random.random()),
+        }
     }
 
     /// A random number below `bound`.

@@ -73,6 +73,16 @@ impl Endpoint {
         }
     }
 
+    /// Sends once more what nothing has come back for. The second time it has failed.
+    pub(super) fn resend_undelivered(&mut self, now: Instant, trunk: usize, hop: Hop) {
+        for id in self.transactions.undelivered(trunk, hop) {
+            match self.transactions.sent_once_more(id) {
+                Some(message) => self.send(trunk, hop, message),
+                None => self.request_failed(now, id, Outcome::Transport),
+            }
+        }
+    }
+
     /// What could not be read in full is answered where it can be, and never an ACK.
     pub fn receive_malformed(&mut self, peer: Peer, malformed: Malformed) {
         let Some(mut request) = malformed.request else { return };

@@ -39,8 +39,9 @@ impl Endpoint {
         }
     }
 
-    /// Gives an INVITE up that nothing has come back for, if that is so: it is sent no more, but a late
-    /// response still finds it, and gets a CANCEL, or an ACK and a BYE. Nobody is rung twice for long.
+    /// Gives an INVITE up that nothing has come back for, if that is so. It may have arrived all the same,
+    /// with only the responses lost, and may not be cancelled before one (RFC 3261 9.1): so it goes on asking
+    /// for one, which gets a CANCEL, or an ACK and a BYE. Nobody is rung twice for long.
     fn wait_silently(&mut self, now: Instant, id: TransactionId) -> bool {
         let until = now + self.config.timers.transaction_life();
         let Some(transaction) = self.transactions.get_mut(id) else { return false };

@@ -1,6 +1,6 @@
 //! The table of all transactions: which message belongs to which (RFC 3261 17.1.3, 17.2.3).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::event::LegId;
@@ -171,6 +171,8 @@ pub(super) struct Transactions {
     clients: HashMap<ClientKey, TransactionId>,
     servers: HashMap<ServerKey, TransactionId>,
     calls: HashMap<CallKey, TransactionId>,
+    /// Those whose message went out once more after its connection had closed.
+    sent_again: HashSet<TransactionId>,
 }
 
 impl Transactions {
@@ -210,6 +212,7 @@ impl Transactions {
 
     pub(super) fn remove(&mut self, id: TransactionId) -> Option<Transaction> {
         let transaction = self.all.remove(&id)?;
+        self.sent_again.remove(&id);
         match &transaction.kind {
             Kind::ClientInvite { branch, .. } => {
                 self.clients.remove(&ClientKey { branch: branch.clone(), method: Method::Invite });
@@ -249,6 +252,12 @@ impl Transactions {
     /// The INVITE that began the same call, if it is still known.
     pub(super) fn call(&self, key: &CallKey) -> Option<TransactionId> {
         self.calls.get(key).copied()
+    }
+
+    /// The message of a transaction, if it is to be sent once more; nothing the second time.
+    pub(super) fn sent_once_more(&mut self, id: TransactionId) -> Option<Vec<u8>> {
+        let message = self.all.get(&id)?.message.clone();
+        self.sent_again.insert(id).then_some(message)
     }
 
     /// Every request to `to` that nothing has come back for, and that will not be sent again with success.

@@ -40,7 +40,8 @@ impl Endpoint {
         };
         let names = self.names(outgoing.trunk);
         let routes = self.preloaded_routes(outgoing.trunk);
-        let mut negotiation = Negotiation::new(outgoing.media.clone());
+        let security = self.media_security(outgoing.trunk, outgoing.to.transport);
+        let mut negotiation = Negotiation::secured(outgoing.media.clone(), security);
         let offer = negotiation.offer();
         let session = SessionTimer::new(profile.session_timer);
         let mut invite = compose::invite(&outgoing, &profile, &names, &routes, &self.config.software, offer);

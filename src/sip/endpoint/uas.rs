@@ -28,8 +28,9 @@ impl Endpoint {
             return self.answer_stateless(peer, &request, 482, |_| {});
         }
         let Some(profile) = self.config.trunks.get(peer.trunk) else { return };
-        let (contact, codecs) = (profile.contact_for(peer.transport), &profile.codecs);
-        if media::in_request(&request).is_some_and(|offer| !media::is_acceptable(offer, codecs, contact)) {
+        let contact = profile.contact_for(peer.transport);
+        let served = |offer: &[u8]| media::is_acceptable(offer, profile, contact, peer.transport);
+        if media::in_request(&request).is_some_and(|offer| !served(offer)) {
             return self.answer_stateless(peer, &request, 488, |_| {});
         }
         let session = SessionTimer::new(profile.session_timer);
@@ -111,7 +112,8 @@ impl Endpoint {
             self.keep(leg, entry);
             return Err(AnswerError::Gone);
         };
-        let mut negotiation = Negotiation::new(media);
+        let security = self.media_security(entry.trunk, incoming.source.transport);
+        let mut negotiation = Negotiation::secured(media, security);
         let described = match media::in_request(&incoming.request) {
             Some(offer) => negotiation.answer(offer).ok().map(|(body, agreed)| (body, Some(agreed))),
             None => Some((negotiation.offer(), None)),

@@ -84,9 +84,8 @@ impl ClientInvite {
         self.state == State::Calling
     }
 
-    /// It is sent no more; what comes back until then still belongs to it.
+    /// Nobody waits for it any more; what comes back until then still belongs to it.
     pub fn give_up(&mut self, until: Instant) {
-        self.timers.clear();
         self.timers.start(Timer::NoResponse, until);
     }
 

@@ -12,6 +12,7 @@ use super::keys::{Keys, Way};
 use super::outbound::Outbound;
 use super::parcel::{LONGEST, Parcel, octets_in};
 use super::reports::{Facts, Reports};
+use super::security::Security;
 use super::voice::{FRAME_TIME, Utterance, Voice};
 use super::watch::Watch;
 use super::wire::Wire;
@@ -137,6 +138,8 @@ impl Leg {
             self.parcel.clear();
         }
         self.watch.begin(now, parameters.may_receive);
+        let before = self.wire.security.take();
+        self.wire.security = parameters.srtp.clone().map(|keys| Security::renewed(before, keys));
         self.agreed = Some(Agreed { parameters, latch });
         self.catch_up(now);
     }
@@ -179,8 +182,15 @@ impl Leg {
     }
 
     /// A datagram has come to the RTP port. Returns what is to go to the partner.
-    pub fn receive(&mut self, now: Instant, datagram: &[u8], from: SocketAddr) -> Option<Onward> {
+    pub fn receive(&mut self, now: Instant, datagram: &mut [u8], from: SocketAddr) -> Option<Onward> {
         let agreed = self.agreed.as_mut()?;
+        if !agreed.latch.may_receive(now, from) {
+            self.wire.statistics.foreign.add(1);
+            return None;
+        }
+        // Before anything is learnt from the packet.
+        let length = self.wire.open_rtp(datagram)?;
+        let datagram = datagram.get(..length)?;
         let statistics = &self.wire.statistics;
         let Some(packet) = Packet::read(datagram) else {
             statistics.unusable.add(1);
@@ -333,12 +343,15 @@ impl Leg {
     }
 
     /// A datagram has come to the RTCP port.
-    pub fn receive_report(&mut self, now: Instant, datagram: &[u8], from: SocketAddr) {
+    pub fn receive_report(&mut self, now: Instant, datagram: &mut [u8], from: SocketAddr) {
         let Some(agreed) = &self.agreed else { return };
-        let statistics = &self.wire.statistics;
         if from.ip() != agreed.latch.remote().ip() && from != agreed.parameters.remote_rtcp {
-            statistics.foreign.add(1);
-        } else if self.reports.receive(now, datagram, self.out.ssrc(), statistics) {
+            return self.wire.statistics.foreign.add(1);
+        }
+        let Some(length) = self.wire.open_rtcp(datagram) else { return };
+        let datagram = datagram.get(..length).unwrap_or_default();
+        let statistics = &self.wire.statistics;
+        if self.reports.receive(now, datagram, self.out.ssrc(), statistics) {
             self.watch.heard(now);
         } else {
             statistics.unusable.add(1);

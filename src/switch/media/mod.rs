@@ -15,6 +15,9 @@ mod outbound;
 mod parcel;
 mod ports;
 mod reports;
+mod security;
+#[cfg(test)]
+mod srtp_tests;
 mod statistics;
 #[cfg(test)]
 mod tests;
@@ -37,6 +40,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::leg::{LegEvents, LegId};
+use crate::rtp::srtp::Keying;
 use crate::sip::Codec;
 use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
@@ -87,6 +91,17 @@ pub struct Parameters {
     pub allowed_sources: Vec<IpNet>,
     /// Whether keys count that are heard as tones.
     pub in_band: InBand,
+    /// What protects the stream (SRTP); nothing: it is in the clear.
+    pub srtp: Option<SrtpKeys>,
+}
+
+/// What protects a stream in both directions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SrtpKeys {
+    /// What we send.
+    pub send: Keying,
+    /// What we receive.
+    pub receive: Keying,
 }
 
 /// Whether keys count that are heard as tones in the audio.
@@ -196,7 +211,8 @@ impl Media {
         let pair = shared.ports.open()?;
         let rtp_port = pair.port();
         let statistics = Arc::new(Statistics::default());
-        let wire = Wire { pair, statistics: Arc::clone(&statistics), ipv6: shared.bind.is_ipv6() };
+        let wire =
+            Wire { pair, statistics: Arc::clone(&statistics), security: None, ipv6: shared.bind.is_ipv6() };
         let token = Token(shared.next_token.fetch_add(1, Ordering::Relaxed));
         let opening = Box::new(Opening { id: leg, wire, events, keys });
         if !mailbox.send(Command::Open(token, opening)) {

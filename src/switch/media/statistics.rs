@@ -45,6 +45,10 @@ pub struct Statistics {
     pub unproven: Figure,
     /// Packets that were broken or of a payload type not agreed.
     pub unusable: Figure,
+    /// Packets of a protected stream whose tag was wrong: forged, broken, or under another key.
+    pub unauthentic: Figure,
+    /// Packets of a protected stream that had come before.
+    pub replayed: Figure,
     /// Packets that never reached the far side, by its own reports.
     pub far_lost: Figure,
     /// Interarrival jitter at the far side, by its own reports, in us.

@@ -16,25 +16,25 @@ use crate::switch::scratch::Scratch;
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Longer than anything here takes; a wait for it is a failure.
 const PATIENCE: Duration = Duration::from_secs(5);
-const EVENT: u8 = 101;
+pub(super) const EVENT: u8 = 101;
 
-struct Bench {
+pub(super) struct Bench {
     media: Media,
     requests: mpsc::UnboundedSender<Request>,
 }
 
 /// A phone and the stream that it talks to.
-struct Phone {
-    rtp: UdpSocket,
-    rtcp: UdpSocket,
-    stream: Stream,
+pub(super) struct Phone {
+    pub(super) rtp: UdpSocket,
+    pub(super) rtcp: UdpSocket,
+    pub(super) stream: Stream,
     events: mpsc::UnboundedReceiver<MediaEvent>,
     _leg: Leg,
     sequence: u16,
 }
 
 impl Bench {
-    fn new(ports: RangeInclusive<u16>) -> Self {
+    pub(super) fn new(ports: RangeInclusive<u16>) -> Self {
         let config = Config { ports, threads: 2, media_timeout: Duration::from_millis(200), bind: LOOPBACK };
         Self { media: Media::start(config).expect("threads"), requests: mpsc::unbounded_channel().0 }
     }
@@ -47,7 +47,7 @@ impl Bench {
         Phone { rtp, rtcp, stream, events, _leg: leg, sequence: 100 }
     }
 
-    fn configured(&self, change: impl FnOnce(&mut Parameters)) -> Phone {
+    pub(super) fn configured(&self, change: impl FnOnce(&mut Parameters)) -> Phone {
         let phone = self.phone();
         let mut parameters = phone.parameters();
         change(&mut parameters);
@@ -56,25 +56,30 @@ impl Bench {
     }
 }
 
-fn socket() -> UdpSocket {
+pub(super) fn socket() -> UdpSocket {
     let socket = UdpSocket::bind((LOOPBACK, 0)).expect("a port");
     socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     socket
 }
 
-fn receive(socket: &UdpSocket) -> Vec<u8> {
+pub(super) fn receive(socket: &UdpSocket) -> Vec<u8> {
     let mut buffer = [0; 2048];
     let (len, _) = socket.recv_from(&mut buffer).expect("a packet in time");
     buffer[..len].to_vec()
 }
 
-fn clip(octet: u8, frames: usize) -> Arc<Clip> {
+pub(super) fn clip(octet: u8, frames: usize) -> Arc<Clip> {
     let octets = vec![[octet; FRAME]; frames];
     Arc::new(Clip { pcma: octets.clone().into(), pcmu: octets.into(), wide: None })
 }
 
 impl Phone {
-    fn parameters(&self) -> Parameters {
+    /// Where its leg listens.
+    pub(super) fn far_end(&self) -> (IpAddr, u16) {
+        (LOOPBACK, self.stream.rtp_port())
+    }
+
+    pub(super) fn parameters(&self) -> Parameters {
         Parameters {
             remote_rtp: self.rtp.local_addr().expect("bound"),
             remote_rtcp: self.rtcp.local_addr().expect("bound"),
@@ -87,6 +92,7 @@ impl Phone {
             may_receive: true,
             allowed_sources: Vec::new(),
             in_band: InBand::Never,
+            srtp: None,
         }
     }
 
@@ -97,19 +103,19 @@ impl Phone {
         socket.send_to(&packet, (LOOPBACK, self.stream.rtp_port())).expect("sent");
     }
 
-    fn say(&mut self, payload_type: u8, timestamp: u32, payload: &[u8]) {
+    pub(super) fn say(&mut self, payload_type: u8, timestamp: u32, payload: &[u8]) {
         let socket = self.rtp.try_clone().expect("a second handle");
         self.say_from(&socket, payload_type, timestamp, payload);
     }
 
-    fn hear(&self) -> (Header, Vec<u8>) {
+    pub(super) fn hear(&self) -> (Header, Vec<u8>) {
         let datagram = receive(&self.rtp);
         let packet = Packet::read(&datagram).expect("RTP");
         (packet.header, packet.payload(&datagram).to_vec())
     }
 
     /// The next packet that is wanted.
-    fn hear_until(&self, wanted: impl Fn(&Header, &[u8]) -> bool) -> (Header, Vec<u8>) {
+    pub(super) fn hear_until(&self, wanted: impl Fn(&Header, &[u8]) -> bool) -> (Header, Vec<u8>) {
         (0..500)
             .map(|_| self.hear())
             .find(|(header, payload)| wanted(header, payload))

@@ -114,7 +114,7 @@ impl MediaThread {
         let buffer = &mut self.buffer[..];
         if socket % 2 == 1 {
             if let Some((len, from)) = wire::receive(&leg.wire.pair.rtcp, buffer) {
-                leg.receive_report(now, buffer.get(..len).unwrap_or_default(), from);
+                leg.receive_report(now, buffer.get_mut(..len).unwrap_or_default(), from);
             }
             return;
         }

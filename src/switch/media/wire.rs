@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use super::ports::Pair;
+use super::security::Security;
 use super::statistics::Statistics;
 
 /// Sends and receives, and counts what was sent.
@@ -12,14 +13,20 @@ use super::statistics::Statistics;
 pub(super) struct Wire {
     pub pair: Pair,
     pub statistics: Arc<Statistics>,
+    /// What protects the stream, where something does.
+    pub security: Option<Security>,
     /// The sockets are of IPv6, which carries IPv4 in mapped addresses.
     pub ipv6: bool,
 }
 
 impl Wire {
     /// Sends an RTP packet with so many octets of payload. Returns whether the network took it.
-    pub fn send_rtp(&self, packet: &[u8], payload: usize, to: SocketAddr) -> bool {
-        let sent = self.send(&self.pair.rtp, packet, to).is_ok();
+    pub fn send_rtp(&mut self, packet: &[u8], payload: usize, to: SocketAddr) -> bool {
+        let packet = match &mut self.security {
+            Some(security) => security.protect_rtp(packet),
+            None => Some(packet),
+        };
+        let sent = packet.is_some_and(|packet| send(&self.pair.rtp, self.ipv6, packet, to).is_ok());
         if sent {
             self.statistics.packets_sent.add(1);
             self.statistics.octets_sent.add(payload as u64);
@@ -30,19 +37,39 @@ impl Wire {
     }
 
     /// Sends an RTCP packet.
-    pub fn send_rtcp(&self, packet: &[u8], to: SocketAddr) {
-        if self.send(&self.pair.rtcp, packet, to).is_err() {
+    pub fn send_rtcp(&mut self, packet: &[u8], to: SocketAddr) {
+        let packet = match &mut self.security {
+            Some(security) => security.protect_rtcp(packet),
+            None => Some(packet),
+        };
+        if packet.is_none_or(|packet| send(&self.pair.rtcp, self.ipv6, packet, to).is_err()) {
             self.statistics.send_failures.add(1);
         }
     }
 
-    fn send(&self, socket: &UdpSocket, packet: &[u8], to: SocketAddr) -> io::Result<usize> {
-        match to.ip() {
-            // Hold as RFC 2543 told it, or a stream refused: there is nobody to send to.
-            ip if ip.is_unspecified() || to.port() == 0 => Err(io::ErrorKind::AddrNotAvailable.into()),
-            IpAddr::V4(ip) if self.ipv6 => socket.send_to(packet, (ip.to_ipv6_mapped(), to.port())),
-            _ => socket.send_to(packet, to),
+    /// Opens what came to the RTP port. Returns how much of it is to be read, if anything.
+    pub fn open_rtp(&mut self, datagram: &mut [u8]) -> Option<usize> {
+        match &mut self.security {
+            Some(security) => security.open_rtp(datagram, &self.statistics),
+            None => Some(datagram.len()),
         }
+    }
+
+    /// The same for the RTCP port.
+    pub fn open_rtcp(&mut self, datagram: &mut [u8]) -> Option<usize> {
+        match &mut self.security {
+            Some(security) => security.open_rtcp(datagram, &self.statistics),
+            None => Some(datagram.len()),
+        }
+    }
+}
+
+fn send(socket: &UdpSocket, ipv6: bool, packet: &[u8], to: SocketAddr) -> io::Result<usize> {
+    match to.ip() {
+        // Hold as RFC 2543 told it, or a stream refused: there is nobody to send to.
+        ip if ip.is_unspecified() || to.port() == 0 => Err(io::ErrorKind::AddrNotAvailable.into()),
+        IpAddr::V4(ip) if ipv6 => socket.send_to(packet, (ip.to_ipv6_mapped(), to.port())),
+        _ => socket.send_to(packet, to),
     }
 }
 

@@ -90,17 +90,26 @@ impl Signalling {
             answered: None,
             released: false,
             slots: Some(slots),
+            attempt: None,
+            cost: None,
+            ends_at: None,
         };
         self.legs.insert(dialog, leg);
         tokio::spawn(run(incoming, house));
         Ok(())
     }
 
-    /// A slot for the caller, and one on the trunk that responders are rung over.
+    /// A slot for the caller, and one on a trunk that responders are rung over: the first that is up and
+    /// has room.
     fn slots(&self, hotline: &Arc<Hotline>, inbound: &str) -> Option<HeldSlots> {
-        let outbound = hotline.trunks.first().map_or(inbound, String::as_str);
         let table = &self.standing.borrow().table;
-        self.slots.take(&[(inbound, table.max_calls(inbound)), (outbound, table.max_calls(outbound))])
+        let inbound = (inbound, table.max_calls(inbound));
+        let mut outbound: Vec<_> = hotline.trunks.iter().map(String::as_str).collect();
+        if outbound.is_empty() {
+            outbound.push(inbound.0);
+        }
+        outbound.sort_by_key(|name| table.by_name(name).is_some_and(|(trunk, _)| self.is_passed_over(trunk)));
+        outbound.into_iter().find_map(|name| self.slots.take(&[inbound, (name, table.max_calls(name))]))
     }
 
     /// The script answers its caller.
@@ -127,6 +136,7 @@ impl Signalling {
         if let Some(agreed) = media {
             self.configure(dialog, &agreed);
         }
+        self.clock_in(dialog);
         self.legs.with(dialog, |leg| {
             leg.up = true;
             leg.events.answered();

@@ -4,12 +4,16 @@
 //! out. Towards the calls it is the other end of `call::leg`: requests come in over one channel,
 //! news go out through each leg's `LegEvents`. It never waits for a call, a disk or a name server.
 
+mod costs;
+mod failure;
 mod incoming;
 mod legs;
 mod outgoing;
+mod placing;
 mod registrations;
 mod release;
 mod stored;
+mod supervision;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,14 +27,16 @@ use crate::call::leg::{Farewell, Gone, Recorded, Request};
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
 use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer};
+use crate::switch::health::Health;
 use crate::switch::media::{Media, MediaEvent};
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
+use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
-use crate::switch::transport::{News, SWEEP, Transports};
+use crate::switch::transport::{Lost, News, SWEEP, Transports};
+use failure::Failure;
 pub(super) use legs::Legs;
-use outgoing::Failure;
 pub(super) use registrations::Registrations;
 pub use stored::StoredLeg;
 
@@ -67,6 +73,9 @@ pub(super) struct Signalling {
     pub(super) legs: Legs,
     pub(super) registrations: Registrations,
     pub(super) slots: Slots,
+    pub(super) health: Health,
+    pub(super) ledger: Ledger,
+    pub(super) next_tally: Option<Instant>,
     pub(super) rng: StdRng,
     pub(super) stored: Vec<StoredLeg>,
 }
@@ -79,13 +88,16 @@ impl Signalling {
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         self.end_stored();
+        self.watch_trunks(Instant::now());
         self.flush();
         loop {
             let timeout = self.endpoint.poll_timeout();
+            let upkeep = self.next_upkeep();
             tokio::select! {
                 // What comes from outside comes last: a flood must not hold up what calls ask for.
                 biased;
                 () = sleep_until(timeout), if timeout.is_some() => self.endpoint.handle_timeout(Instant::now()),
+                () = sleep_until(upkeep), if upkeep.is_some() => self.upkeep(Instant::now()),
                 request = self.requests.recv() => match request {
                     Some(request) => self.request(request),
                     None => break,
@@ -115,9 +127,17 @@ impl Signalling {
             }
             News::Message { .. } => {}
             News::Malformed { peer, malformed } => self.endpoint.receive_malformed(peer, malformed),
-            News::Lost { trunk, hop } => {
-                self.endpoint.transport_failed(now, trunk, hop);
-                self.endpoint.connection_lost(now, trunk, hop);
+            News::Lost(lost) => self.lost(now, &lost),
+        }
+    }
+
+    /// A connection is no more: what waits for an answer by it goes another way, or has failed.
+    fn lost(&mut self, now: Instant, lost: &Lost) {
+        for hop in &lost.hops {
+            if lost.was_open {
+                self.endpoint.connection_lost(now, lost.trunk, *hop);
+            } else {
+                self.endpoint.transport_failed(now, lost.trunk, *hop);
             }
         }
     }
@@ -148,6 +168,7 @@ impl Signalling {
     fn reloaded(&mut self) {
         let profiles = self.standing.borrow_and_update().table.profiles();
         self.endpoint.set_trunks(Instant::now(), profiles);
+        self.watch_trunks(Instant::now());
     }
 
     fn event(&mut self, event: Event) {
@@ -155,7 +176,12 @@ impl Signalling {
             Event::Invite { leg, peer, call } => self.invited(leg, peer, &call),
             Event::Answering { leg, dialog } => self.store_leg(leg, dialog),
             Event::Established { leg, media } => self.established(leg, media),
-            Event::Ringing { leg, .. } => self.legs.with(leg, |leg| leg.events.ringing()),
+            Event::Ringing { leg, .. } => self.legs.with(leg, |leg| {
+                if let Some(attempt) = &mut leg.attempt {
+                    attempt.rings = true;
+                }
+                leg.events.ringing();
+            }),
             Event::Answered { leg, media, dialog } => self.answered(leg, &media, dialog),
             Event::MediaChanged { leg, media } => self.configure(leg, &media),
             Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.stream.press(key)),
@@ -167,8 +193,7 @@ impl Signalling {
             Event::Unregistered { trunk, status, reason, retry_in } => {
                 self.not_registered(trunk, status, reason, retry_in);
             }
-            // Nobody pings yet.
-            Event::Pinged { .. } => {}
+            Event::Pinged { trunk, hop, status } => self.pinged(trunk, hop, status),
         }
     }
 

@@ -15,7 +15,8 @@ const CLIP_PATIENCE: Duration = Duration::from_secs(10);
 impl Signalling {
     /// A leg was ended by its phone, or by SIP itself.
     pub(super) fn ended(&mut self, dialog: sip::LegId, why: Gone, because: Option<&Reason>) {
-        let Some(leg) = self.legs.remove(dialog) else { return };
+        let Some(mut leg) = self.legs.remove(dialog) else { return };
+        self.clock_out(&mut leg);
         match because {
             Some(because) => told(&leg, &format!("{why:?}: {because}")),
             None => told(&leg, &format!("{why:?}")),
@@ -57,7 +58,8 @@ impl Signalling {
 
     /// CANCEL, BYE, or a final response: the endpoint knows which.
     pub(super) fn end(&mut self, dialog: sip::LegId, reason: Farewell) {
-        let Some(leg) = self.legs.remove(dialog) else { return };
+        let Some(mut leg) = self.legs.remove(dialog) else { return };
+        self.clock_out(&mut leg);
         told(&leg, &format!("{reason:?}"));
         let now = Instant::now();
         if leg.stored {
@@ -89,6 +91,8 @@ fn told(leg: &LiveLeg, why: &str) {
         jitter_us = media.jitter_us.get(),
         sent = media.packets_sent.get(),
         foreign = media.foreign.get(),
+        unauthentic = media.unauthentic.get(),
+        replayed = media.replayed.get(),
         "the leg is over"
     );
 }
