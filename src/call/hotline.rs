@@ -112,6 +112,7 @@ async fn bridge(caller: &Leg, desk: &Desk, responder: dial::Responder) -> String
     desk.timeline.write(Step::Bridge, Action::Internal, StepResult::Processed, Some(&target), &detail);
     match responder.leg.gone().ended().await {
         Gone::MediaTimeout => format!("nothing was heard from {}'s phone any more", person.name),
+        Gone::TooLong => "max_call_length was reached".to_owned(),
         Gone::Broken(why) => why,
         Gone::HungUp | Gone::NoAck | Gone::NotAnswered(_) => format!("{} hung up", person.name),
     }

@@ -51,6 +51,17 @@ pub enum Record {
         /// Whether the disk cut it short.
         truncated: bool,
     },
+    /// What a trunk was used for in one minute so far: takes the place of what was said of that minute before.
+    TrunkUse {
+        /// The trunk's name.
+        trunk: String,
+        /// The minute, counted since 1970.
+        minute: i64,
+        /// Legs that were dialled.
+        legs: u32,
+        /// Seconds that answered legs lasted.
+        seconds: u32,
+    },
     /// The call is over. Exactly one for each `Started`.
     Ended(Ended),
     /// Everything before this is durable: tells the waiting side.

@@ -4,8 +4,8 @@
 //! state releases the phone: the switch decides whether that is a CANCEL, a BYE or a refusal.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -128,6 +128,8 @@ pub enum Gone {
     HungUp,
     /// No media came for the time set.
     MediaTimeout,
+    /// It lasted as long as its trunk lets a call last.
+    TooLong,
     /// Our answer was never acknowledged.
     NoAck,
     /// A dialled leg ended before its answer.
@@ -170,6 +172,7 @@ pub struct Recorded {
 /// The switch's end of a leg: where it reports what happens to a phone.
 #[derive(Debug, Clone)]
 pub struct LegEvents {
+    detours: Arc<Mutex<Vec<String>>>,
     progress: watch::Sender<Progress>,
     keys: mpsc::Sender<char>,
     gone: watch::Sender<Option<Gone>>,
@@ -190,7 +193,8 @@ pub enum Progress {
 impl LegEvents {
     /// Nothing came back, and it is called in another way: the time for the first sign of ringing begins
     /// anew.
-    pub fn another_way(&self) {
+    pub fn another_way(&self, why: &str) {
+        self.detours().push(why.to_owned());
         self.progress.send_if_modified(|now| match now {
             Progress::Calling(way) => {
                 *way = way.saturating_add(1);
@@ -198,6 +202,10 @@ impl LegEvents {
             }
             Progress::Ringing | Progress::Answered => false,
         });
+    }
+
+    fn detours(&self) -> MutexGuard<'_, Vec<String>> {
+        self.detours.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// It rings.
@@ -252,6 +260,7 @@ pub enum Heard {
 pub struct Leg {
     id: LegId,
     requests: mpsc::UnboundedSender<Request>,
+    detours: Arc<Mutex<Vec<String>>>,
     progress: watch::Receiver<Progress>,
     keys: mpsc::Receiver<char>,
     gone: watch::Receiver<Option<Gone>>,
@@ -267,8 +276,18 @@ impl Leg {
         let (progress_tx, progress) = watch::channel(Progress::Calling(0));
         let (keys_tx, keys) = mpsc::channel(UNREAD_KEYS);
         let (gone_tx, gone) = watch::channel(None);
-        let leg = Self { id, requests, progress, keys, gone, farewell: Farewell::Done, clip: None };
-        let events = LegEvents { progress: progress_tx, keys: keys_tx, gone: gone_tx };
+        let detours = Arc::<Mutex<Vec<String>>>::default();
+        let leg = Self {
+            id,
+            requests,
+            detours: detours.clone(),
+            progress,
+            keys,
+            gone,
+            farewell: Farewell::Done,
+            clip: None,
+        };
+        let events = LegEvents { detours, progress: progress_tx, keys: keys_tx, gone: gone_tx };
         (leg, events)
     }
 
@@ -327,6 +346,11 @@ impl Leg {
                 Err(_) => return Some(Ring::Gone(gone.ended().await)),
             }
         }
+    }
+
+    /// The ways in which the phone could not be reached, before the one that counts.
+    pub fn detours(&self) -> Vec<String> {
+        self.detours.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Starts a prompt; the result resolves at its end. It goes on when the result is dropped.
@@ -484,12 +508,13 @@ mod tests {
         let carrier = async {
             for _ in 0..3 {
                 tokio::time::sleep(Duration::from_secs(5)).await;
-                events.another_way();
+                events.another_way("no answer");
             }
             tokio::time::sleep(Duration::from_secs(5)).await;
             events.ringing();
         };
         let (rung, ()) = tokio::join!(leg.rung(patience, patience), carrier);
+        assert_eq!(leg.detours().len(), 3);
         assert_eq!(rung, Ring::RangOut, "it rang in time, and the time of ringing counts from there");
         let (mut silent, _events) = Leg::new(mpsc::unbounded_channel().0);
         assert_eq!(silent.rung(patience, patience).await, Ring::Silent);

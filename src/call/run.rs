@@ -168,6 +168,7 @@ fn describe_gone(gone: &Gone, facts: &Facts) -> String {
     match gone {
         Gone::HungUp => "the caller hung up".to_owned(),
         Gone::MediaTimeout => "nothing was heard from the caller's phone any more".to_owned(),
+        Gone::TooLong => "max_call_length was reached".to_owned(),
         Gone::NoAck => {
             facts.learn(|known| known.broken = true);
             "the answer was never acknowledged".to_owned()

@@ -262,6 +262,12 @@ impl Period {
     pub const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
+
+    /// What is written, if it is a length of time.
+    pub fn parse(text: &str) -> Option<Self> {
+        let length = text.parse::<jiff::SignedDuration>().ok()?;
+        Duration::try_from(length).map(Self).ok()
+    }
 }
 
 impl<'de> Deserialize<'de> for Period {
@@ -269,8 +275,7 @@ impl<'de> Deserialize<'de> for Period {
         let text = String::deserialize(deserializer)?;
         let wrong =
             || de::Error::custom(format!("`{text}` is not a length of time such as \"20s\" or \"2m\""));
-        let length = text.parse::<jiff::SignedDuration>().map_err(|_| wrong())?;
-        Duration::try_from(length).map(Self).map_err(|_| wrong())
+        Self::parse(&text).ok_or_else(wrong)
     }
 }
 

@@ -18,10 +18,12 @@ use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::findings::Findings;
 use crate::oncall::Roster;
-use crate::sip::{Hop, StoredDialog};
+use crate::sip::Hop;
 use crate::store::{Store, StoreError, WriterHandle};
 use crate::switch::addresses::Addresses;
 use crate::switch::recorder::repair_all;
+use crate::switch::signalling::StoredLeg;
+use crate::switch::spend::{Ledger, Use};
 use crate::switch::{Parts, StartError as SwitchError, Switch};
 
 /// How many entries of the journal a live view may lag behind.
@@ -109,6 +111,7 @@ impl Daemon {
             recordings,
             house,
             requests,
+            ledger: ledger(&store)?,
             stored,
         })
         .await?;
@@ -258,6 +261,16 @@ impl Daemon {
     }
 }
 
+/// What the trunks were used for in the last 24 hours.
+fn ledger(store: &Store) -> Result<Ledger, StoreError> {
+    let ledger = Ledger::default();
+    for used in store.reader().trunk_use(Timestamp::now())? {
+        let spent = Use { legs: used.legs, seconds: used.seconds };
+        ledger.with(&used.trunk, |spend| spend.recall(used.minute, spent));
+    }
+    Ok(ledger)
+}
+
 fn keep_old(findings: &Findings) {
     tracing::error!("the settings have errors and were not taken into use:\n{}", findings.render(false));
 }
@@ -297,7 +310,7 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
 }
 
 /// After a crash: closes open calls, repairs messages, and finds the legs that were left up.
-fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredDialog>, StartError> {
+fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
     let failed = |source| StartError::Io { path: recordings.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(recordings).map_err(failed)?;
     let repaired = repair_all(recordings).map_err(failed)?;

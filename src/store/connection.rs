@@ -18,8 +18,11 @@ const WAL_SIZE_KEPT: u32 = 16 << 20;
 const APPLICATION_ID: u32 = 0x4E67_7462;
 
 /// All changes of the schema, in order. A file of `sql/` is never edited once released.
-const MIGRATIONS: &[M<'static>] =
-    &[M::up(include_str!("../../sql/0001_initial.sql")), M::up(include_str!("../../sql/0002_identity.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("../../sql/0001_initial.sql")),
+    M::up(include_str!("../../sql/0002_identity.sql")),
+    M::up(include_str!("../../sql/0003_trunk_use.sql")),
+];
 
 /// Opens a database whose schema is known to be current.
 pub(super) fn open(database: &Path) -> rusqlite::Result<Connection> {

@@ -4,6 +4,7 @@
 use rusqlite::{Connection, ErrorCode, params};
 use tracing::{error, warn};
 
+use super::spend;
 use super::text::instant;
 use crate::call::journal::{Attestation, DialIntent, Ended, Event, Record, Started, Verstat};
 use crate::call::leg::LegId;
@@ -54,6 +55,9 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
             "UPDATE recordings SET state = ?2, duration_ms = ?3, truncated = ?4 WHERE call_id = ?1",
             params![call.to_string(), recording_state(*kept), milliseconds(*duration_ms), truncated],
         ),
+        Record::TrunkUse { trunk, minute, legs, seconds } => {
+            spend::write(connection, trunk, *minute, *legs, *seconds)
+        }
         Record::Ended(ended) => end(connection, ended),
         // Not a row: the writer answers it after the COMMIT.
         Record::Flush(_) => Ok(1),

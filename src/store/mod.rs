@@ -21,6 +21,7 @@ mod reconcile;
 mod roster;
 #[cfg(test)]
 mod scratch;
+mod spend;
 mod text;
 mod writer;
 
@@ -35,6 +36,7 @@ pub use calls::{CallFilter, CallRow, VoicemailRow};
 pub use error::StoreError;
 pub use reconcile::{Reconciled, StoredLeg};
 pub use roster::{Change, ChangeKind};
+pub use spend::TrunkUse;
 pub use writer::WriterHandle;
 
 use crate::call::journal::Record;

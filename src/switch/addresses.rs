@@ -1,11 +1,12 @@
 //! `[sip]` and `[media]` with every setting checked: where we are reached.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
 use crate::problem::Problem;
 use crate::sip::{Hop, Transport};
+use crate::switch::location::Resolvers;
 use crate::switch::settings::{MediaSettings, SipSettings};
 use crate::switch::tls::{Reader, ServerTls};
 use crate::switch::trunks::transport;
@@ -21,6 +22,8 @@ pub struct Addresses {
     pub media_ports: RangeInclusive<u16>,
     /// Our certificate for connections to us.
     pub tls: Option<ServerTls>,
+    /// The name servers that are asked where a trunk's server is.
+    pub resolvers: Resolvers,
 }
 
 /// Checks `[sip]` and `[media]`. Files are looked for in the folder.
@@ -56,7 +59,26 @@ pub fn compile_addresses(
         20000..=29999
     });
     let tls = server_tls(sip, folder, problems);
-    Addresses { listen, public_address: sip.public_address, media_ports, tls }
+    let resolvers = resolvers(sip, problems);
+    Addresses { listen, public_address: sip.public_address, media_ports, tls, resolvers }
+}
+
+/// Name servers: an address each, with a port where it is not 53.
+fn resolvers(sip: &SipSettings, problems: &mut Vec<Problem>) -> Resolvers {
+    let mut servers = Vec::new();
+    for written in &sip.resolvers {
+        let text = written.get_ref();
+        let address = text.parse().ok().map(|address: IpAddr| SocketAddr::new(address, 53));
+        match address.or_else(|| text.parse().ok()) {
+            Some(address) => servers.push(address),
+            None => {
+                problems.push(Problem::error(written.span(), format!("`{text}` is not a name server")).help(
+                    "write its address, as in \"192.0.2.53\", \"192.0.2.53:5353\" or \"[2001:db8::53]:53\"",
+                ))
+            }
+        }
+    }
+    if servers.is_empty() { Resolvers::System } else { Resolvers::Named(servers) }
 }
 
 /// A `tls:` listener needs a certificate, and a certificate a listener.

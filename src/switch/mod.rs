@@ -9,12 +9,14 @@ pub mod clip;
 pub mod credentials;
 pub mod health;
 pub mod identity;
+pub mod limits;
 pub mod location;
 pub mod media;
 pub mod prompts;
 pub mod recorder;
 #[cfg(test)]
 mod scratch;
+pub mod sessions;
 pub mod settings;
 pub mod signalling;
 pub mod spend;
@@ -24,12 +26,13 @@ pub mod tls;
 mod transport;
 pub mod trunks;
 mod validity;
+pub mod ways;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::{StdRng, SysRng};
 use rand::{RngExt, SeedableRng};
@@ -39,21 +42,24 @@ use tokio::task::JoinHandle;
 use crate::call::leg::Request;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
-use crate::sip::{self, Endpoint, Hop, StoredDialog, Timers};
+use crate::sip::{self, Endpoint, Hop, Timers};
 use crate::switch::addresses::Addresses;
+use crate::switch::health::Health;
+use crate::switch::location::Names;
 use crate::switch::media::Media;
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
-use crate::switch::signalling::{Legs, Registrations, Signalling, Standing};
-use crate::switch::table::{Resolved, Slots, Table};
+use crate::switch::signalling::{Legs, Registrations, Signalling, Standing, StoredLeg};
+use crate::switch::spend::Ledger;
+use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
 use crate::switch::transport::Transports;
-use crate::switch::trunks::{Server, Trunk};
+use crate::switch::trunks::Trunk;
 
 /// Dialogs at a time, over all trunks: far above what one media port range can carry.
 const MAX_DIALOGS: usize = 20_000;
-/// How old the address of a server's name may become.
-const NAMES_AGE: Duration = Duration::from_secs(60);
+/// How long the start waits for name servers; what they say later is taken into use then.
+const NAMES_PATIENCE: Duration = Duration::from_secs(5);
 /// A leg from which no RTP and no RTCP has come for so long is ended.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -74,8 +80,10 @@ pub struct Parts {
     pub house: House,
     /// The other end of the house's requests.
     pub requests: mpsc::UnboundedReceiver<Request>,
+    /// What trunks were used for in the last 24 hours.
+    pub ledger: Ledger,
     /// Legs that an earlier run left up: they are sent a BYE.
-    pub stored: Vec<StoredDialog>,
+    pub stored: Vec<StoredLeg>,
 }
 
 /// Why the switch could not start.
@@ -99,7 +107,8 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Switch {
     standing: Arc<watch::Sender<Standing>>,
-    names: Option<AbortOnDrop>,
+    names: Names,
+    keeper: Option<AbortOnDrop>,
     task: JoinHandle<()>,
     listening: Vec<Hop>,
     addresses: Addresses,
@@ -115,7 +124,9 @@ impl Switch {
             listening.push(socket.hop().map_err(failed)?);
             sockets.push(socket);
         }
-        let table = resolve(parts.trunks, parts.addresses.clone(), listening.clone(), Table::default()).await;
+        let names = Names::new(parts.addresses.resolvers.clone());
+        look_up(&names, &parts.trunks, &listening).await;
+        let table = Table::resolve(&parts.trunks, &parts.addresses, &listening, &Table::default(), &names);
         let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(|_| StartError::Random)?;
         let endpoint = Endpoint::new(
             sip::Config {
@@ -151,40 +162,41 @@ impl Switch {
             legs: Legs::default(),
             registrations: Registrations::default(),
             slots: Slots::default(),
+            health: Health::default(),
+            ledger: parts.ledger,
+            next_tally: None,
             rng,
             stored: parts.stored,
         };
         let task = tokio::spawn(signalling.run());
-        let mut switch =
-            Self { standing: Arc::new(standing), names: None, task, listening, addresses: parts.addresses };
+        let standing = Arc::new(standing);
+        let mut switch = Self { standing, names, keeper: None, task, listening, addresses: parts.addresses };
         switch.keep_names_fresh();
         Ok(switch)
     }
 
-    /// Looks the names of servers up again from time to time, while there are any: the carrier may
+    /// Looks the names of servers up again when what is known of them has become too old: the carrier may
     /// move, and its calls then come from another address.
     fn keep_names_fresh(&mut self) {
-        let named = |known: &Resolved| known.trunk.server.as_ref().is_some_and(Server::is_name);
-        self.names = None;
-        if !self.standing.borrow().table.trunks.iter().any(named) {
+        self.keeper = None;
+        if self.names.next_due().is_none() {
             return;
         }
-        let standing = Arc::downgrade(&self.standing);
+        let (standing, names) = (Arc::downgrade(&self.standing), self.names.clone());
         let (addresses, bound) = (self.addresses.clone(), self.listening.clone());
         let task = tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(NAMES_AGE).await;
+            while let Some(due) = names.next_due() {
+                tokio::time::sleep_until(due.into()).await;
+                names.refresh(Instant::now()).await;
                 let Some(standing) = standing.upgrade() else { return };
-                let last = Table::clone(&standing.borrow().table);
-                let trunks = last.in_use();
-                let table = resolve(trunks, addresses.clone(), bound.clone(), last.clone()).await;
-                if table != last {
-                    tracing::info!("the addresses of a trunk have changed");
+                let last = standing.borrow().table.clone();
+                let table = Table::resolve(&last.in_use(), &addresses, &bound, &last, &names);
+                if table != *last {
                     standing.send_modify(|standing| standing.table = Arc::new(table));
                 }
             }
         });
-        self.names = Some(AbortOnDrop(task));
+        self.keeper = Some(AbortOnDrop(task));
     }
 
     /// Where SIP is listened for.
@@ -202,9 +214,10 @@ impl Switch {
         library: Arc<Library>,
     ) {
         // What is looked up by now is of the old settings.
-        self.names = None;
-        let last = Table::clone(&self.standing.borrow().table);
-        let table = resolve(trunks, self.addresses.clone(), self.listening.clone(), last).await;
+        self.keeper = None;
+        look_up(&self.names, &trunks, &self.listening).await;
+        let last = self.standing.borrow().table.clone();
+        let table = Table::resolve(&trunks, &self.addresses, &self.listening, &last, &self.names);
         self.standing.send_modify(|standing| {
             standing.table = Arc::new(table);
             standing.tls = tls;
@@ -233,7 +246,7 @@ impl Switch {
 
     /// Ends the signalling once the last BYEs are answered.
     pub async fn stop(self) {
-        drop(self.names);
+        drop(self.keeper);
         drop(self.standing);
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the signalling task broke");
@@ -251,21 +264,11 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Looks the trunks' servers up, off the async threads.
-async fn resolve(trunks: Vec<Trunk>, addresses: Addresses, bound: Vec<Hop>, last: Table) -> Table {
-    let looked_up =
-        tokio::task::spawn_blocking(move || Table::resolve(&trunks, &addresses, &bound, &last)).await;
-    match looked_up {
-        Ok((table, failures)) => {
-            for failure in failures {
-                tracing::error!("{failure}");
-            }
-            table
-        }
-        Err(error) => {
-            tracing::error!(%error, "looking the trunks up broke");
-            Table::default()
-        }
+/// Looks up what is not known yet, for as long as a start may wait.
+async fn look_up(names: &Names, trunks: &[Trunk], bound: &[Hop]) {
+    names.want(Instant::now(), &table::wanted(trunks, bound));
+    if tokio::time::timeout(NAMES_PATIENCE, names.refresh(Instant::now())).await.is_err() {
+        tracing::warn!("name servers are slow: some trunks can be dialled over only once they have answered");
     }
 }
 

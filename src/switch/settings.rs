@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use crate::call::settings::Period;
 use crate::switch::credentials::InboundAuthSettings;
+use crate::switch::limits::MAX_CALL_LENGTH;
 
 /// `[sip]`
 #[derive(Debug, Clone, Deserialize)]
@@ -20,6 +21,9 @@ pub struct SipSettings {
     pub public_address: Option<IpAddr>,
     /// Our certificate, for those who connect to us by TLS.
     pub tls: Option<SipTlsSettings>,
+    /// The name servers that are asked for the servers of trunks: `ADDRESS` or `ADDRESS:PORT`. Left out:
+    /// those of the machine.
+    pub resolvers: Vec<Spanned<String>>,
 }
 
 /// `[sip.tls]`
@@ -40,6 +44,7 @@ impl Default for SipSettings {
             listen: vec![Spanned::new(0..0, "udp:0.0.0.0:5060".to_owned())],
             public_address: None,
             tls: None,
+            resolvers: Vec::new(),
         }
     }
 }
@@ -124,12 +129,28 @@ pub struct TrunkSettings {
     pub forwarded: Option<Spanned<String>>,
     /// Whether audio is protected: `off`, `optional`, `required`.
     pub srtp: Option<Spanned<String>>,
+    /// How often a sign of life is asked for in a call, as in `30m`; `off`: only when the trunk demands it.
+    pub session_timer: Option<Spanned<String>>,
+    /// Whether our calls speak of reliable provisional responses: `off`, `supported`, `required`.
+    pub reliable_provisional: Option<Spanned<String>>,
     /// What may be dialled over it: `+49`, `sip:*@10.1.2.0/24`. Default: its own country.
     pub destinations: Option<Vec<Spanned<String>>>,
+    /// How often its server is asked whether it is there, or `off`.
+    pub ping: Option<Spanned<String>>,
+    /// How long a call may last.
+    #[serde(default = "default_max_call_length")]
+    pub max_call_length: Spanned<Period>,
+    /// What calls over it may cost.
+    #[serde(default)]
+    pub limits: LimitsSettings,
 }
 
 fn default_codecs() -> Vec<Spanned<String>> {
     ["PCMA", "PCMU"].map(|name| Spanned::new(0..0, name.to_owned())).to_vec()
+}
+
+fn default_max_call_length() -> Spanned<Period> {
+    Spanned::new(0..0, Period(MAX_CALL_LENGTH))
 }
 
 fn default_register_every() -> Spanned<Period> {
@@ -138,6 +159,20 @@ fn default_register_every() -> Spanned<Period> {
 
 fn default_max_calls() -> Spanned<usize> {
     Spanned::new(0..0, 30)
+}
+
+/// `[trunks.limits]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSettings {
+    /// Outbound legs at a time.
+    pub concurrent_legs: Option<Spanned<u32>>,
+    /// Outbound legs in 60 minutes.
+    pub legs_per_hour: Option<Spanned<u32>>,
+    /// Outbound legs in 24 hours.
+    pub legs_per_day: Option<Spanned<u32>>,
+    /// Minutes of answered outbound legs in 24 hours.
+    pub minutes_per_day: Option<Spanned<u32>>,
 }
 
 /// `[trunks.tls]`

@@ -4,7 +4,8 @@
 //! fraudster cannot wait for midnight, and no counter jumps. Use is kept by the minute, so that it can be
 //! written down and read back after a restart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -91,6 +92,47 @@ pub struct Spend {
     told: BTreeMap<(Limit, bool), i64>,
 }
 
+/// The use of all trunks, by name, so that it survives a reload.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger(Arc<Mutex<HashMap<String, Spend>>>);
+
+/// An outbound leg that is counted for as long as this lives.
+#[derive(Debug)]
+pub struct Running {
+    ledger: Ledger,
+    trunk: String,
+}
+
+impl Ledger {
+    /// Works on the use of one trunk.
+    pub fn with<R>(&self, trunk: &str, work: impl FnOnce(&mut Spend) -> R) -> R {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        work(all.entry(trunk.to_owned()).or_default())
+    }
+
+    /// Counts another leg, unless a limit is reached. Hands back the use of this minute.
+    pub fn dial(&self, trunk: &str, now: Timestamp, limits: &Limits) -> Result<(Running, Use), Limit> {
+        let used = self.with(trunk, |spend| {
+            spend.may_dial(now, limits)?;
+            Ok(spend.dialled(now))
+        })?;
+        Ok((Running { ledger: self.clone(), trunk: trunk.to_owned() }, used))
+    }
+}
+
+impl Running {
+    /// The trunk it goes over.
+    pub fn trunk(&self) -> &str {
+        &self.trunk
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.ledger.with(&self.trunk, Spend::over);
+    }
+}
+
 const HOUR: i64 = 60;
 const DAY: i64 = 24 * 60;
 
@@ -115,7 +157,7 @@ impl Spend {
         reached.map_or(Ok(()), Err)
     }
 
-    /// A leg is dialled. Hands back what is to be written down.
+    /// A leg is dialled. Hands back the use of this minute, to be written down.
     pub fn dialled(&mut self, now: Timestamp) -> Use {
         self.concurrent = self.concurrent.saturating_add(1);
         self.add(now, Use { legs: 1, seconds: 0 })
@@ -126,7 +168,7 @@ impl Spend {
         self.concurrent = self.concurrent.saturating_sub(1);
     }
 
-    /// Answered legs have lasted so long since this was told the last time.
+    /// An answered leg has lasted so long since this was told the last time. Hands back the use of this minute.
     pub fn lasted(&mut self, now: Timestamp, duration: Duration) -> Use {
         let seconds = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
         self.add(now, Use { legs: 0, seconds })
@@ -137,7 +179,7 @@ impl Spend {
         // A clock that was set back leaves minutes of the future, which count as long as they are there.
         self.minutes.retain(|known, _| *known > minute - DAY);
         self.recall(minute, used);
-        used
+        self.minutes.get(&minute).copied().unwrap_or_default()
     }
 
     /// How much of a limit is used. Minutes that have begun are not counted before they are over.

@@ -1,21 +1,25 @@
 //! The trunks as the network sees them: whose datagram this is, and which slots are free.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::oncall::Phone;
 use crate::sip::{Hop, Transport, TrunkProfile};
 use crate::switch::addresses::Addresses;
-use crate::switch::trunks::{Server, Trunk, host_address};
+use crate::switch::location::{Kind, Location, Names, Wanted};
+use crate::switch::trunks::{Trunk, host_address};
 
 /// A trunk whose server's name has been looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
     /// The trunk.
     pub trunk: Trunk,
-    /// The addresses of its server, at which our calls arrive. The first is used.
+    /// Where its server is, as far as is known.
+    pub location: Option<Location>,
+    /// The addresses of its server, at which our calls arrive.
     pub servers: Vec<SocketAddr>,
+    /// Addresses that were its server's not long ago: calls that began there may end there.
+    pub former: Vec<IpAddr>,
     /// Our own addresses as this trunk sees them.
     pub own: Own,
     /// No longer in the settings: kept for the calls that still run over it.
@@ -42,36 +46,22 @@ pub struct Table {
     pub trunks: Vec<Resolved>,
 }
 
-/// A trunk whose server cannot be found at the moment.
-#[derive(Debug, thiserror::Error)]
-#[error("trunk `{trunk}`: the server `{host}` was not found: {source}")]
-pub struct NotFound {
-    trunk: String,
-    host: String,
-    source: std::io::Error,
-}
-
 impl Table {
-    /// Looks the trunks' servers up. Where that fails, the last known addresses stay in use. Blocks on DNS.
+    /// The trunks with what is known of their servers' names. Asks nobody.
     pub fn resolve(
         trunks: &[Trunk],
         addresses: &Addresses,
         bound: &[Hop],
         last: &Table,
-    ) -> (Self, Vec<NotFound>) {
-        let mut failures = Vec::new();
+        names: &Names,
+    ) -> Self {
         let mut resolved: Vec<_> = trunks
             .iter()
             .map(|trunk| {
-                let servers = match trunk.server.as_ref().map(look_up).transpose() {
-                    Ok(servers) => servers.unwrap_or_default(),
-                    Err((host, source)) => {
-                        failures.push(NotFound { trunk: trunk.name.clone(), host, source });
-                        last.servers_of(&trunk.name)
-                    }
-                };
+                let (location, former) = located(trunk, bound, names);
+                let servers = location.as_ref().map(Location::all).unwrap_or_default();
                 let own = own(trunk, &servers, addresses, bound);
-                Resolved { trunk: trunk.clone(), servers, own, retired: false }
+                Resolved { trunk: trunk.clone(), location, servers, former, own, retired: false }
             })
             .collect();
         // Running calls know their trunk by its place: places stay.
@@ -84,7 +74,7 @@ impl Table {
             })
             .collect();
         trunks.append(&mut resolved);
-        (Self { trunks }, failures)
+        Self { trunks }
     }
 
     /// The trunks of the settings.
@@ -93,42 +83,27 @@ impl Table {
         in_use.map(|known| known.trunk.clone()).collect()
     }
 
-    fn servers_of(&self, name: &str) -> Vec<SocketAddr> {
-        let same = self.trunks.iter().find(|known| known.trunk.name == name);
-        same.map(|known| known.servers.clone()).unwrap_or_default()
-    }
-
     /// The trunk a datagram belongs to: the one with the narrowest source that holds its address.
     /// Nobody's datagrams get no answer at all.
     pub fn of_source(&self, source: IpAddr) -> Option<usize> {
         let source = source.to_canonical();
         let widths = self.trunks.iter().enumerate().filter_map(|(index, known)| {
             let is_server = known.servers.iter().any(|server| server.ip() == source);
+            let was_server = known.former.contains(&source);
             let networks = known.trunk.sources.iter().filter(|network| network.contains(&source));
             let narrowest = networks.map(|network| network.prefix_len()).max();
-            let width = if is_server { Some(u8::MAX) } else { narrowest };
+            let width = match (is_server, was_server) {
+                (true, _) => Some(u8::MAX),
+                (false, true) => Some(u8::MAX - 1),
+                (false, false) => narrowest,
+            };
             width.map(|width| (!known.retired, width, std::cmp::Reverse(index)))
         });
         widths.max().map(|(_, _, std::cmp::Reverse(index))| index)
     }
 
-    /// The first of the named trunks that may dial a phone, and the address it goes to.
-    pub fn route(&self, names: &[String], phone: &Phone) -> Result<(usize, Hop), String> {
-        let mut why = "no trunk of the hotline may dial it: see `destinations`".to_owned();
-        for name in names {
-            let Some((index, known)) = self.by_name(name) else { continue };
-            if !known.trunk.may_dial(phone) {
-                continue;
-            }
-            match next_hop(known, phone) {
-                Some(hop) => return Ok((index, hop)),
-                None => why = format!("the server of the trunk `{name}` is not known"),
-            }
-        }
-        Err(why)
-    }
-
-    fn by_name(&self, name: &str) -> Option<(usize, &Resolved)> {
+    /// A trunk and its place.
+    pub fn by_name(&self, name: &str) -> Option<(usize, &Resolved)> {
         self.trunks.iter().enumerate().find(|(_, known)| known.trunk.name == name)
     }
 
@@ -144,6 +119,8 @@ impl Table {
             let mut profile = TrunkProfile::new(known.own.contact, domain(known), codecs);
             profile.srtp = known.trunk.srtp;
             profile.identity = known.trunk.identity.clone();
+            profile.session_timer = known.trunk.session_timer;
+            profile.reliable_provisional = known.trunk.reliable_provisional;
             profile.other_contacts = known.own.others.clone();
             known.trunk.account.dress(&mut profile, hops(known));
             profile
@@ -172,35 +149,47 @@ fn domain(known: &Resolved) -> String {
     }
 }
 
-fn look_up(server: &Server) -> Result<Vec<SocketAddr>, (String, std::io::Error)> {
-    match host_address(&server.host) {
-        Some(address) => Ok(vec![SocketAddr::new(address, server.port())]),
-        None => (server.host.as_str(), server.port())
-            .to_socket_addrs()
-            .map(|found| {
-                // In a steady order, so that a name server that shuffles changes nothing.
-                let mut found: Vec<_> = found.collect();
-                found.sort_unstable();
-                found
-            })
-            .map_err(|error| (server.host.clone(), error)),
-    }
+/// The names that have to be looked up.
+pub fn wanted(trunks: &[Trunk], bound: &[Hop]) -> Vec<Wanted> {
+    trunks.iter().filter_map(|trunk| name_of(trunk, bound)).collect()
 }
 
-/// A number goes to the trunk's server; a SIP address too, or straight to its host where the trunk
-/// has none.
-fn next_hop(known: &Resolved, phone: &Phone) -> Option<Hop> {
-    match (known.servers.first(), phone) {
-        (Some(server), _) => Some(Hop { transport: transport(&known.trunk), addr: *server }),
-        (None, Phone::Sip(address)) if known.trunk.server.is_none() => {
-            let addr = SocketAddr::new(host_address(address.host())?, address.port().unwrap_or(5060));
-            Some(Hop::udp(addr))
+/// What to look up for a trunk; nothing where its address is written.
+fn name_of(trunk: &Trunk, bound: &[Hop]) -> Option<Wanted> {
+    let server = trunk.server.as_ref().filter(|server| server.is_name())?;
+    let families = families(server.transport, bound);
+    Some(Wanted { transport: server.transport, host: server.host.clone(), port: server.port, families })
+}
+
+/// The families of addresses that we can speak to: those we listen with, in that order. A connection
+/// needs no listener.
+fn families(transport: Transport, bound: &[Hop]) -> Vec<Kind> {
+    let mut families: Vec<Kind> = Vec::new();
+    let listeners = bound.iter().filter(|own| transport.is_reliable() || own.transport == transport);
+    let kinds = listeners.map(|own| if own.addr.is_ipv4() { Kind::A } else { Kind::Aaaa });
+    let others = [Kind::A, Kind::Aaaa].into_iter().filter(|_| transport.is_reliable());
+    for kind in kinds.chain(others) {
+        if !families.contains(&kind) {
+            families.push(kind);
         }
-        (None, _) => None,
+    }
+    if families.is_empty() { vec![Kind::A] } else { families }
+}
+
+fn located(trunk: &Trunk, bound: &[Hop], names: &Names) -> (Option<Location>, Vec<IpAddr>) {
+    let Some(server) = &trunk.server else { return (None, Vec::new()) };
+    if let Some(address) = host_address(&server.host) {
+        return (Some(Location::literal(SocketAddr::new(address, server.port()))), Vec::new());
+    }
+    let entry = name_of(trunk, bound).and_then(|wanted| names.get(&wanted));
+    match entry {
+        Some(entry) => (entry.location().cloned(), entry.former()),
+        None => (None, Vec::new()),
     }
 }
 
-fn transport(trunk: &Trunk) -> Transport {
+/// How a trunk's server is spoken to.
+pub fn transport(trunk: &Trunk) -> Transport {
     trunk.server.as_ref().map_or(Transport::Udp, |server| server.transport)
 }
 
@@ -303,6 +292,7 @@ impl Drop for HeldSlots {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::switch::location::Resolvers;
 
     fn table(trunks: Vec<(&str, Vec<&str>, Vec<&str>)>) -> Table {
         let trunks = trunks
@@ -312,7 +302,9 @@ mod tests {
                     sources: sources.into_iter().map(|source| source.parse().unwrap()).collect(),
                     ..Trunk::named(name)
                 },
+                location: None,
                 servers: servers.into_iter().map(|server| server.parse().unwrap()).collect(),
+                former: Vec::new(),
                 own: Own {
                     contact: "127.0.0.1:5060".parse().unwrap(),
                     others: Vec::new(),
@@ -341,6 +333,24 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_was_a_servers_still_counts_unless_it_is_now_anothers() {
+        let mut table =
+            table(vec![("a", vec![], vec!["10.0.0.1:5060"]), ("b", vec![], vec!["10.0.0.2:5060"])]);
+        table.trunks[0].former = vec!["10.0.0.2".parse().unwrap(), "10.0.0.3".parse().unwrap()];
+        assert_eq!(table.of_source("10.0.0.3".parse().unwrap()), Some(0));
+        assert_eq!(table.of_source("10.0.0.2".parse().unwrap()), Some(1));
+    }
+
+    #[test]
+    fn datagrams_go_to_the_families_we_listen_with_and_connections_to_both() {
+        let bound = [Hop::udp("[::]:5060".parse().unwrap()), Hop::udp("0.0.0.0:5060".parse().unwrap())];
+        assert_eq!(families(Transport::Udp, &bound), [Kind::Aaaa, Kind::A]);
+        assert_eq!(families(Transport::Udp, &bound[1..]), [Kind::A]);
+        assert_eq!(families(Transport::Tls, &bound[..1]), [Kind::Aaaa, Kind::A]);
+        assert_eq!(families(Transport::Udp, &[]), [Kind::A]);
+    }
+
+    #[test]
     fn a_reload_leaves_running_calls_their_trunk() {
         let before = table(vec![("a", vec!["10.0.0.1/32"], vec![]), ("b", vec!["10.0.0.2/32"], vec![])]);
         let after = table(vec![("c", vec!["10.0.0.1/32"], vec![]), ("b", vec!["10.0.0.2/32"], vec![])]);
@@ -350,9 +360,10 @@ mod tests {
             public_address: None,
             media_ports: 20000..=20003,
             tls: None,
+            resolvers: Resolvers::System,
         };
-        let (after, failures) = Table::resolve(&settings, &addresses, &addresses.listen, &before);
-        assert!(failures.is_empty());
+        let names = Names::default();
+        let after = Table::resolve(&settings, &addresses, &addresses.listen, &before, &names);
         let names: Vec<_> = after.trunks.iter().map(|known| known.trunk.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "c"]);
         assert_eq!(after.of_source("10.0.0.1".parse().unwrap()), Some(2), "the new owner of the address");

@@ -233,7 +233,7 @@ fn call_of(record: &Record) -> Option<CallId> {
         | Record::RecordingStarted { call, .. }
         | Record::RecordingEnded { call, .. } => Some(*call),
         Record::Ended(ended) => Some(ended.call),
-        Record::LegDown { .. } | Record::Flush(_) => None,
+        Record::LegDown { .. } | Record::TrunkUse { .. } | Record::Flush(_) => None,
     }
 }
 

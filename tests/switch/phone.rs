@@ -22,8 +22,13 @@ pub struct Phone {
 
 impl Phone {
     pub async fn start() -> Self {
-        let sip = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let rtp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::start_at(Ipv4Addr::LOCALHOST).await
+    }
+
+    /// One with an address of its own.
+    pub async fn start_at(address: Ipv4Addr) -> Self {
+        let sip = UdpSocket::bind((address, 0)).await.unwrap();
+        let rtp = UdpSocket::bind((address, 0)).await.unwrap();
         let profile = TrunkProfile::new(sip.local_addr().unwrap(), "127.0.0.1", vec![Codec::Pcma]);
         let config = Config {
             trunks: vec![profile],
@@ -45,8 +50,22 @@ impl Phone {
         let Event::Invite { leg, .. } = self.event().await else { panic!("a call comes first") };
         let media = self.media();
         let agreed = self.endpoint.answer(Instant::now(), leg, media).unwrap().unwrap();
-        let Event::Established { dialog, .. } = self.event().await else { panic!("then its ACK") };
+        let Event::Answering { dialog, .. } = self.event().await else { panic!("then our answer") };
+        let Event::Established { .. } = self.event().await else { panic!("then its ACK") };
         self.call = Some((agreed, dialog));
+    }
+
+    /// Waits for a call, and refuses it.
+    pub async fn refuse(&mut self, status: u16) {
+        let Event::Invite { leg, .. } = self.event().await else { panic!("a call comes first") };
+        self.endpoint.refuse(Instant::now(), leg, status, None);
+        self.flush().await;
+    }
+
+    /// Whether anybody has called since.
+    pub fn was_called(&self) -> bool {
+        let mut datagram = [0; 16];
+        self.sip.try_recv(&mut datagram).is_ok()
     }
 
     /// Presses a digit, told in an INFO.

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
@@ -13,7 +14,11 @@ pub struct Daemon {
     folder: PathBuf,
     port: u16,
     child: Child,
+    log: Log,
 }
+
+/// The lines that the daemon has logged.
+type Log = Arc<Mutex<Vec<String>>>;
 
 impl Daemon {
     /// Starts a daemon that rings these people, one level each, at loopback ports. `more` is
@@ -38,19 +43,45 @@ impl Daemon {
         more: [&str; 2],
     ) -> Self {
         let port = free_ports();
-        let folder = folder("wire", port);
         let (sip, trunk) = settings(port);
-        std::fs::write(folder.join("nightbell.toml"), config(&sip, &trunk, people, more)).unwrap();
-        std::fs::write(folder.join("oncall.toml"), oncall(people)).unwrap();
-        let child = run(&folder);
-        Self { folder, port, child }
+        Self::with(port, |_| {}, &config(&sip, &trunk, people, more), &oncall(people))
+    }
+
+    /// Starts a daemon with these settings, once its folder has been prepared.
+    pub fn with(port: u16, prepare: impl FnOnce(&Path), settings: &str, oncall: &str) -> Self {
+        let folder = folder("wire", port);
+        prepare(&folder);
+        std::fs::write(folder.join("nightbell.toml"), settings).unwrap();
+        std::fs::write(folder.join("oncall.toml"), oncall).unwrap();
+        let (child, log) = run(&folder);
+        Self { folder, port, child, log }
     }
 
     /// Kills it as a power cut would, and starts it again.
     pub fn kill_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = run(&self.folder);
+        (self.child, self.log) = run(&self.folder);
+    }
+
+    /// Waits until a line of the log has this in it.
+    pub fn wait_for_log(&self, part: &str) {
+        let started = std::time::Instant::now();
+        while !self.log.lock().unwrap().iter().any(|line| line.contains(part)) {
+            assert!(
+                started.elapsed().as_secs() < 30,
+                "the log never said `{part}`: {:?}",
+                self.log.lock().unwrap()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// Ends it as systemd would.
+    pub fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success(), "the daemon did not end well");
     }
 
     /// Where it takes SIP.
@@ -172,7 +203,7 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Starts the daemon and waits until it takes calls.
-fn run(folder: &Path) -> Child {
+fn run(folder: &Path) -> (Child, Log) {
     let mut child = command(folder, &["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     let mut said = Vec::new();
@@ -180,8 +211,10 @@ fn run(folder: &Path) -> Child {
         log.by_ref().inspect(|line| said.push(line.clone())).any(|line| line.contains("ready for calls"));
     assert!(ready, "the daemon did not start: {said:?}");
     // Somebody must go on reading, or the daemon would block on a full pipe.
-    std::thread::spawn(move || log.for_each(drop));
-    child
+    let kept: Log = Arc::new(Mutex::new(said));
+    let keeper = kept.clone();
+    std::thread::spawn(move || log.for_each(|line| keeper.lock().unwrap().push(line)));
+    (child, kept)
 }
 
 impl Drop for Daemon {

@@ -39,8 +39,9 @@ impl Endpoint {
         }
     }
 
-    /// Gives an INVITE up that nothing has come back for, if that is so: it is sent no more, but a late
-    /// response still finds it, and gets a CANCEL, or an ACK and a BYE. Nobody is rung twice for long.
+    /// Gives an INVITE up that nothing has come back for, if that is so. It may have arrived all the same,
+    /// with only the responses lost, and may not be cancelled before one (RFC 3261 9.1): so it goes on asking
+    /// for one, which gets a CANCEL, or an ACK and a BYE. Nobody is rung twice for long.
     fn wait_silently(&mut self, now: Instant, id: TransactionId) -> bool {
         let until = now + self.config.timers.transaction_life();
         let Some(transaction) = self.transactions.get_mut(id) else { return false };
@@ -57,6 +58,22 @@ impl Endpoint {
         let Some(mut entry) = self.take(leg) else { return };
         if entry.timers.take_if_due(Timer::AnswerAck, now) {
             return self.give_up(now, leg, entry, EndCause::NoAck);
+        }
+        if entry.timers.take_if_due(Timer::SessionEnd, now) {
+            return self.give_up(now, leg, entry, EndCause::SessionExpired);
+        }
+        if entry.timers.take_if_due(Timer::ProvisionalAck, now) {
+            return self.never_acknowledged(now, leg, entry);
+        }
+        if entry.timers.take_if_due(Timer::InviteExpires, now) {
+            self.tell(&entry, Event::Ended { leg, cause: EndCause::InviteExpired, because: None });
+            return self.refuse_incoming(now, leg, entry, 487, None);
+        }
+        if entry.timers.take_if_due(Timer::Provisional, now) {
+            self.repeat_provisional(now, &mut entry);
+        }
+        if entry.timers.take_if_due(Timer::Refresh, now) {
+            self.refresh_session(now, leg, &mut entry);
         }
         if entry.timers.take_if_due(Timer::Answer, now)
             && let State::Up(up) = &mut entry.state
@@ -77,7 +94,8 @@ impl Endpoint {
             }
             calling.unwanted.get_or_insert(Cause::NoAnswer);
             let (status, reason) = (408, "Request Timeout".to_owned());
-            self.tell(&entry, Event::Failed { leg, status, reason, cause: FailureCause::Timeout });
+            let (cause, more) = (FailureCause::Timeout, Box::default());
+            self.tell(&entry, Event::Failed { leg, status, reason, cause, more });
             entry.silent = true;
             if !self.wait_silently(now, transaction) {
                 self.send_cancel(now, &mut entry, Cause::NoAnswer);

@@ -13,7 +13,7 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{Hosts, Resolver, TokioResolver, system_conf};
 use tokio::task::JoinSet;
 
-use super::choice::{Location, Target};
+use super::choice::{Found, Location, Target};
 use super::records::{Answer, Kind, Naptr, Question, Record, Srv};
 use super::search::{Wanted, Way};
 
@@ -65,7 +65,7 @@ impl Asker {
     }
 
     /// The addresses that the hosts file gives a server. They are the operator's word: nobody else is asked.
-    pub(super) fn pinned(&self, wanted: &Wanted) -> Option<Location> {
+    pub(super) fn pinned(&self, wanted: &Wanted) -> Option<Found> {
         let name = Name::from_ascii(&wanted.host).ok()?;
         let lines = |family: &Kind| {
             let found = self.hosts.lookup_static_host(&Query::query(name.clone(), record_type(*family)));
@@ -75,8 +75,8 @@ impl Asker {
         let addresses: Vec<IpAddr> = wanted.families.iter().flat_map(lines).take(MAX_RECORDS).collect();
         let (host, port) = (wanted.host.clone(), wanted.port());
         let target = Target { rank: 0, weight: 0, host, port, addresses };
-        let location = Location { targets: vec![target], way: Way::HostsFile, lives: HOSTS_FILE };
-        (!location.all().is_empty()).then_some(location)
+        let location = Location { targets: vec![target], way: Way::HostsFile };
+        (!location.all().is_empty()).then_some(Found { location, lives: HOSTS_FILE })
     }
 
     /// Asks everything at once; the answers come in the order of the questions.

@@ -29,6 +29,13 @@ pub struct Location {
     pub targets: Vec<Target>,
     /// What led to them.
     pub way: Way,
+}
+
+/// What a search has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where the server is.
+    pub location: Location,
     /// How long that may be used without asking again.
     pub lives: Duration,
 }
@@ -44,7 +51,7 @@ impl Location {
             port: address.port(),
             addresses: vec![address.ip()],
         };
-        Self { targets: vec![target], way: Way::Literal, lives: Duration::MAX }
+        Self { targets: vec![target], way: Way::Literal }
     }
 
     /// Every address once, in the order of the records: for whoever asks whether one belongs to it.
@@ -112,7 +119,7 @@ mod tests {
             addresses: vec![address.parse().unwrap()],
         };
         let targets = targets.iter().map(target).collect();
-        Location { targets, way: Way::Srv, lives: Duration::from_secs(60) }
+        Location { targets, way: Way::Srv }
     }
 
     fn first(location: &Location, random: &mut StdRng) -> String {

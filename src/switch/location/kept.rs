@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::choice::Location;
+use super::choice::{Found, Location};
 use super::search::{NotFound, Way};
 
 /// However short the records say: name servers are not asked more often.
@@ -80,20 +80,20 @@ impl Entry {
     }
 
     /// Takes what a search has found. The news are told once for each change.
-    pub fn take(&mut self, now: Instant, found: Result<Location, NotFound>) -> Option<News> {
+    pub fn take(&mut self, now: Instant, found: Result<Found, NotFound>) -> Option<News> {
         self.former.retain(|(_, since)| now.saturating_duration_since(*since) < REMEMBERED);
         match found {
-            Ok(location) => self.found(now, location),
+            Ok(found) => self.found(now, found),
             Err(why) => self.failed(now, why),
         }
     }
 
-    fn found(&mut self, now: Instant, location: Location) -> Option<News> {
-        self.due = now + location.lives.clamp(SHORTEST, LONGEST);
+    fn found(&mut self, now: Instant, Found { location, lives }: Found) -> Option<News> {
+        self.due = now + lives.clamp(SHORTEST, LONGEST);
         self.found_at = Some(now);
         self.failures = 0;
         let was_failing = self.failing.take().is_some();
-        let same = self.location.as_ref().is_some_and(|known| known.targets == location.targets);
+        let same = self.location.as_ref().is_some_and(|known| *known == location);
         let before = self.location.replace(location);
         if same {
             return was_failing.then_some(News::Back);
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::switch::location::Target;
 
-    fn location(address: &str, lives: u64) -> Location {
+    fn location(address: &str, lives: u64) -> Found {
         let target = Target {
             rank: 0,
             weight: 0,
@@ -145,10 +145,11 @@ mod tests {
             port: 5060,
             addresses: vec![address.parse().unwrap()],
         };
-        Location { targets: vec![target], way: Way::Srv, lives: Duration::from_secs(lives) }
+        let location = Location { targets: vec![target], way: Way::Srv };
+        Found { location, lives: Duration::from_secs(lives) }
     }
 
-    fn failed() -> Result<Location, NotFound> {
+    fn failed() -> Result<Found, NotFound> {
         Err(NotFound::Failed("SERVFAIL".to_owned()))
     }
 

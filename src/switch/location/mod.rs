@@ -23,7 +23,7 @@ mod tests;
 mod wire_tests;
 
 pub use ask::Resolvers;
-pub use choice::{Location, Target};
+pub use choice::{Found, Location, Target};
 pub use kept::{Entry, News};
 pub use names::{Names, find};
 pub use records::{Answer, Kind, Naptr, Question, Record, Srv};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::ask::{Asker, Resolvers};
-use super::choice::Location;
+use super::choice::{Found, Location};
 use super::kept::{Entry, News};
 use super::search::{NotFound, Search, Wanted};
 
@@ -26,12 +26,6 @@ impl Names {
     #[must_use]
     pub fn new(resolvers: Resolvers) -> Self {
         Self { resolvers, known: Arc::default() }
-    }
-
-    /// Other name servers from now on; what is known stays.
-    #[must_use]
-    pub fn asking(&self, resolvers: Resolvers) -> Self {
-        Self { resolvers, known: self.known.clone() }
     }
 
     /// Exactly these names are wanted from now on. What is known of those that stay is kept.
@@ -53,8 +47,8 @@ impl Names {
         self.known().get(wanted).cloned()
     }
 
-    /// Looks up everything that is due. Whether anything came of it that changes where calls go.
-    pub async fn refresh(&self, now: Instant) -> bool {
+    /// Looks up everything that is due.
+    pub async fn refresh(&self, now: Instant) {
         let mut searches = JoinSet::new();
         for (wanted, had_services) in self.due(now) {
             let resolvers = self.resolvers.clone();
@@ -63,14 +57,12 @@ impl Names {
                 (wanted, found)
             });
         }
-        let mut changed = false;
         while let Some(done) = searches.join_next().await {
             match done {
-                Ok((wanted, found)) => changed |= self.take(&wanted, found),
+                Ok((wanted, found)) => self.take(&wanted, found),
                 Err(error) => tracing::error!(%error, "looking a name up broke"),
             }
         }
-        changed
     }
 
     fn due(&self, now: Instant) -> Vec<(Wanted, bool)> {
@@ -79,14 +71,12 @@ impl Names {
         due.map(|(wanted, entry)| (wanted.clone(), entry.had_services())).collect()
     }
 
-    fn take(&self, wanted: &Wanted, found: Result<Location, NotFound>) -> bool {
+    fn take(&self, wanted: &Wanted, found: Result<Found, NotFound>) {
         let mut known = self.known();
-        let Some(entry) = known.get_mut(wanted) else { return false };
-        let news = entry.take(Instant::now(), found);
-        if let Some(news) = &news {
-            tell(wanted, entry, news);
+        let Some(entry) = known.get_mut(wanted) else { return };
+        if let Some(news) = entry.take(Instant::now(), found) {
+            tell(wanted, entry, &news);
         }
-        matches!(news, Some(News::Changed | News::TooOld))
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<Wanted, Entry>> {
@@ -125,7 +115,7 @@ fn tell(wanted: &Wanted, entry: &Entry, news: &News) {
 }
 
 /// Looks one server up, from the first question to the last answer.
-pub async fn find(resolvers: &Resolvers, wanted: Wanted, had_services: bool) -> Result<Location, NotFound> {
+pub async fn find(resolvers: &Resolvers, wanted: Wanted, had_services: bool) -> Result<Found, NotFound> {
     let host = wanted.host.clone();
     let timeout = || NotFound::Failed(format!("no name server told about {host} in time"));
     match tokio::time::timeout(PATIENCE, search(resolvers, wanted, had_services)).await {
@@ -134,7 +124,7 @@ pub async fn find(resolvers: &Resolvers, wanted: Wanted, had_services: bool) -> 
     }
 }
 
-async fn search(resolvers: &Resolvers, wanted: Wanted, had_services: bool) -> Result<Location, NotFound> {
+async fn search(resolvers: &Resolvers, wanted: Wanted, had_services: bool) -> Result<Found, NotFound> {
     let asker = {
         let resolvers = resolvers.clone();
         let made = tokio::task::spawn_blocking(move || Asker::new(&resolvers)).await;

@@ -1,10 +1,11 @@
 //! The search for a server (RFC 3263 4.1 and 4.2): what to ask next, and what has been found. It asks
 //! nothing itself: questions come out of it in batches, and answers go in.
 
+use std::cmp::{Ordering, Reverse};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::choice::{Location, Target};
+use super::choice::{Found, Location, Target};
 use super::records::{Answer, Kind, Naptr, Question, Record, Srv};
 use crate::sip::Transport;
 
@@ -164,7 +165,7 @@ impl Search {
     }
 
     /// Takes the answers to all questions, in their order. Nothing: there is more to be asked.
-    pub fn answered(&mut self, answers: &[Answer]) -> Option<Result<Location, NotFound>> {
+    pub fn answered(&mut self, answers: &[Answer]) -> Option<Result<Found, NotFound>> {
         answers.iter().for_each(|answer| self.note_life(answer));
         match self.stage {
             Stage::Services => {
@@ -246,7 +247,7 @@ impl Search {
                 }
             }
         }
-        self.targets.sort_by_key(|target| target.rank);
+        self.targets.sort_by(steady);
         self.targets.truncate(MAX_TARGETS);
         if !self.targets.is_empty() {
             self.stage = Stage::Addresses;
@@ -274,7 +275,7 @@ impl Search {
         self.way = Way::Address;
     }
 
-    fn addresses_found(&mut self, answers: &[Answer]) -> Result<Location, NotFound> {
+    fn addresses_found(&mut self, answers: &[Answer]) -> Result<Found, NotFound> {
         let families = self.wanted.families.len().max(1);
         let mut failed = None;
         for (target, answers) in self.targets.iter_mut().zip(answers.chunks(families)) {
@@ -295,8 +296,15 @@ impl Search {
                 None => NotFound::Absent(format!("{} has no address", asked.join(", "))),
             });
         }
-        Ok(Location { targets: std::mem::take(&mut self.targets), way: self.way, lives: self.lives })
+        let location = Location { targets: std::mem::take(&mut self.targets), way: self.way };
+        Ok(Found { location, lives: self.lives })
     }
+}
+
+/// By rank, then the heaviest first, whatever order a name server shuffles them into.
+fn steady(one: &Target, other: &Target) -> Ordering {
+    let key = |target: &Target| (target.rank, Reverse(target.weight), target.port);
+    key(one).cmp(&key(other)).then_with(|| one.host.cmp(&other.host))
 }
 
 fn target(rank: u32, weight: u16, host: &str, port: u16) -> Target {

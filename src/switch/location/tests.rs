@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Location;
 use super::records::{Answer, Kind, Naptr, Question, Record, Srv};
 use super::search::{NotFound, Search, Wanted, Way};
+use super::{Found, Location};
 use crate::sip::Transport;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -57,7 +57,7 @@ impl Zone {
     }
 
     /// Where a search ends, and everything it asked.
-    fn search(&self, wanted: Wanted, had_services: bool) -> (Result<Location, NotFound>, Vec<String>) {
+    fn search(&self, wanted: Wanted, had_services: bool) -> (Result<Found, NotFound>, Vec<String>) {
         let mut search = Search::new(wanted, had_services);
         let mut asked = Vec::new();
         loop {
@@ -72,7 +72,7 @@ impl Zone {
     }
 
     fn found(&self, wanted: Wanted) -> Location {
-        self.search(wanted, false).0.unwrap()
+        self.search(wanted, false).0.unwrap().location
     }
 }
 
@@ -89,7 +89,7 @@ fn a_server_with_a_port_is_asked_for_its_addresses_alone() {
     let zone = Zone::default().address("example.net", &["10.0.0.2", "10.0.0.1"]);
     let (found, asked) = zone.search(wanted(Transport::Udp, Some(5080)), false);
     assert_eq!(asked, ["A example.net"]);
-    assert_eq!(addresses(&found.unwrap()), ["10.0.0.1:5080", "10.0.0.2:5080"]);
+    assert_eq!(addresses(&found.unwrap().location), ["10.0.0.1:5080", "10.0.0.2:5080"]);
 }
 
 #[test]
@@ -197,7 +197,8 @@ fn the_shortest_life_of_all_records_counts() {
         Kind::A,
         short,
     );
-    assert_eq!(zone.found(wanted(Transport::Udp, None)).lives, Duration::from_secs(30));
+    let (found, _) = zone.search(wanted(Transport::Udp, None), false);
+    assert_eq!(found.unwrap().lives, Duration::from_secs(30));
 }
 
 #[test]
@@ -222,4 +223,19 @@ fn both_families_are_asked_for_where_both_can_be_reached_the_preferred_one_first
     let mut dual = wanted(Transport::Udp, Some(5060));
     dual.families = vec![Kind::Aaaa, Kind::A];
     assert_eq!(addresses(&zone.found(dual)), ["[2001:db8::1]:5060", "10.0.0.1:5060"]);
+}
+
+#[test]
+fn a_name_server_that_shuffles_changes_nothing() {
+    let found = |records: &[(u16, u16, u16, &str)]| {
+        let mut zone = Zone::default().srv("_sip._udp.example.net", records);
+        for (number, (.., host)) in (1..).zip([(0, 0, 0, "a"), (0, 0, 0, "b"), (0, 0, 0, "c")]) {
+            zone = zone.address(host, &[&format!("10.0.0.{number}")]);
+        }
+        zone.found(wanted(Transport::Udp, None))
+    };
+    let one = [(0, 5, 5060, "a"), (0, 5, 5060, "b"), (0, 9, 5060, "c")];
+    let other = [one[2], one[1], one[0]];
+    assert_eq!(found(&one), found(&other));
+    assert_eq!(addresses(&found(&one))[0], "10.0.0.3:5060", "the heaviest first");
 }

@@ -14,7 +14,7 @@ use crate::call::clock::Clock;
 use crate::call::leg::{Gone, Leg, LegId};
 use crate::call::plan::{Hotline, Snapshot};
 use crate::call::run::{House, Incoming, run};
-use crate::sip::{self, AnswerError, IncomingCall, LocalMedia, Peer, StoredDialog};
+use crate::sip::{self, AnswerError, IncomingCall, LocalMedia, Peer};
 use crate::switch::table::HeldSlots;
 use crate::switch::trunks::Trunk;
 
@@ -86,20 +86,30 @@ impl Signalling {
             caller: true,
             codec: None,
             up: false,
+            stored: false,
             answered: None,
             released: false,
             slots: Some(slots),
+            attempt: None,
+            cost: None,
+            ends_at: None,
         };
         self.legs.insert(dialog, leg);
         tokio::spawn(run(incoming, house));
         Ok(())
     }
 
-    /// A slot for the caller, and one on the trunk that responders are rung over.
+    /// A slot for the caller, and one on a trunk that responders are rung over: the first that is up and
+    /// has room.
     fn slots(&self, hotline: &Arc<Hotline>, inbound: &str) -> Option<HeldSlots> {
-        let outbound = hotline.trunks.first().map_or(inbound, String::as_str);
         let table = &self.standing.borrow().table;
-        self.slots.take(&[(inbound, table.max_calls(inbound)), (outbound, table.max_calls(outbound))])
+        let inbound = (inbound, table.max_calls(inbound));
+        let mut outbound: Vec<_> = hotline.trunks.iter().map(String::as_str).collect();
+        if outbound.is_empty() {
+            outbound.push(inbound.0);
+        }
+        outbound.sort_by_key(|name| table.by_name(name).is_some_and(|(trunk, _)| self.is_passed_over(trunk)));
+        outbound.into_iter().find_map(|name| self.slots.take(&[inbound, (name, table.max_calls(name))]))
     }
 
     /// The script answers its caller.
@@ -122,17 +132,13 @@ impl Signalling {
     }
 
     /// The caller has acknowledged our answer.
-    pub(super) fn established(
-        &mut self,
-        dialog: sip::LegId,
-        media: Option<sip::Agreed>,
-        stored: &StoredDialog,
-    ) {
+    pub(super) fn established(&mut self, dialog: sip::LegId, media: Option<sip::Agreed>) {
         if let Some(agreed) = media {
             self.configure(dialog, &agreed);
         }
-        self.leg_is_up(dialog, stored);
+        self.clock_in(dialog);
         self.legs.with(dialog, |leg| {
+            leg.up = true;
             leg.events.answered();
             if let Some(done) = leg.answered.take() {
                 let _ = done.send(());

@@ -1,10 +1,13 @@
 //! The legs that are alive, by the endpoint's name and by the script's.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use super::costs::Cost;
+use super::placing::Attempt;
 use crate::call::CallId;
 use crate::call::leg::{LegEvents, LegId};
 use crate::sip;
@@ -26,8 +29,10 @@ pub(in crate::switch) struct LiveLeg {
     pub(super) caller: bool,
     /// What was agreed on, once something was.
     pub(super) codec: Option<sip::Codec>,
-    /// Answered: a restart would have to send it a BYE.
+    /// Answered, and the answer acknowledged.
     pub(super) up: bool,
+    /// A restart would have to send it a BYE.
+    pub(super) stored: bool,
     /// Waits for the caller's ACK.
     pub(super) answered: Option<oneshot::Sender<()>>,
     /// The script has let go of it; it hears its last words.
@@ -35,6 +40,12 @@ pub(in crate::switch) struct LiveLeg {
     /// The trunks' slots it holds: a caller's for both legs of the call, a responder's where it is
     /// rung over another trunk than was reserved.
     pub(super) slots: Option<HeldSlots>,
+    /// How a responder's phone is being reached.
+    pub(super) attempt: Option<Box<Attempt>>,
+    /// What a responder's leg costs.
+    pub(super) cost: Option<Cost>,
+    /// When it has lasted as long as its trunk lets one last.
+    pub(super) ends_at: Option<Instant>,
 }
 
 /// All legs.
@@ -42,9 +53,36 @@ pub(in crate::switch) struct LiveLeg {
 pub(in crate::switch) struct Legs {
     by_dialog: HashMap<sip::LegId, LiveLeg>,
     by_name: HashMap<LegId, sip::LegId>,
+    /// When legs end that last too long.
+    ends: BTreeSet<(Instant, sip::LegId)>,
 }
 
 impl Legs {
+    /// The leg may last until then.
+    pub(super) fn ends_at(&mut self, dialog: sip::LegId, at: Instant) {
+        if let Some(leg) = self.by_dialog.get_mut(&dialog) {
+            leg.ends_at = Some(at);
+            self.ends.insert((at, dialog));
+        }
+    }
+
+    /// When the first of them ends.
+    pub(super) fn next_end(&self) -> Option<Instant> {
+        self.ends.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the mark off a leg whose time is over.
+    pub(super) fn take_ended(&mut self, now: Instant) -> Option<sip::LegId> {
+        let (at, dialog) = self.ends.first().copied().filter(|(at, _)| *at <= now)?;
+        self.ends.remove(&(at, dialog));
+        Some(dialog)
+    }
+
+    /// Every leg.
+    pub(super) fn all(&mut self) -> impl Iterator<Item = &mut LiveLeg> {
+        self.by_dialog.values_mut()
+    }
+
     pub(super) fn insert(&mut self, dialog: sip::LegId, leg: LiveLeg) {
         self.by_name.insert(leg.name, dialog);
         self.by_dialog.insert(dialog, leg);
@@ -53,6 +91,9 @@ impl Legs {
     pub(super) fn remove(&mut self, dialog: sip::LegId) -> Option<LiveLeg> {
         let leg = self.by_dialog.remove(&dialog)?;
         self.by_name.remove(&leg.name);
+        if let Some(at) = leg.ends_at {
+            self.ends.remove(&(at, dialog));
+        }
         Some(leg)
     }
 

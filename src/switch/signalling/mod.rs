@@ -4,11 +4,16 @@
 //! out. Towards the calls it is the other end of `call::leg`: requests come in over one channel,
 //! news go out through each leg's `LegEvents`. It never waits for a call, a disk or a name server.
 
+mod costs;
 mod incoming;
 mod legs;
 mod outgoing;
+mod placing;
 mod registrations;
 mod release;
+mod sleep;
+mod stored;
+mod supervision;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,15 +26,20 @@ use crate::call::journal::Record;
 use crate::call::leg::{Farewell, Gone, Recorded, Request};
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
-use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer, StoredDialog};
+use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer};
+use crate::switch::health::Health;
 use crate::switch::media::{Media, MediaEvent};
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
+use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
-use crate::switch::transport::{News, SWEEP, Transports};
+use crate::switch::transport::{Lost, News, SWEEP, Transports};
 pub(super) use legs::Legs;
+use outgoing::Failure;
 pub(super) use registrations::Registrations;
+use sleep::Sleep;
+pub use stored::StoredLeg;
 
 /// How long the last BYEs may take to be answered.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -64,8 +74,11 @@ pub(super) struct Signalling {
     pub(super) legs: Legs,
     pub(super) registrations: Registrations,
     pub(super) slots: Slots,
+    pub(super) health: Health,
+    pub(super) ledger: Ledger,
+    pub(super) next_tally: Option<Instant>,
     pub(super) rng: StdRng,
-    pub(super) stored: Vec<StoredDialog>,
+    pub(super) stored: Vec<StoredLeg>,
 }
 
 impl Signalling {
@@ -75,16 +88,18 @@ impl Signalling {
         self.reloaded();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        for dialog in std::mem::take(&mut self.stored) {
-            self.endpoint.bye_stored(Instant::now(), &dialog);
-        }
+        let mut sleep = Sleep::new();
+        self.end_stored();
+        self.watch_trunks(Instant::now());
         self.flush();
         loop {
             let timeout = self.endpoint.poll_timeout();
+            let upkeep = self.next_upkeep();
             tokio::select! {
                 // What comes from outside comes last: a flood must not hold up what calls ask for.
                 biased;
                 () = sleep_until(timeout), if timeout.is_some() => self.endpoint.handle_timeout(Instant::now()),
+                () = sleep_until(upkeep), if upkeep.is_some() => self.upkeep(Instant::now()),
                 request = self.requests.recv() => match request {
                     Some(request) => self.request(request),
                     None => break,
@@ -97,6 +112,10 @@ impl Signalling {
                 _ = sweep.tick() => {
                     let table = self.standing.borrow().table.clone();
                     self.transports.sweep(&table, &self.endpoint.hops_in_use());
+                    if sleep.happened() {
+                        tracing::info!("the machine has slept: registrations are made anew");
+                        self.endpoint.renew_registrations(Instant::now());
+                    }
                 }
                 news = self.transports.next() => self.news(news),
             }
@@ -114,9 +133,17 @@ impl Signalling {
             }
             News::Message { .. } => {}
             News::Malformed { peer, malformed } => self.endpoint.receive_malformed(peer, malformed),
-            News::Lost { trunk, hop } => {
-                self.endpoint.transport_failed(now, trunk, hop);
-                self.endpoint.connection_lost(now, trunk, hop);
+            News::Lost(lost) => self.lost(now, &lost),
+        }
+    }
+
+    /// A connection is no more: what waits for an answer by it goes another way, or has failed.
+    fn lost(&mut self, now: Instant, lost: &Lost) {
+        for hop in &lost.hops {
+            if lost.was_open {
+                self.endpoint.connection_lost(now, lost.trunk, *hop);
+            } else {
+                self.endpoint.transport_failed(now, lost.trunk, *hop);
             }
         }
     }
@@ -146,25 +173,35 @@ impl Signalling {
 
     fn reloaded(&mut self) {
         let profiles = self.standing.borrow_and_update().table.profiles();
+        self.registrations
+            .keep(|trunk| profiles.get(trunk).is_some_and(|known| known.registration.is_some()));
         self.endpoint.set_trunks(Instant::now(), profiles);
+        self.watch_trunks(Instant::now());
     }
 
     fn event(&mut self, event: Event) {
         match event {
             Event::Invite { leg, peer, call } => self.invited(leg, peer, &call),
-            Event::Established { leg, media, dialog } => self.established(leg, media, &dialog),
-            Event::Ringing { leg, .. } => self.legs.with(leg, |leg| leg.events.ringing()),
-            Event::Answered { leg, media, dialog } => self.answered(leg, &media, &dialog),
+            Event::Answering { leg, dialog } => self.store_leg(leg, dialog),
+            Event::Established { leg, media } => self.established(leg, media),
+            Event::Ringing { leg, .. } => self.legs.with(leg, |leg| {
+                if let Some(attempt) = &mut leg.attempt {
+                    attempt.rings = true;
+                }
+                leg.events.ringing();
+            }),
+            Event::Answered { leg, media, dialog } => self.answered(leg, &media, dialog),
             Event::MediaChanged { leg, media } => self.configure(leg, &media),
             Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.stream.press(key)),
-            Event::Failed { leg, status, reason, cause } => self.failed(leg, status, &reason, cause),
-            Event::Ended { leg, cause } => self.ended(leg, ended_because(cause)),
+            Event::Failed { leg, status, reason, cause, more } => {
+                self.failed(leg, &Failure { status, reason, cause, more });
+            }
+            Event::Ended { leg, cause, because } => self.ended(leg, ended_because(cause), because.as_ref()),
             Event::Registered { trunk, expires, .. } => self.registered(trunk, expires),
             Event::Unregistered { trunk, status, reason, retry_in } => {
                 self.not_registered(trunk, status, reason, retry_in);
             }
-            // Nobody pings yet.
-            Event::Pinged { .. } => {}
+            Event::Pinged { trunk, hop, status } => self.pinged(trunk, hop, status),
         }
     }
 
@@ -262,8 +299,10 @@ async fn sleep_until(deadline: Option<Instant>) {
 
 fn ended_because(cause: EndCause) -> Gone {
     match cause {
-        EndCause::Bye | EndCause::Cancelled => Gone::HungUp,
-        EndCause::NoAck => Gone::NoAck,
+        // Whoever lets his call run out has given up.
+        EndCause::Bye | EndCause::Cancelled | EndCause::InviteExpired => Gone::HungUp,
+        EndCause::NoAck | EndCause::NoPrack => Gone::NoAck,
+        EndCause::SessionExpired => Gone::Broken("the trunk gave no more sign of the call".to_owned()),
         EndCause::NoMedia => Gone::Broken("no codec in common".to_owned()),
     }
 }

@@ -1,0 +1,271 @@
+//! Responders: a phone is dialled in one way after another until one of them takes the call.
+//!
+//! Only where nothing was reached is another way tried: no answer at all, a server that says 503, a
+//! connection that fails; or where a trunk has no room, or may not cost more. What a phone says
+//! (busy, declined, no such number) is the last word, and so is all that comes once it has rung: nobody
+//! is rung twice for one call.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::Signalling;
+use super::legs::LiveLeg;
+use super::outgoing::{Failure, not_answered};
+use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
+use crate::sip::{self, FailureCause, Outgoing};
+use crate::switch::table::{HeldSlots, Table};
+use crate::switch::ways::{Way, ways};
+
+/// How long a server may be silent while another one waits to be tried.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A phone that is being dialled.
+#[derive(Debug)]
+pub(in crate::switch) struct Attempt {
+    dial: Dial,
+    /// The way it is dialled at the moment.
+    way: Way,
+    /// What is left to be tried.
+    left: VecDeque<Way>,
+    /// Its phone rings, or something on the way says so.
+    pub(super) rings: bool,
+    /// Why the ways before came to nothing.
+    passed: Vec<String>,
+}
+
+/// What a failure means for the other ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// The server does not take calls: the next one, on this trunk or another.
+    NextServer { overloaded: bool },
+    /// The trunk cannot place it.
+    NextTrunk,
+    /// It was an answer.
+    Final,
+}
+
+impl Signalling {
+    /// Dials a phone.
+    pub(super) fn dial(&mut self, dial: Dial) {
+        let events = dial.events.clone();
+        match self.prepared(dial) {
+            Ok(leg) => self.next_way(leg),
+            Err(why) => events.gone(Gone::NotAnswered(NotAnswered::Unreachable(why))),
+        }
+    }
+
+    /// The ways to a phone, and the media of its leg.
+    fn prepared(&mut self, dial: Dial) -> Result<LiveLeg, String> {
+        let table = self.standing.borrow().table.clone();
+        let now = Instant::now();
+        let mut lot = StdRng::from_rng(&mut self.rng);
+        let unregistered = |trunk| self.is_unregistered(trunk);
+        let ways = ways(&table, &dial.trunks, &dial.phone, now, &self.health, unregistered, &mut lot)?;
+        let way = *ways.first().ok_or("there is no way to dial it")?;
+        // Both legs of a call live on one media thread.
+        let stream = self
+            .media
+            .open(dial.call.0, dial.leg, self.media_events_from.clone(), dial.events.clone())
+            .map_err(|error| error.to_string())?;
+        let library = match self.legs.named(dial.beside) {
+            Some(caller) => caller.library.clone(),
+            None => self.standing.borrow().library.clone(),
+        };
+        Ok(LiveLeg {
+            name: dial.leg,
+            call: dial.call,
+            trunk: way.trunk,
+            events: dial.events.clone(),
+            stream,
+            library,
+            caller: false,
+            codec: None,
+            up: false,
+            stored: false,
+            answered: None,
+            released: false,
+            slots: None,
+            cost: None,
+            ends_at: None,
+            attempt: Some(Box::new(Attempt {
+                dial,
+                way,
+                left: ways.into(),
+                rings: false,
+                passed: Vec::new(),
+            })),
+        })
+    }
+
+    /// Dials in the next way that is open.
+    fn next_way(&mut self, mut leg: LiveLeg) {
+        let table = self.standing.borrow().table.clone();
+        let Some(mut attempt) = leg.attempt.take() else { return };
+        while let Some(way) = attempt.left.pop_front() {
+            (leg.slots, leg.cost) = (None, None);
+            (leg.trunk, attempt.way) = (way.trunk, way);
+            match self.place(&table, &mut leg, &attempt) {
+                Ok(dialog) => {
+                    leg.attempt = Some(attempt);
+                    return self.legs.insert(dialog, leg);
+                }
+                Err(why) => {
+                    tracing::warn!(call = %leg.call, leg = %leg.name, "a trunk is passed over: {why}");
+                    attempt.left.retain(|other| other.trunk != way.trunk);
+                    attempt.passed.push(why);
+                }
+            }
+        }
+        leg.events.gone(Gone::NotAnswered(NotAnswered::Unreachable(attempt.passed.join("; "))));
+    }
+
+    /// Sends the INVITE, if the trunk has room and may cost more.
+    fn place(&mut self, table: &Table, leg: &mut LiveLeg, attempt: &Attempt) -> Result<sip::LegId, String> {
+        let (dial, way) = (&attempt.dial, attempt.way);
+        let known = table.trunks.get(way.trunk).ok_or("the trunk has been removed")?;
+        let slots = self.more_slots(table, way.trunk, dial.beside)?;
+        let mut media =
+            self.local_media(way.trunk, leg.stream.rtp_port()).ok_or("the trunk has been removed")?;
+        if let Some(codec) = self.legs.named(dial.beside).and_then(|caller| caller.codec) {
+            // First what the caller speaks, so that nothing has to be converted.
+            media.codecs.sort_by_key(|ours| *ours != codec);
+        }
+        leg.cost = Some(self.spend(&known.trunk)?);
+        leg.slots = slots;
+        let domain = table.profiles().get(way.trunk).map(|profile| profile.domain.clone());
+        let request_uri = known.trunk.request_uri(&dial.phone, &domain.unwrap_or_default());
+        tracing::info!(call = %dial.call, leg = %dial.leg, trunk = known.trunk.name, %request_uri,
+            to = %way.hop, "ringing");
+        let mut outgoing = Outgoing::new(way.trunk, way.hop, request_uri, media);
+        outgoing.from_user = dial.caller_id.as_ref().map(|number| known.trunk.written(number));
+        let own = dial.own_number.as_ref().map(|number| known.trunk.written(number));
+        outgoing.own_user = own.filter(|own| outgoing.from_user.as_ref() != Some(own));
+        outgoing.no_response = (!attempt.left.is_empty()).then_some(PATIENCE);
+        Ok(self.endpoint.invite(Instant::now(), outgoing))
+    }
+
+    /// A slot on the trunk, unless it is the one that was reserved when the caller was let in.
+    fn more_slots(&self, table: &Table, trunk: usize, caller: LegId) -> Result<Option<HeldSlots>, String> {
+        let Some(known) = table.trunks.get(trunk) else { return Ok(None) };
+        let name = known.trunk.name.as_str();
+        let reserved = self.legs.named(caller).filter(|leg| leg.caller).and_then(|leg| leg.slots.as_ref());
+        if reserved.is_some_and(|slots| slots.outbound() == Some(name)) {
+            return Ok(None);
+        }
+        let taken = self.slots.take(&[(name, known.trunk.max_calls)]);
+        taken.map(Some).ok_or_else(|| format!("max_calls of the trunk `{name}` is reached"))
+    }
+
+    /// A phone was not answered: the next way, or the end.
+    pub(super) fn failed(&mut self, dialog: sip::LegId, failure: &Failure) {
+        let (status, reason) = (failure.status, failure.in_words());
+        let Some(mut leg) = self.legs.remove(dialog) else { return };
+        self.clock_out(&mut leg);
+        tracing::info!(call = %leg.call, leg = %leg.name, status, reason, "not answered");
+        let Some(attempt) = leg.attempt.as_mut() else {
+            return leg.events.gone(Gone::NotAnswered(not_answered(failure)));
+        };
+        let (way, verdict) = (attempt.way, verdict(status, failure.cause, attempt.rings));
+        match verdict {
+            Verdict::NextServer { overloaded } => {
+                self.health.failed(Instant::now(), way.trunk, way.hop, overloaded);
+            }
+            Verdict::NextTrunk => attempt.left.retain(|other| other.trunk != way.trunk),
+            Verdict::Final => attempt.left.clear(),
+        }
+        if verdict == Verdict::Final {
+            self.way_is_alive(way);
+        }
+        if attempt.left.is_empty() {
+            return leg.events.gone(Gone::NotAnswered(attempt.end(not_answered(failure))));
+        }
+        let table = self.standing.borrow().table.clone();
+        let name = table.trunks.get(way.trunk).map_or("", |known| known.trunk.name.as_str());
+        let why = format!("{} of the trunk `{name}`: {}", way.hop, in_words(failure));
+        tracing::warn!(call = %leg.call, leg = %leg.name, "another way is tried: {why}");
+        leg.events.another_way(&why);
+        attempt.passed.push(why);
+        self.next_way(leg);
+    }
+
+    /// A responder's phone was answered: its way works.
+    pub(super) fn way_works(&mut self, dialog: sip::LegId) {
+        let way = self.legs.get(dialog).and_then(|leg| leg.attempt.take()).map(|attempt| attempt.way);
+        if let Some(way) = way {
+            self.way_is_alive(way);
+        }
+    }
+}
+
+impl Attempt {
+    /// The last way has failed: with what came of the others.
+    fn end(&self, last: NotAnswered) -> NotAnswered {
+        match last {
+            NotAnswered::Unreachable(why) if !self.passed.is_empty() => {
+                let mut all = self.passed.clone();
+                all.push(why);
+                NotAnswered::Unreachable(all.join("; "))
+            }
+            other => other,
+        }
+    }
+}
+
+/// Whether a failure says anything about the phone, or only about the way to it.
+fn verdict(status: u16, cause: FailureCause, rang: bool) -> Verdict {
+    if rang {
+        return Verdict::Final;
+    }
+    match (cause, status) {
+        (FailureCause::Timeout | FailureCause::Transport, _) => Verdict::NextServer { overloaded: false },
+        (FailureCause::Response, 503) => Verdict::NextServer { overloaded: true },
+        // Nothing behind the trunk has answered (408), or the trunk is broken as a whole.
+        (FailureCause::Response, 408 | 500..=599) => Verdict::NextTrunk,
+        // It is we who are not let in, not the phone that does not want.
+        (FailureCause::Authentication, _) => Verdict::NextTrunk,
+        _ => Verdict::Final,
+    }
+}
+
+fn in_words(failure: &Failure) -> String {
+    match failure.cause {
+        FailureCause::Timeout => "no answer".to_owned(),
+        FailureCause::Transport => "it could not be reached".to_owned(),
+        _ => format!("{} {}", failure.status, failure.in_words()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_way_that_reached_nobody_is_given_up_for_another() {
+        use FailureCause::{Authentication, Cancelled, NoMedia, Response, Timeout, Transport};
+        let next = Verdict::NextServer { overloaded: false };
+        for (status, cause, expected) in [
+            (408, Timeout, next),
+            (503, Transport, next),
+            (503, Response, Verdict::NextServer { overloaded: true }),
+            (500, Response, Verdict::NextTrunk),
+            (504, Response, Verdict::NextTrunk),
+            (408, Response, Verdict::NextTrunk),
+            (407, Authentication, Verdict::NextTrunk),
+            (404, Response, Verdict::Final),
+            (403, Response, Verdict::Final),
+            (480, Response, Verdict::Final),
+            (486, Response, Verdict::Final),
+            (302, Response, Verdict::Final),
+            (600, Response, Verdict::Final),
+            (603, Response, Verdict::Final),
+            (487, Cancelled, Verdict::Final),
+            (488, NoMedia, Verdict::Final),
+        ] {
+            assert_eq!(verdict(status, cause, false), expected, "{status} {cause:?}");
+            assert_eq!(verdict(status, cause, true), Verdict::Final, "it has rung: {status} {cause:?}");
+        }
+    }
+}
