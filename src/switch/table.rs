@@ -267,6 +267,11 @@ impl Slots {
         Some(HeldSlots { slots: self.clone(), trunks })
     }
 
+    /// How many of a trunk are taken.
+    pub fn used(&self, trunk: &str) -> usize {
+        self.counts().get(trunk).copied().unwrap_or(0)
+    }
+
     fn counts(&self) -> MutexGuard<'_, HashMap<String, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,7 @@
 //! Trunks with every setting checked: who may send us calls, and what may be dialled.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
@@ -75,6 +76,14 @@ pub struct Server {
     pub host: String,
     /// The port, where one is written.
     pub port: Option<u16>,
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        write!(f, "{}:{host}", self.transport)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
 }
 
 impl Server {

@@ -94,7 +94,7 @@ impl Pool {
             _ => tracing::warn!(%hop, "connection over: {why}"),
         }
         let was_open = !matches!(why, Ended::NotOpened(_));
-        Some(News::Lost(Lost { trunk: key.trunk, hops, was_open }))
+        Some(News::Lost(Lost { trunk: key.trunk, hops, was_open, why: why.to_string() }))
     }
 
     /// Gives a message to the connection that it leaves by.
@@ -308,7 +308,7 @@ mod tests {
         let (mut pool, mut arrivals) = pool();
         pool.send(&known, message(hop)).unwrap();
         let news = pool.note(arrivals.recv().await.unwrap());
-        let Some(News::Lost(Lost { trunk: 0, hops, was_open: false })) = news else { panic!("{news:?}") };
+        let Some(News::Lost(Lost { trunk: 0, hops, was_open: false, .. })) = news else { panic!("{news:?}") };
         assert_eq!(hops, [hop]);
     }
 
