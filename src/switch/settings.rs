@@ -127,12 +127,12 @@ pub struct TrunkSettings {
     pub number_format: Option<Spanned<String>>,
     /// Which header field names the hotline when the caller's number is shown: `none`, `diversion`, `history-info`.
     pub forwarded: Option<Spanned<String>>,
+    /// Whether audio is protected: `off`, `optional`, `required`.
+    pub srtp: Option<Spanned<String>>,
     /// How often a sign of life is asked for in a call, as in `30m`; `off`: only when the trunk demands it.
     pub session_timer: Option<Spanned<String>>,
     /// Whether our calls speak of reliable provisional responses: `off`, `supported`, `required`.
     pub reliable_provisional: Option<Spanned<String>>,
-    /// Whether audio is protected: `off`, `optional`, `required`.
-    pub srtp: Option<Spanned<String>>,
     /// What may be dialled over it: `+49`, `sip:*@10.1.2.0/24`. Default: its own country.
     pub destinations: Option<Vec<Spanned<String>>>,
     /// How often its server is asked whether it is there, or `off`.
@@ -173,6 +173,8 @@ pub struct LimitsSettings {
     pub legs_per_day: Option<Spanned<u32>>,
     /// Minutes of answered outbound legs in 24 hours.
     pub minutes_per_day: Option<Spanned<u32>>,
+    /// Calls that it may begin in a second. Default: 50.
+    pub calls_per_second: Option<Spanned<u32>>,
 }
 
 /// `[trunks.tls]`

@@ -235,16 +235,6 @@ impl Caller {
              Content-Length: 0\r\n\r\n"
         )
     }
-
-    /// The beginning of a call, with this number.
-    pub fn invite(&self, number: u32) -> String {
-        let own = self.own;
-        format!(
-            "INVITE sip:+4930123456@switch SIP/2.0\r\nVia: SIP/2.0/TCP {own};branch=z9hG4bK{number};rport\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:{own}>;tag={number}\r\nTo: <sip:switch>\r\nCall-ID: {own}-{number}\r\n\
-             CSeq: {number} INVITE\r\nContact: <sip:{own}>\r\nContent-Length: 0\r\n\r\n"
-        )
-    }
 }
 
 /// An authority of the test's own, and a folder with what it has signed.

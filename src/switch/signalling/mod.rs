@@ -5,13 +5,14 @@
 //! news go out through each leg's `LegEvents`. It never waits for a call, a disk or a name server.
 
 mod costs;
-mod failure;
 mod incoming;
 mod legs;
 mod outgoing;
 mod placing;
 mod registrations;
 mod release;
+mod sleep;
+mod states;
 mod stored;
 mod supervision;
 
@@ -35,9 +36,11 @@ use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
 use crate::switch::transport::{Lost, News, SWEEP, Transports};
-use failure::Failure;
 pub(super) use legs::Legs;
+use outgoing::Failure;
 pub(super) use registrations::Registrations;
+use sleep::Sleep;
+pub(super) use states::{Ask, Asking};
 pub use stored::StoredLeg;
 
 /// How long the last BYEs may take to be answered.
@@ -76,6 +79,8 @@ pub(super) struct Signalling {
     pub(super) health: Health,
     pub(super) ledger: Ledger,
     pub(super) next_tally: Option<Instant>,
+    pub(super) asks: mpsc::UnboundedReceiver<Ask>,
+    pub(super) asking: Vec<Asking>,
     pub(super) rng: StdRng,
     pub(super) stored: Vec<StoredLeg>,
 }
@@ -87,6 +92,7 @@ impl Signalling {
         self.reloaded();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut sleep = Sleep::new();
         self.end_stored();
         self.watch_trunks(Instant::now());
         self.flush();
@@ -103,6 +109,7 @@ impl Signalling {
                     None => break,
                 },
                 Some(event) = self.media_events.recv() => self.media_event(event),
+                Some(ask) = self.asks.recv() => self.asked(ask),
                 changed = self.standing.changed() => match changed {
                     Ok(()) => self.reloaded(),
                     Err(_) => break,
@@ -110,6 +117,10 @@ impl Signalling {
                 _ = sweep.tick() => {
                     let table = self.standing.borrow().table.clone();
                     self.transports.sweep(&table, &self.endpoint.hops_in_use());
+                    if sleep.happened() {
+                        tracing::info!("the machine has slept: registrations are made anew");
+                        self.endpoint.renew_registrations(Instant::now());
+                    }
                 }
                 news = self.transports.next() => self.news(news),
             }
@@ -134,6 +145,7 @@ impl Signalling {
     /// A connection is no more: what waits for an answer by it goes another way, or has failed.
     fn lost(&mut self, now: Instant, lost: &Lost) {
         for hop in &lost.hops {
+            self.asked_ping_trouble(lost.trunk, *hop, &lost.why);
             if lost.was_open {
                 self.endpoint.connection_lost(now, lost.trunk, *hop);
             } else {
@@ -167,6 +179,8 @@ impl Signalling {
 
     fn reloaded(&mut self) {
         let profiles = self.standing.borrow_and_update().table.profiles();
+        self.registrations
+            .keep(|trunk| profiles.get(trunk).is_some_and(|known| known.registration.is_some()));
         self.endpoint.set_trunks(Instant::now(), profiles);
         self.watch_trunks(Instant::now());
     }

@@ -12,8 +12,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::Signalling;
-use super::failure::{Failure, not_answered};
 use super::legs::LiveLeg;
+use super::outgoing::{Failure, not_answered};
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
 use crate::sip::{self, FailureCause, Outgoing};
 use crate::switch::table::{HeldSlots, Table};
@@ -161,8 +161,8 @@ impl Signalling {
 
     /// A phone was not answered: the next way, or the end.
     pub(super) fn failed(&mut self, dialog: sip::LegId, failure: &Failure) {
+        let (status, reason) = (failure.status, failure.in_words());
         let Some(mut leg) = self.legs.remove(dialog) else { return };
-        let (status, reason, cause) = (failure.status, failure.in_words(), failure.cause);
         self.clock_out(&mut leg);
         tracing::info!(call = %leg.call, leg = %leg.name, status, reason, "not answered");
         let Some(attempt) = leg.attempt.as_mut() else {
@@ -170,7 +170,7 @@ impl Signalling {
         };
         let verdict = match failure.is_the_phones() {
             true => Verdict::Final,
-            false => verdict(status, cause, attempt.rings),
+            false => verdict(status, failure.cause, attempt.rings),
         };
         let way = attempt.way;
         match verdict {
@@ -188,7 +188,7 @@ impl Signalling {
         }
         let table = self.standing.borrow().table.clone();
         let name = table.trunks.get(way.trunk).map_or("", |known| known.trunk.name.as_str());
-        let why = format!("{} of the trunk `{name}`: {}", way.hop, in_words(status, &reason, cause));
+        let why = format!("{} of the trunk `{name}`: {}", way.hop, in_words(failure));
         tracing::warn!(call = %leg.call, leg = %leg.name, "another way is tried: {why}");
         leg.events.another_way(&why);
         attempt.passed.push(why);
@@ -234,11 +234,11 @@ fn verdict(status: u16, cause: FailureCause, rang: bool) -> Verdict {
     }
 }
 
-fn in_words(status: u16, reason: &str, cause: FailureCause) -> String {
-    match cause {
+fn in_words(failure: &Failure) -> String {
+    match failure.cause {
         FailureCause::Timeout => "no answer".to_owned(),
         FailureCause::Transport => "it could not be reached".to_owned(),
-        _ => format!("{status} {reason}"),
+        _ => format!("{} {}", failure.status, failure.in_words()),
     }
 }
 
