@@ -7,6 +7,7 @@ use nightbell::rtp::latch::{Latch, Verdict};
 use nightbell::rtp::packet::{HEADER, Packet};
 use nightbell::rtp::reassembly::{Piece, Reassembly};
 use nightbell::rtp::sequence::Receiver;
+use nightbell::rtp::srtp::{self, Keying, Suite};
 use nightbell::rtp::{rtcp, telephone_event};
 
 /// One octet tells the time that passes in ms, one the sender, one the length; then comes a datagram.
@@ -19,6 +20,28 @@ pub fn rtp(data: &[u8]) {
         rest = next;
     }
     port.whole(data);
+}
+
+/// Nobody without the key is let in, and what we protect is what was to be said.
+fn protection(data: &[u8]) {
+    let mki = data.first().copied().unwrap_or_default() % 8;
+    let keying = Keying { suite: Suite::AesCm128HmacSha1_80, master: [0x5a; srtp::MASTER], mki };
+    let mut receiver = srtp::Receiver::new(keying.clone(), 0);
+    let mut copy = data.to_vec();
+    assert!(receiver.rtp(&mut copy).is_err() && receiver.rtcp(&mut copy).is_err());
+    assert_eq!(copy, data);
+    let keying = Keying { mki: 0, ..keying };
+    let (mut sender, mut receiver) = (srtp::Sender::new(keying.clone()), srtp::Receiver::new(keying, 0));
+    if let Some(protected) = sender.rtp(data) {
+        let mut protected = protected.to_vec();
+        assert_eq!(receiver.rtp(&mut protected), Ok(data.len()));
+        assert_eq!(protected.get(..data.len()), Some(data));
+    }
+    if let Some(protected) = sender.rtcp(data) {
+        let mut protected = protected.to_vec();
+        assert_eq!(receiver.rtcp(&mut protected), Ok(data.len()));
+        assert_eq!(protected.get(..data.len()), Some(data));
+    }
 }
 
 struct Port {
@@ -50,6 +73,7 @@ impl Port {
 
     /// The whole input as one datagram of each kind.
     fn whole(&self, data: &[u8]) {
+        protection(data);
         if let Some(packet) = Packet::read(data) {
             let mut copy = data.to_vec();
             let sent = packet.rewrite(&mut copy, &packet.header).expect("the header has room");

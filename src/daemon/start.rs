@@ -18,10 +18,11 @@ use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::findings::Findings;
 use crate::oncall::Roster;
-use crate::sip::{Hop, StoredDialog};
+use crate::sip::Hop;
 use crate::store::{Store, StoreError, WriterHandle};
 use crate::switch::addresses::Addresses;
 use crate::switch::recorder::repair_all;
+use crate::switch::signalling::StoredLeg;
 use crate::switch::spend::{Ledger, Use};
 use crate::switch::{Parts, StartError as SwitchError, Switch};
 
@@ -326,7 +327,7 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
 }
 
 /// After a crash: closes open calls, repairs messages, and finds the legs that were left up.
-fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredDialog>, StartError> {
+fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
     let failed = |source| StartError::Io { path: recordings.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(recordings).map_err(failed)?;
     let repaired = repair_all(recordings).map_err(failed)?;

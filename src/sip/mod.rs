@@ -10,10 +10,13 @@ pub mod header;
 pub mod identity;
 mod media_security;
 pub mod message;
+pub mod multipart;
 pub mod offer_answer;
+pub mod reason;
 pub mod registration;
 mod scan;
 pub mod sdp;
+pub mod session_timer;
 pub mod stream;
 pub mod token_bucket;
 pub mod transaction;
@@ -25,7 +28,7 @@ pub use crypto_attribute::{CryptoSuite, MasterKey, SrtpKey, SrtpKeys};
 pub use dialog::StoredDialog;
 pub use endpoint::{
     AnswerError, Cause, Config, EndCause, Endpoint, Event, FailureCause, IncomingCall, LegId, Outgoing, Peer,
-    Transmit, TrunkProfile,
+    Refusal, ReliableProvisional, Transmit, TrunkProfile,
 };
 pub use header::{CSeq, NameAddr, Params, Via};
 pub use identity::{
@@ -34,6 +37,7 @@ pub use identity::{
 pub use media_security::{MediaSecurity, SrtpPolicy};
 pub use message::{HeaderError, HeaderName, Headers, Malformed, Message, Method, Request, Response};
 pub use offer_answer::{Agreed, Codec, Direction, EventTypes, LocalMedia, Negotiation, NegotiationError};
+pub use reason::Reason;
 pub use stream::{Framed, Stream};
 pub use token_bucket::TokenBucket;
 pub use transaction::Timers;

@@ -104,8 +104,6 @@ pub struct Negotiation {
     version: u64,
     /// The streams of the last description sent; empty before the first.
     sent: Vec<Media>,
-    /// The last description that came, and was agreed on.
-    received: Option<Description>,
     agreed: Option<Agreed>,
 }
 
@@ -119,7 +117,7 @@ impl Negotiation {
     /// Nothing sent and nothing agreed yet.
     #[must_use]
     pub fn secured(media: LocalMedia, security: MediaSecurity) -> Self {
-        Negotiation { media, security, version: 0, sent: Vec::new(), received: None, agreed: None }
+        Negotiation { media, security, version: 0, sent: Vec::new(), agreed: None }
     }
 
     /// What is agreed now.
@@ -140,20 +138,26 @@ impl Negotiation {
         self.send(lines)
     }
 
-    /// Our answer to an offer (RFC 3264 6). An offer with the o= version of the description before is that
-    /// description (RFC 3264 8).
+    /// Our last description once more, for a re-INVITE that changes nothing (RFC 4028 7.4): the same version,
+    /// the same streams, the same direction.
+    pub fn repeat(&mut self) -> Vec<u8> {
+        self.send(self.sent.clone())
+    }
+
+    /// Our answer to an offer (RFC 3264 6). What an offer says counts, not the version in its o=: many
+    /// carriers change the one and forget the other (RFC 3264 8 wants both).
     ///
     /// # Errors
     /// See [`NegotiationError::status`].
     pub fn answer(&mut self, offer: &[u8]) -> Result<(Vec<u8>, Agreed), NegotiationError> {
-        let offer = self.unless_known(Description::parse(offer)?);
+        let offer = Description::parse(offer)?;
         let (index, agreed, chosen) = self.serve(&offer).ok_or(NegotiationError::NotAcceptable)?;
         let lines = offer.media.iter().enumerate();
         let lines = lines.map(|(at, line)| {
             if at == index { self.audio_answer(line, &agreed, chosen.as_ref()) } else { refused(line) }
         });
         let text = self.send(lines.collect());
-        self.agree(offer, agreed.clone());
+        self.agree(agreed.clone());
         Ok((text, agreed))
     }
 
@@ -167,34 +171,19 @@ impl Negotiation {
         let answer = Description::parse(answer)?;
         let line = answer.media.get(index).ok_or(NegotiationError::NotAcceptable)?;
         let agreed = self.read_answer(&answer, line, offered).ok_or(NegotiationError::NotAcceptable)?;
-        self.agree(answer, agreed.clone());
+        self.agree(agreed.clone());
         Ok(agreed)
     }
 
-    fn agree(&mut self, received: Description, agreed: Agreed) {
+    fn agree(&mut self, agreed: Agreed) {
         let before = self.agreed.as_ref().and_then(|before| before.srtp.as_ref());
         self.security.agreed(before, agreed.srtp.as_ref());
-        self.received = Some(received);
         self.agreed = Some(agreed);
     }
 
     /// What protects the stream now.
     fn running(&self) -> Option<&SrtpKeys> {
         self.agreed.as_ref()?.srtp.as_ref()
-    }
-
-    /// The description before, when this one has its o= line and as many streams.
-    fn unless_known(&self, offer: Description) -> Description {
-        match &self.received {
-            Some(known)
-                if offer.origin.is_some()
-                    && known.origin == offer.origin
-                    && known.media.len() == offer.media.len() =>
-            {
-                known.clone()
-            }
-            _ => offer,
-        }
     }
 
     /// The first stream of an offer that we can serve, and how.

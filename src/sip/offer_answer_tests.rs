@@ -135,11 +135,13 @@ fn hold_is_read_in_each_of_its_forms() {
 }
 
 #[test]
-fn an_offer_with_the_version_before_changes_nothing() {
+fn what_an_offer_says_counts_whatever_its_version_says() {
     let mut negotiation = Negotiation::new(local());
     let (first, agreed) = negotiation.answer(&peer(7, "m=audio 5000 RTP/AVP 8\n")).unwrap();
-    let (again, same) = negotiation.answer(&peer(7, "m=audio 6000 RTP/AVP 8\n")).unwrap();
-    assert_eq!((first, agreed), (again, same));
+    let (again, same) = negotiation.answer(&peer(7, "m=audio 5000 RTP/AVP 8\n")).unwrap();
+    assert_eq!((&first, &agreed), (&again, &same), "the same once more");
+    let (repeated, same) = negotiation.answer(&peer(8, "m=audio 5000 RTP/AVP 8\n")).unwrap();
+    assert_eq!((first, agreed), (repeated, same), "a new version of the same");
     let (moved, other) = negotiation.answer(&peer(8, "m=audio 6000 RTP/AVP 8\na=sendonly\n")).unwrap();
     assert_eq!((other.remote_rtp.port(), other.direction), (6000, Direction::RecvOnly));
     assert!(text(&moved).starts_with("v=0\r\no=- 9 2 "), "our version rises with a change");

@@ -2,10 +2,14 @@
 //! responses are to be dropped (18.1.2). What depends on transactions and dialogs (481, 482, 491) is not here.
 
 use super::message::{HeaderError, HeaderName, Headers, Method, Request, Response};
-use super::{dtmf_info, header::CSeq, scan, sdp};
+use super::{dtmf_info, header::CSeq, multipart, scan, sdp, session_timer};
 
 /// The methods we act on, as Allow has them.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK";
+/// The extensions we know, as Supported has them (RFC 4028, RFC 3262).
+pub const SUPPORTED: &str = "timer, 100rel";
+/// Reliable provisional responses (RFC 3262).
+pub const RELIABLE: &str = "100rel";
 
 /// A final answer to a request that goes no further.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +83,14 @@ fn essentials(headers: &Headers, method: Option<&Method>) -> Result<(), Unusable
 /// RFC 3261 8.2.1; 21.5.2 for a method that nobody has defined.
 fn method_objection(method: &Method) -> Option<Objection> {
     match method {
-        Method::Invite | Method::Ack | Method::Bye | Method::Cancel | Method::Options | Method::Info => None,
+        Method::Invite
+        | Method::Ack
+        | Method::Bye
+        | Method::Cancel
+        | Method::Options
+        | Method::Info
+        | Method::Update
+        | Method::Prack => None,
         Method::Other(_) => Some(Objection::with(501, HeaderName::Allow, ALLOW)),
         _ => Some(Objection::with(405, HeaderName::Allow, ALLOW)),
     }
@@ -105,16 +116,23 @@ fn hops_objection(request: &Request) -> Option<Objection> {
     (spent && request.method == Method::Invite).then(|| Objection::plain(483))
 }
 
-/// RFC 3261 8.2.2.3: no extension may be required of us. ACK and CANCEL cannot be refused for it.
+/// RFC 3261 8.2.2.3: what may be required of us is in [`SUPPORTED`]. ACK and CANCEL cannot be refused for it.
 fn extension_objection(request: &Request) -> Option<Objection> {
     if matches!(request.method, Method::Ack | Method::Cancel) {
         return None;
     }
     match request.headers.require() {
         Err(_) => Some(Objection::plain(400)),
-        Ok(tags) if tags.is_empty() => None,
-        Ok(tags) => Some(Objection::with(420, HeaderName::Unsupported, tags.join(", "))),
+        Ok(tags) => {
+            let unknown: Vec<_> = tags.into_iter().filter(|tag| !is_supported(tag)).collect();
+            let objection = || Objection::with(420, HeaderName::Unsupported, unknown.join(", "));
+            (!unknown.is_empty()).then(objection)
+        }
     }
+}
+
+fn is_supported(tag: &str) -> bool {
+    [session_timer::OPTION, RELIABLE].iter().any(|known| known.eq_ignore_ascii_case(tag))
 }
 
 /// RFC 3261 8.1.1.8: an INVITE has exactly one Contact, with a SIP URI. RFC 2543 knew INVITEs without one, and
@@ -161,7 +179,7 @@ fn body_objection(request: &Request) -> Option<Objection> {
         return Some(Objection::with(415, HeaderName::AcceptEncoding, "identity"));
     }
     match request.method {
-        Method::Invite | Method::Ack => session_objection(request),
+        Method::Invite | Method::Ack | Method::Update | Method::Prack => session_objection(request),
         Method::Info => info_objection(request),
         _ => None,
     }
@@ -170,10 +188,15 @@ fn body_objection(request: &Request) -> Option<Objection> {
 fn session_objection(request: &Request) -> Option<Objection> {
     match request.headers.content_type() {
         Ok(Some(kind)) if kind == sdp::MEDIA_TYPE => None,
+        Ok(Some(kind)) if multipart::is_multipart(&kind) && has_session(request) => None,
         // RFC 3261 7.4.1: a body without a type is a fault.
         Ok(None) => Some(Objection::plain(400)),
         _ => Some(Objection::with(415, HeaderName::Accept, sdp::MEDIA_TYPE)),
     }
+}
+
+fn has_session(request: &Request) -> bool {
+    multipart::session(&request.headers, &request.body).is_some()
 }
 
 /// RFC 6086 4.2.2: 469 for a package nobody agreed on, 415 for a body that is no digit.

@@ -207,3 +207,147 @@ fn unused(settings: &TrunkSettings, account: &Account, problems: &mut Vec<Proble
         problems.push(Problem::error(name.span(), "an account, but no server that knows it").help(help));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::switch::scratch::Scratch;
+
+    /// A folder with the file `password`, closed to others.
+    fn folder(password: &[u8]) -> (Scratch, PathBuf) {
+        let scratch = Scratch::new();
+        let path = scratch.path().join("password");
+        fs::write(&path, password).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let folder = scratch.path().to_path_buf();
+        (scratch, folder)
+    }
+
+    fn compiled(folder: &Path, lines: &str) -> (Option<Server>, Account, Vec<String>) {
+        let text = format!("name = 'carrier'\n{lines}");
+        let settings: TrunkSettings = toml::from_str(&text).unwrap();
+        let mut problems = Vec::new();
+        let (server, account) = compile_account(&settings, folder, &mut problems);
+        (server, account, problems.into_iter().map(|problem| problem.message).collect())
+    }
+
+    /// The faults of a trunk beside a good password.
+    fn faults(lines: &str) -> Vec<String> {
+        let (_scratch, folder) = folder(b"geheim\n");
+        compiled(&folder, lines).2
+    }
+
+    #[test]
+    fn a_registered_trunk_is_filled_in_with_four_lines() {
+        let (_scratch, folder) = folder(b"geheim\r\n");
+        let lines = "server = 'udp:sip.carrier.example'\nregister = true\nusername = 'e1'\npassword_file = 'password'\n";
+        let (_, account, faults) = compiled(&folder, lines);
+        assert_eq!(faults, Vec::<String>::new());
+        assert_eq!(account.registration, Some(("e1".into(), Duration::from_secs(600))));
+        let credentials = account.credentials.unwrap();
+        assert_eq!((credentials.username.as_str(), credentials.algorithms.len()), ("e1", 3));
+        assert_eq!(credentials.password, "geheim".into(), "without the line end");
+        assert!(!format!("{credentials:?}").contains("geheim"));
+    }
+
+    #[test]
+    fn the_name_to_authenticate_with_may_be_another() {
+        let (_scratch, folder) = folder(b"geheim");
+        let lines = "server = 'udp:x'\nregister = true\nusername = 'e1'\nauth_username = 'a1'\npassword_file = 'password'\n\
+                     digest = ['md5', 'SHA-256']\nregister_every = '1h'\n";
+        let (_, account, faults) = compiled(&folder, lines);
+        assert_eq!(faults, Vec::<String>::new());
+        assert_eq!(account.registration, Some(("e1".into(), Duration::from_secs(3600))));
+        let credentials = account.credentials.unwrap();
+        assert_eq!((credentials.username.as_str(), credentials.algorithms.len()), ("a1", 2));
+    }
+
+    #[test]
+    fn requests_go_to_the_outbound_proxy_and_the_server_names_the_domain() {
+        let lines = "server = 'udp:carrier.example'\noutbound_proxy = 'tcp:[2001:db8::1]:5070'\n";
+        let (server, account, faults) = compiled(Path::new("."), lines);
+        assert_eq!(faults, Vec::<String>::new());
+        assert_eq!(server.map(|server| server.host), Some("2001:db8::1".into()));
+        assert_eq!(account.domain.as_deref(), Some("carrier.example"));
+        assert_eq!(account.route.as_deref(), Some("<sip:[2001:db8::1]:5070;transport=tcp;lr>"));
+    }
+
+    #[test]
+    fn a_password_that_others_can_read_is_not_taken() {
+        let (_scratch, folder) = folder(b"geheim");
+        fs::set_permissions(folder.join("password"), fs::Permissions::from_mode(0o640)).unwrap();
+        let lines = "server = 'udp:x'\nusername = 'e1'\npassword_file = 'password'\n";
+        let settings: TrunkSettings = toml::from_str(&format!("name = 'carrier'\n{lines}")).unwrap();
+        let mut problems = Vec::new();
+        compile_account(&settings, &folder, &mut problems);
+        let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+        assert!(problem.message.ends_with("can be read by others"), "{}", problem.message);
+        assert!(problem.help.as_deref().unwrap().starts_with("chmod 600 "));
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_account_is_told() {
+        let server = "server = 'udp:x'\n";
+        for (lines, wanted) in [
+            ("register = true\npassword_file = 'password'\n", "a password without a username"),
+            ("username = 'a'\npassword_file = 'missing'\n", "cannot read the password"),
+            ("username = 'a'\npassword_env = 'NIGHTBELL_NO_SUCH_VARIABLE'\n", "the environment has no"),
+            ("username = 'a'\ncredential = '../shadow'\n", "is no name of a credential"),
+            ("username = 'a'\npassword_file = 'password'\npassword_env = 'HOME'\n", "named twice"),
+            ("auth_username = 'a'\n", "a username without a password"),
+            ("username = 'a'\n", "a username that nothing uses"),
+            ("username = 'a b'\npassword_file = 'password'\n", "this is not a username"),
+            ("digest = ['MD5']\n", "digest algorithms without a password"),
+            (
+                "username = 'a'\npassword_file = 'password'\ndigest = ['SHA256']\n",
+                "there is no digest algorithm `SHA256`",
+            ),
+            ("username = 'a'\npassword_file = 'password'\ndigest = []\n", "digest names no algorithm"),
+            ("register = true\nusername = 'a'\nregister_every = '5s'\n", "a registration cannot last 5 s"),
+            ("register = true\n", "registers, but has no username"),
+            ("domain = 'sip:carrier'\n", "`sip:carrier` is not a domain"),
+            ("large_messages = 'tpc'\n", "large messages cannot go by `tpc`"),
+            ("outbound_proxy = 'proxy'\n", "`proxy` is not a proxy"),
+            ("inbound_auth = { username = 'a' }\n", "a username without a password"),
+        ] {
+            let faults = faults(&format!("{server}{lines}"));
+            assert!(faults.iter().any(|fault| fault.contains(wanted)), "{lines}: {faults:?}");
+        }
+        assert!(faults("outbound_proxy = 'udp:p'\n").contains(&"a proxy, but nothing behind it".to_owned()));
+        assert!(
+            faults("sources = ['10.0.0.0/8']\nusername = 'a'\npassword_file = 'password'\n")
+                .contains(&"an account, but no server that knows it".to_owned())
+        );
+    }
+
+    #[test]
+    fn an_empty_password_is_none() {
+        let (_scratch, folder) = folder(b"\n\n");
+        let lines = "server = 'udp:x'\nusername = 'e1'\npassword_file = 'password'\n";
+        let (_, account, faults) = compiled(&folder, lines);
+        assert!(account.credentials.is_none() && faults[0].contains("is empty"), "{faults:?}");
+    }
+
+    #[test]
+    fn an_account_without_a_password_registers_where_the_carrier_knows_our_address() {
+        let lines = "server = 'udp:x'\nregister = true\nusername = 'e1'\n";
+        let (_, account, faults) = compiled(Path::new("."), lines);
+        assert_eq!(faults, Vec::<String>::new());
+        assert!(account.registration.is_some() && account.credentials.is_none());
+    }
+
+    #[test]
+    fn a_trunk_that_authenticates_to_us_has_a_password_of_its_own() {
+        let (_scratch, folder) = folder(b"geheim");
+        let lines = "server = 'udp:x'\ninbound_auth = { username = 'pbx', password_file = 'password' }\ndigest = ['SHA-256']\n";
+        let (_, account, faults) = compiled(&folder, lines);
+        assert_eq!(faults, Vec::<String>::new());
+        let theirs = account.inbound_auth.unwrap();
+        assert_eq!((theirs.username.as_str(), theirs.algorithms.len()), ("pbx", 1));
+        assert!(account.credentials.is_none());
+    }
+}

@@ -129,7 +129,7 @@ impl Reader<'_> {
             return None;
         }
         let found = match (source.file, source.env, source.credential) {
-            (Some(file), _, _) => self.from_file(file),
+            (Some(file), _, _) => self.read_file(file),
             (_, Some(variable), _) => from_environment(variable),
             (_, _, Some(name)) => from_systemd(name),
             (None, None, None) => {
@@ -140,7 +140,7 @@ impl Reader<'_> {
         found.map_err(|problem| self.problems.push(problem)).ok()
     }
 
-    fn from_file(&self, written: &Spanned<String>) -> Result<Secret, Problem> {
+    fn read_file(&self, written: &Spanned<String>) -> Result<Secret, Problem> {
         let path = self.folder.join(written.get_ref());
         let place = written.span();
         let unreadable = |error: io::Error| {

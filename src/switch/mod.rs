@@ -17,6 +17,7 @@ pub mod recorder;
 pub mod report;
 #[cfg(test)]
 mod scratch;
+pub mod sessions;
 pub mod settings;
 pub mod signalling;
 pub mod spend;
@@ -42,7 +43,7 @@ use tokio::task::JoinHandle;
 use crate::call::leg::Request;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
-use crate::sip::{self, Endpoint, Hop, StoredDialog, Timers};
+use crate::sip::{self, Endpoint, Hop, Timers};
 use crate::switch::addresses::Addresses;
 use crate::switch::health::Health;
 use crate::switch::location::Names;
@@ -50,7 +51,7 @@ use crate::switch::media::Media;
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
 use crate::switch::report::TrunkReport;
-use crate::switch::signalling::{Ask, Legs, Registrations, Signalling, Standing};
+use crate::switch::signalling::{Ask, Legs, Registrations, Signalling, Standing, StoredLeg};
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
@@ -84,7 +85,7 @@ pub struct Parts {
     /// What trunks were used for in the last 24 hours.
     pub ledger: Ledger,
     /// Legs that an earlier run left up: they are sent a BYE.
-    pub stored: Vec<StoredDialog>,
+    pub stored: Vec<StoredLeg>,
 }
 
 /// Why the switch could not start.

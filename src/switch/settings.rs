@@ -129,6 +129,10 @@ pub struct TrunkSettings {
     pub forwarded: Option<Spanned<String>>,
     /// Whether audio is protected: `off`, `optional`, `required`.
     pub srtp: Option<Spanned<String>>,
+    /// How often a sign of life is asked for in a call, as in `30m`; `off`: only when the trunk demands it.
+    pub session_timer: Option<Spanned<String>>,
+    /// Whether our calls speak of reliable provisional responses: `off`, `supported`, `required`.
+    pub reliable_provisional: Option<Spanned<String>>,
     /// What may be dialled over it: `+49`, `sip:*@10.1.2.0/24`. Default: its own country.
     pub destinations: Option<Vec<Spanned<String>>>,
     /// How often its server is asked whether it is there, or `off`.

@@ -3,6 +3,7 @@
 use crate::problem::Problem;
 use crate::rtp::srtp::{Keying, Suite};
 use crate::sip::{self, CryptoSuite, SrtpKey, SrtpPolicy};
+use crate::switch::account::next_hop;
 use crate::switch::identity::word;
 use crate::switch::media::SrtpKeys;
 use crate::switch::settings::TrunkSettings;
@@ -13,12 +14,12 @@ const POLICIES: [(&str, SrtpPolicy); 3] =
 /// Checks `srtp` of a trunk. Keys travel in the signalling: who can read it can hear the call (RFC 4568 8.1).
 pub fn compile_srtp(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> SrtpPolicy {
     let policy = word("srtp", settings.srtp.as_ref(), &POLICIES, problems);
-    let clear = settings.server.as_ref().is_some_and(|server| !server.get_ref().starts_with("tls:"));
+    let clear = next_hop(settings).is_some_and(|server| !server.get_ref().starts_with("tls:"));
     let Some(written) = settings.srtp.as_ref().filter(|_| clear && policy != SrtpPolicy::Off) else {
         return policy;
     };
     let message = format!("srtp on the trunk `{}`, which is not reached over TLS", settings.name.get_ref());
-    let help = "its keys would be sent in the clear: write server = \"tls:HOST\", or srtp = \"off\"";
+    let help = "its keys would be sent in the clear: write server (or outbound_proxy) = \"tls:HOST\", or srtp = \"off\"";
     problems.push(Problem::error(written.span(), message).help(help));
     policy
 }
@@ -53,8 +54,10 @@ mod tests {
         assert_eq!(compiled("server = 'udp:x'\nsrtp = 'off'"), (SrtpPolicy::Off, Vec::new()));
         assert_eq!(compiled("server = 'tls:x'\nsrtp = 'required'"), (SrtpPolicy::Required, Vec::new()));
         assert_eq!(compiled("sources = []\nsrtp = 'optional'"), (SrtpPolicy::Optional, Vec::new()));
-        for server in ["udp:x", "tcp:x"] {
-            let (_, problems) = compiled(&format!("server = '{server}'\nsrtp = 'optional'"));
+        let proxied = "server = 'udp:x'\noutbound_proxy = 'tls:y'\nsrtp = 'required'";
+        assert_eq!(compiled(proxied), (SrtpPolicy::Required, Vec::new()));
+        for server in ["server = 'udp:x'", "server = 'tcp:x'", "server = 'tls:x'\noutbound_proxy = 'tcp:y'"] {
+            let (_, problems) = compiled(&format!("{server}\nsrtp = 'optional'"));
             assert_eq!(problems, ["srtp on the trunk `a`, which is not reached over TLS"]);
         }
         let (_, problems) = compiled("server = 'tls:x'\nsrtp = 'require'");

@@ -119,6 +119,8 @@ impl Table {
             let mut profile = TrunkProfile::new(known.own.contact, domain(known), codecs);
             profile.srtp = known.trunk.srtp;
             profile.identity = known.trunk.identity.clone();
+            profile.session_timer = known.trunk.session_timer;
+            profile.reliable_provisional = known.trunk.reliable_provisional;
             profile.other_contacts = known.own.others.clone();
             known.trunk.account.dress(&mut profile, hops(known));
             profile

@@ -12,10 +12,11 @@ use toml::Spanned;
 
 use crate::oncall::{NumberFormat, Phone};
 use crate::problem::{Problem, nearest};
-use crate::sip::{Codec, IdentityPolicy, SrtpPolicy, Transport};
+use crate::sip::{Codec, IdentityPolicy, ReliableProvisional, SrtpPolicy, Transport};
 use crate::switch::account::{Account, compile_account, next_hop};
 use crate::switch::identity::{self, CalledNumber};
 use crate::switch::limits::{self, MAX_CALL_LENGTH};
+use crate::switch::sessions;
 use crate::switch::settings::{TrunkSettings, TrunkTlsSettings};
 use crate::switch::spend::Limits;
 use crate::switch::srtp;
@@ -58,6 +59,10 @@ pub struct Trunk {
     pub identity: IdentityPolicy,
     /// Whether audio is protected.
     pub srtp: SrtpPolicy,
+    /// How often a sign of life is asked for in a call.
+    pub session_timer: Option<Duration>,
+    /// What our calls say of reliable provisional responses.
+    pub reliable_provisional: ReliableProvisional,
 }
 
 /// A trunk's far end, as it is written.
@@ -158,6 +163,8 @@ impl Trunk {
             number_format: NumberFormat::default(),
             identity: IdentityPolicy::default(),
             srtp: SrtpPolicy::Off,
+            session_timer: Some(sessions::DEFAULT),
+            reliable_provisional: ReliableProvisional::Off,
         }
     }
 
@@ -233,6 +240,8 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
         limits: limits::compile_limits(settings, problems),
         identity: identity::compile_identity(settings, problems),
         srtp: srtp::compile_srtp(settings, problems),
+        session_timer: sessions::compile_timer(settings, problems),
+        reliable_provisional: sessions::compile_reliable(settings, problems),
     }
 }
 
@@ -475,6 +484,24 @@ mod tests {
                 "forwarded cannot be `yes`",
             ]
         );
+    }
+
+    #[test]
+    fn session_timers_are_asked_for_unless_they_are_off() {
+        let compiled_with = |setting: &str| {
+            let (trunks, problems) =
+                compiled(&format!("[[trunks]]\nname = 'a'\nserver = 'udp:x'\n{setting}\n"));
+            (trunks.first().unwrap().session_timer, trunks.first().unwrap().reliable_provisional, problems)
+        };
+        let half_an_hour = Some(Duration::from_secs(1800));
+        assert_eq!(compiled_with(""), (half_an_hour, ReliableProvisional::Off, vec![]));
+        assert_eq!(compiled_with("session_timer = 'off'").0, None);
+        assert_eq!(compiled_with("session_timer = '15m'").0, Some(Duration::from_secs(900)));
+        assert_eq!(compiled_with("reliable_provisional = 'supported'").1, ReliableProvisional::Supported);
+        assert_eq!(compiled_with("session_timer = '60s'").2, ["session_timer cannot be `60s`"]);
+        assert_eq!(compiled_with("session_timer = 'Off'").2, ["session_timer cannot be `Off`"]);
+        let wrong = compiled_with("reliable_provisional = 'require'").2;
+        assert_eq!(wrong, ["reliable_provisional cannot be `require`"]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ const SETTINGS: Page = (
         ("## [media]", "src/switch/settings.rs", "MediaSettings"),
         ("## [voice]", "src/switch/prompts/voice.rs", "VoiceSettings"),
         ("## [[trunks]]", "src/switch/settings.rs", "TrunkSettings"),
+        ("## [trunks.inbound_auth]", "src/switch/credentials.rs", "InboundAuthSettings"),
         ("## [trunks.limits]", "src/switch/settings.rs", "LimitsSettings"),
         ("## [trunks.tls]", "src/switch/settings.rs", "TrunkTlsSettings"),
         ("## [[hotlines]]", "src/call/settings.rs", "HotlineSettings"),

@@ -1,6 +1,7 @@
-//! Messages as carriers and their equipment send them, each a case on which some SIP library fails.
+//! Messages as carriers and their equipment send them: twenty-five cases, each of which some SIP library fails.
 
-use nightbell::sip::{HeaderName, Host, Message, Method, Request, Uri, objection};
+use nightbell::sip::digest::{Algorithm, Attempts, Challenge, Credentials, Secret, Sessions};
+use nightbell::sip::{HeaderName, Host, Message, Method, Request, Response, Uri, objection};
 
 /// An INVITE with these lines between its start line and an SDP body.
 fn invite(lines: &str) -> Vec<u8> {
@@ -114,14 +115,28 @@ fn a_method_that_only_begins_like_one_is_another() {
     assert_eq!((objection.status, objection.headers.len()), (501, 1));
 }
 
+/// The status that answers an INVITE with this Content-Length.
+fn length_fault(value: &str) -> u16 {
+    let malformed =
+        Message::parse_datagram(&invite(&format!("{ORDINARY}Content-Length: {value}\r\n"))).unwrap_err();
+    assert!(malformed.request.unwrap().headers.via().unwrap().is_some(), "it can be answered");
+    malformed.fault.status()
+}
+
 #[test]
-fn content_length_is_believed_only_within_the_datagram() {
-    for (value, status) in [("9999", 400), ("-1", 400), ("5, 5", 400), ("", 400)] {
-        let malformed =
-            Message::parse_datagram(&invite(&format!("{ORDINARY}Content-Length: {value}\r\n"))).unwrap_err();
-        assert_eq!(malformed.fault.status(), status, "{value}");
-        assert!(malformed.request.unwrap().headers.via().unwrap().is_some(), "it can be answered");
+fn a_content_length_beyond_the_datagram_is_a_fault() {
+    assert_eq!(length_fault("9999"), 400);
+}
+
+#[test]
+fn a_content_length_that_is_no_number_is_a_fault() {
+    for value in ["-1", "5, 5", "", "+5", "5a"] {
+        assert_eq!(length_fault(value), 400, "{value}");
     }
+}
+
+#[test]
+fn without_content_length_the_rest_of_a_datagram_is_body() {
     assert_eq!(
         request(&invite(&format!("{ORDINARY}Content-Length: 3\r\n"))).body,
         b"v=0",
@@ -131,15 +146,28 @@ fn content_length_is_believed_only_within_the_datagram() {
 }
 
 #[test]
-fn lines_may_end_with_lf_alone_and_begin_with_empty_ones() {
+fn lines_may_end_with_lf_alone() {
     let text = String::from_utf8(invite(ORDINARY)).unwrap();
     assert_eq!(request(text.replace("\r\n", "\n").as_bytes()).body, b"v=0\n");
+}
+
+#[test]
+fn empty_lines_may_stand_in_front_of_a_message() {
+    let text = String::from_utf8(invite(ORDINARY)).unwrap();
     assert_eq!(request(format!("\r\n\r\n{text}").as_bytes()).method, Method::Invite);
 }
 
 #[test]
-fn a_second_from_or_cseq_is_a_fault() {
-    for line in ["From: <sip:z@h>;tag=z\r\n", "CSeq: 1 INVITE\r\n", "Call-ID: z\r\n", "To: <sip:z@h>\r\n"] {
+fn a_second_from_or_to_is_a_fault() {
+    for line in ["From: <sip:z@h>;tag=z\r\n", "To: <sip:z@h>\r\n", "f: <sip:+4940@192.0.2.1>;tag=f1\r\n"] {
+        let request = request(&invite(&format!("{ORDINARY}{line}Content-Type: application/sdp\r\n")));
+        assert_eq!(objection(&request).map(|objection| objection.status), Some(400), "{line}");
+    }
+}
+
+#[test]
+fn a_second_cseq_or_call_id_is_a_fault() {
+    for line in ["CSeq: 1 INVITE\r\n", "CSeq: 2 INVITE\r\n", "Call-ID: z\r\n", "i: a@192.0.2.1\r\n"] {
         let request = request(&invite(&format!("{ORDINARY}{line}Content-Type: application/sdp\r\n")));
         assert_eq!(objection(&request).map(|objection| objection.status), Some(400), "{line}");
     }
@@ -175,6 +203,67 @@ fn a_trunk_invite_with_a_long_contact_and_the_number_in_to_is_taken() {
         request.headers.record_routes().unwrap()[0].uri.as_bytes(),
         b"sip:reg.sip-trunk.telekom.de;transport=tcp;lr"
     );
+}
+
+#[test]
+fn a_contact_keeps_the_transport_that_it_names() {
+    let request = request(&invite(&ORDINARY.replace("c@192.0.2.1", "c@192.0.2.1;transport=udp;ob")));
+    assert_eq!(
+        request.headers.contact().unwrap().unwrap().uri.as_bytes(),
+        b"sip:c@192.0.2.1;transport=udp;ob"
+    );
+    let bytes = request.to_bytes();
+    assert!(bytes.windows(16).any(|window| window == b";transport=udp;o"), "as it came");
+}
+
+/// What is answered to a challenge: the value of Authorization.
+fn authorization(challenge: &str, uses: u32) -> String {
+    let mut response = Response::new(401);
+    response.headers.push(HeaderName::WwwAuthenticate, challenge);
+    let credentials = Credentials::new("user", Secret::new(b"secret".to_vec()));
+    let (mut sessions, mut value) = (Sessions::default(), None);
+    for _ in 0..uses {
+        let mut attempts = Attempts::default();
+        sessions.challenged(&credentials, &Challenge::all(&response), &mut attempts).unwrap();
+        let mut request = Request::new(Method::Invite, Uri::parse(b"sip:+4930123@carrier.test"));
+        sessions.authorize(&credentials, &mut request, &attempts, "0a4f113b");
+        value = request.headers.get(&HeaderName::Authorization).map(<[u8]>::to_vec);
+    }
+    String::from_utf8(value.unwrap()).unwrap()
+}
+
+#[test]
+fn a_challenge_may_offer_several_kinds_of_protection() {
+    let value = authorization("Digest realm=\"r\", nonce=\"n\", qop=\"auth,auth-int\"", 1);
+    assert!(value.contains("qop=auth,") || value.ends_with("qop=auth"), "{value}");
+}
+
+#[test]
+fn a_challenge_may_name_sha_256_as_rfc_8760_spells_it() {
+    let value = authorization("Digest realm=\"r\", nonce=\"n\", algorithm=SHA-256, qop=\"auth\"", 1);
+    assert!(value.contains("algorithm=SHA-256"), "{value}");
+    let mut response = Response::new(401);
+    response
+        .headers
+        .push(HeaderName::WwwAuthenticate, "Digest realm=\"r\", nonce=\"n\", algorithm=SHA-512-256");
+    assert_eq!(Challenge::all(&response)[0].algorithm, Algorithm::Sha512_256);
+}
+
+#[test]
+fn a_realm_may_hold_quotation_marks_and_goes_back_as_it_came() {
+    let value = authorization(r#"Digest realm="the \"big\" one, \\ x", nonce="n""#, 1);
+    assert!(value.contains(r#"realm="the \"big\" one, \\ x""#), "{value}");
+}
+
+/// `qop` and `nc` are no quoted strings, and `nc` has eight hexadecimal digits (RFC 7616 3.4).
+#[test]
+fn what_we_answer_is_written_as_its_grammar_has_it() {
+    let value = authorization("Digest realm=\"r\", nonce=\"n\", qop=\"auth\", opaque=\"o\"", 17);
+    for part in
+        ["qop=auth", "nc=00000011", "username=\"user\"", "uri=\"sip:+4930123@carrier.test\"", "opaque=\"o\""]
+    {
+        assert!(value.contains(part), "{part} in {value}");
+    }
 }
 
 #[test]

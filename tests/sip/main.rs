@@ -4,14 +4,19 @@
 mod agreement;
 mod carrier;
 mod challenged;
+mod desk;
 mod guarded;
 mod identity;
 mod objections;
 mod pair;
 mod properties;
+mod protected;
+mod races;
 mod registration;
+mod reliable;
 mod routes;
 mod scenarios;
+mod sessions;
 mod torture;
 mod wire_desk;
 

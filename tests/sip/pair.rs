@@ -242,7 +242,10 @@ impl Pair {
                 self.sides[side].legs.get_mut(&leg).unwrap().ends += 1;
                 leg
             }
-            Event::Ringing { leg, .. } | Event::MediaChanged { leg, .. } | Event::Digit { leg, .. } => leg,
+            Event::Answering { leg, .. }
+            | Event::Ringing { leg, .. }
+            | Event::MediaChanged { leg, .. }
+            | Event::Digit { leg, .. } => leg,
             Event::Registered { .. } | Event::Unregistered { .. } | Event::Pinged { .. } => return,
         };
         let life = &self.sides[side].legs[&leg];

@@ -1,210 +1,15 @@
 //! The races of a call, each in plain words: one endpoint, and a peer that is played by hand.
 
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use nightbell::sip::{
-    AnswerError, Cause, Codec, Config, Direction, EndCause, Endpoint, Event, FailureCause, LegId, LocalMedia,
-    Outgoing, Peer, StoredDialog, Timers, TrunkProfile,
+    AnswerError, Cause, Direction, EndCause, Event, FailureCause, LegId, Outgoing, StoredDialog,
 };
 
-const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 198.51.100.9\r\ns=-\r\nc=IN IP4 198.51.100.9\r\nt=0 0\r\n\
-    m=audio 4000 RTP/AVP 8 0 96\r\na=rtpmap:96 telephone-event/8000\r\n";
-
-struct Desk {
-    endpoint: Endpoint,
-    start: Instant,
-    now: Instant,
-    peer: Peer,
-}
-
-fn address(text: &str) -> SocketAddr {
-    text.parse().unwrap()
-}
-
-fn media() -> LocalMedia {
-    let address = address("192.0.2.1:0").ip();
-    LocalMedia { address, rtp_port: 20_000, codecs: vec![Codec::Pcma], session_id: 7 }
-}
-
-/// The value of a header field.
-fn header<'a>(message: &'a str, name: &str) -> &'a str {
-    headers(message, name).first().copied().unwrap_or_else(|| panic!("no {name} in {message}"))
-}
-
-fn headers<'a>(message: &'a str, name: &str) -> Vec<&'a str> {
-    let head = message.split("\r\n\r\n").next().unwrap();
-    let fields = head.lines().filter_map(|line| line.split_once(": "));
-    fields.filter(|(own, _)| *own == name).map(|(_, value)| value).collect()
-}
-
-fn tag(value: &str) -> &str {
-    value.split(";tag=").nth(1).unwrap_or_default()
-}
-
-fn start_line(message: &str) -> &str {
-    message.lines().next().unwrap_or_default()
-}
-
-/// A request of the peer's; `more` are further header fields, each ended by CRLF.
-struct Ask<'a> {
-    method: &'a str,
-    branch: &'a str,
-    to_tag: &'a str,
-    sequence: u32,
-    more: &'a str,
-    body: &'a str,
-}
-
-const INVITE: Ask<'static> =
-    Ask { method: "INVITE", branch: "one", to_tag: "", sequence: 1, more: "", body: OFFER };
-
-impl Ask<'_> {
-    fn text(&self) -> String {
-        let Ask { method, branch, to_tag, sequence, more, body } = self;
-        let to_tag = if to_tag.is_empty() { String::new() } else { format!(";tag={to_tag}") };
-        let kind = if body.is_empty() || more.contains("Content-Type") {
-            ""
-        } else {
-            "Content-Type: application/sdp\r\n"
-        };
-        format!(
-            "{method} sip:hotline@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bK{branch};rport\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:+4930999@carrier.test>;tag=theirs\r\nTo: <sip:hotline@192.0.2.1>{to_tag}\r\n\
-             Call-ID: call-1\r\nCSeq: {sequence} {method}\r\nContact: <sip:caller@10.0.0.9:5060>\r\n{more}{kind}\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-    }
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self::with_room(4)
-    }
-
-    fn with_room(max_dialogs: usize) -> Self {
-        let trunk = TrunkProfile::new(address("192.0.2.1:5060"), "carrier.test", vec![Codec::Pcma]);
-        let config =
-            Config { trunks: vec![trunk], timers: Timers::default(), software: "desk".into(), max_dialogs };
-        let start = Instant::now();
-        let peer = Peer::udp(0, address("198.51.100.9:5070"));
-        Self { endpoint: Endpoint::new(config, [3; 32]), start, now: start, peer }
-    }
-
-    fn hear(&mut self, text: &str) {
-        self.endpoint.receive(self.now, self.peer, text.as_bytes());
-    }
-
-    fn ask(&mut self, ask: Ask<'_>) {
-        self.hear(&ask.text());
-    }
-
-    fn sent(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.endpoint.poll_transmit())
-            .map(|transmit| String::from_utf8(transmit.payload).unwrap())
-            .collect()
-    }
-
-    /// The one message that was sent.
-    fn said(&mut self) -> String {
-        let mut sent = self.sent();
-        assert_eq!(sent.len(), 1, "{sent:#?}");
-        sent.remove(0)
-    }
-
-    fn lines(&mut self) -> Vec<String> {
-        self.sent().iter().map(|message| start_line(message).to_owned()).collect()
-    }
-
-    fn events(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.endpoint.poll_event()).collect()
-    }
-
-    fn event(&mut self) -> Event {
-        let mut events = self.events();
-        assert_eq!(events.len(), 1, "{events:#?}");
-        events.remove(0)
-    }
-
-    /// Lets time pass, with everything that is due on the way.
-    fn wait(&mut self, duration: Duration) {
-        let until = self.now + duration;
-        while let Some(at) = self.endpoint.poll_timeout().filter(|at| *at <= until) {
-            self.now = self.now.max(at);
-            self.endpoint.handle_timeout(self.now);
-        }
-        self.now = until;
-    }
-
-    fn seconds(&mut self, seconds: u64) {
-        self.wait(Duration::from_secs(seconds));
-    }
-
-    /// A call has come in; its 100 and its event are out of the way.
-    fn called(&mut self, ask: Ask<'_>) -> LegId {
-        self.ask(ask);
-        assert!(self.said().starts_with("SIP/2.0 100 "));
-        let Event::Invite { leg, .. } = self.event() else { panic!("no call") };
-        leg
-    }
-
-    /// A call that we have answered; hands back our tag.
-    fn answered(&mut self, ask: Ask<'_>) -> (LegId, String) {
-        let leg = self.called(ask);
-        self.endpoint.answer(self.now, leg, media()).unwrap();
-        let answer = self.said();
-        assert!(answer.starts_with("SIP/2.0 200 "));
-        (leg, tag(header(&answer, "To")).to_owned())
-    }
-
-    /// A call that is up.
-    fn talking(&mut self) -> (LegId, String) {
-        let (leg, ours) = self.answered(INVITE);
-        self.ask(Ask { method: "ACK", branch: "ack", to_tag: &ours, body: "", ..INVITE });
-        assert!(matches!(self.event(), Event::Established { media: None, .. }));
-        (leg, ours)
-    }
-
-    /// A call that we place; hands back the INVITE.
-    fn calling(&mut self) -> (LegId, String) {
-        let mut outgoing = Outgoing::new(0, self.peer.hop(), "sip:+4930123@carrier.test", media());
-        outgoing.from_user = Some("+49301".into());
-        let leg = self.endpoint.invite(self.now, outgoing);
-        (leg, self.said())
-    }
-
-    /// The peer responds to a request of ours.
-    fn respond(&mut self, request: &str, status: &str, their_tag: &str, more: &str, body: &str) {
-        let to = header(request, "To");
-        let to = if to.contains(";tag=") { to.to_owned() } else { format!("{to};tag={their_tag}") };
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
-        let text = format!(
-            "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\n{more}{kind}\
-             Content-Length: {}\r\n\r\n{body}",
-            header(request, "Via"),
-            header(request, "From"),
-            header(request, "Call-ID"),
-            header(request, "CSeq"),
-            body.len()
-        );
-        self.hear(&text);
-    }
-
-    fn accept(&mut self, request: &str, their_tag: &str) {
-        self.respond(request, "200 OK", their_tag, "Contact: <sip:phone@10.0.0.9>\r\n", OFFER);
-    }
-}
-
-fn end(desk: &mut Desk) -> EndCause {
-    match desk.event() {
-        Event::Ended { cause, .. } => cause,
-        other => panic!("{other:?}"),
-    }
-}
+use crate::desk::{Ask, Desk, INVITE, OFFER, address, end, header, headers, media, start_line, tag};
 
 // -- a call to us --
 
@@ -379,6 +184,7 @@ fn an_invite_without_offer_gets_ours_and_the_ack_brings_the_answer() {
     let mut desk = Desk::new();
     let leg = desk.called(Ask { body: "", ..INVITE });
     assert_eq!(desk.endpoint.answer(desk.now, leg, media()), Ok(None));
+    assert!(matches!(desk.event(), Event::Answering { .. }));
     let answer = desk.said();
     assert!(answer.contains("m=audio 20000 RTP/AVP 8"));
     let ours = tag(header(&answer, "To"));
@@ -477,9 +283,9 @@ fn a_reinvite_that_cannot_be_met_gets_488_and_the_call_goes_on() {
 }
 
 #[test]
-fn a_reinvite_before_the_ack_of_our_answer_gets_491() {
+fn a_reinvite_before_the_ack_of_our_late_offer_gets_491() {
     let mut desk = Desk::new();
-    let (_, ours) = desk.answered(INVITE);
+    let (_, ours) = desk.answered(Ask { body: "", ..INVITE });
     desk.ask(Ask { branch: "re", to_tag: &ours, sequence: 2, ..INVITE });
     assert!(desk.said().starts_with("SIP/2.0 491 "));
 }
@@ -528,7 +334,7 @@ fn options_is_answered_inside_and_outside_a_call() {
 #[test]
 fn what_we_do_not_do_gets_405_with_allow() {
     let mut desk = Desk::new();
-    for method in ["REFER", "SUBSCRIBE", "MESSAGE", "REGISTER", "UPDATE"] {
+    for method in ["REFER", "SUBSCRIBE", "MESSAGE", "REGISTER", "PUBLISH"] {
         desk.ask(Ask { method, body: "", ..INVITE });
         let answer = desk.said();
         assert!(answer.starts_with("SIP/2.0 405 "), "{method}");

@@ -1,7 +1,7 @@
 //! A switch on loopback, and the script's end of it.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +16,12 @@ use nightbell::call::prompt::Prompt;
 use nightbell::call::run::House;
 use nightbell::oncall;
 use nightbell::sip::{Codec, Hop, Transport};
-use nightbell::switch::addresses::Addresses;
+use nightbell::switch::addresses::{Addresses, compile_addresses};
 use nightbell::switch::location::Resolvers;
 use nightbell::switch::prompts::{Library, Sources};
+use nightbell::switch::settings::{SipSettings, TrunkSettings};
 use nightbell::switch::spend::Ledger;
-use nightbell::switch::trunks::{Destination, Server, Trunk};
+use nightbell::switch::trunks::{Destination, Server, Trunk, compile_trunks};
 use nightbell::switch::{Parts, Switch};
 use tokio::sync::{mpsc, watch};
 
@@ -44,6 +45,33 @@ impl Bench {
         let sources = Sources { prompts_dir: PathBuf::from("/nonexistent"), voice: None, wide: false };
         let (library, errors) = Library::load(prompts.to_vec(), &sources);
         assert!(errors.is_empty(), "{errors:?}");
+        let addresses = Addresses {
+            listen: vec![Hop::udp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))],
+            public_address: None,
+            media_ports: 54_000..=55_999,
+            tls: None,
+            resolvers: Resolvers::System,
+        };
+        Self::with(addresses, trunks, library).await
+    }
+
+    /// A switch with `[sip]` and `[[trunks]]` as an operator writes them; the trunk is called `phones`.
+    pub async fn of(settings: &str, folder: &Path) -> Self {
+        #[derive(serde::Deserialize)]
+        struct File {
+            sip: SipSettings,
+            trunks: Vec<TrunkSettings>,
+        }
+        let file: File = toml::from_str(settings).unwrap();
+        let mut problems = Vec::new();
+        let media = toml::from_str("ports = '54000-55999'").unwrap();
+        let addresses = compile_addresses(&file.sip, &media, folder, &mut problems);
+        let trunks = compile_trunks(&file.trunks, folder, &mut problems);
+        assert!(problems.is_empty(), "{problems:?}");
+        Self::with(addresses, trunks, Library::default()).await
+    }
+
+    async fn with(addresses: Addresses, trunks: Vec<Trunk>, library: Library) -> Self {
         let (journal, records) = Journal::new();
         let (requests, asked) = mpsc::unbounded_channel();
         let (shutdown, shutdown_reader) = watch::channel(false);
@@ -55,13 +83,7 @@ impl Bench {
             shutdown: shutdown_reader,
         };
         let switch = Switch::start(Parts {
-            addresses: Addresses {
-                listen: vec![Hop::udp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))],
-                public_address: None,
-                media_ports: 54_000..=55_999,
-                tls: None,
-                resolvers: Resolvers::System,
-            },
+            addresses,
             trunks,
             snapshot: Arc::new(Snapshot::default()),
             library: Arc::new(library),
@@ -85,14 +107,28 @@ impl Bench {
         leg
     }
 
+    /// Where it listens.
+    pub fn listens(&self, transport: Transport) -> SocketAddr {
+        self.switch.listening().iter().find(|own| own.transport == transport).unwrap().addr
+    }
+
+    /// Dials whoever is at an address.
+    pub fn dial_at(&self, address: SocketAddr) -> Leg {
+        self.dials(address, None)
+    }
+
     /// Dials a phone.
     pub fn dial(&self, phone: &Phone, beside: Option<LegId>) -> Leg {
+        self.dials(phone.address(), beside)
+    }
+
+    fn dials(&self, address: SocketAddr, beside: Option<LegId>) -> Leg {
         let (leg, events) = Leg::new(self.requests.clone());
         self.ask(Request::Dial(Dial {
             leg: leg.id(),
             call: CallId(1),
             beside: beside.unwrap_or(leg.id()),
-            phone: oncall::Phone::parse(&format!("sip:anna@{}", phone.address())).unwrap(),
+            phone: oncall::Phone::parse(&format!("sip:anna@{address}")).unwrap(),
             trunks: Arc::new([trunk().name]),
             caller_id: None,
             own_number: None,

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests say what broke")]
 
 mod bench;
+mod carrier;
+mod connections;
 mod failover;
 mod phone;
 

@@ -50,7 +50,8 @@ impl Phone {
         let Event::Invite { leg, .. } = self.event().await else { panic!("a call comes first") };
         let media = self.media();
         let agreed = self.endpoint.answer(Instant::now(), leg, media).unwrap().unwrap();
-        let Event::Established { dialog, .. } = self.event().await else { panic!("then its ACK") };
+        let Event::Answering { dialog, .. } = self.event().await else { panic!("then our answer") };
+        let Event::Established { .. } = self.event().await else { panic!("then its ACK") };
         self.call = Some((agreed, dialog));
     }
 

@@ -3,17 +3,22 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use crate::sipp::free_port;
+use crate::foreign::{folder, free_ports};
 
 /// A daemon in a folder of its own.
 pub struct Daemon {
     folder: PathBuf,
     port: u16,
     child: Child,
+    log: Log,
 }
+
+/// The lines that the daemon has logged.
+type Log = Arc<Mutex<Vec<String>>>;
 
 impl Daemon {
     /// Starts a daemon that rings these people, one level each, at loopback ports. `more` is
@@ -24,26 +29,59 @@ impl Daemon {
 
     /// The same, with lines for the trunk, the hotline and the route.
     pub fn start_with(people: &[(&str, u16)], trunk: &str, hotline: &str, route: &str) -> Self {
-        let port = free_port();
-        Self::with(port, |_| {}, &config(port, people, [trunk, hotline, route]), &oncall(people))
+        let phones: Vec<_> =
+            people.iter().map(|(id, port)| (*id, format!("sip:{id}@127.0.0.1:{port}"))).collect();
+        let people: Vec<_> = phones.iter().map(|(id, phone)| (*id, phone.as_str())).collect();
+        Self::start_behind(|port| (listen(port), format!("{TRUNK}{trunk}\n")), &people, [hotline, route])
+    }
+
+    /// Starts a daemon behind a trunk of another kind. `settings` makes the tables `[sip]` and `[[trunks]]`
+    /// for its port, which is free for UDP and TCP, and so is the next one. `more` is for hotline and route.
+    pub fn start_behind(
+        settings: impl FnOnce(u16) -> (String, String),
+        people: &[(&str, &str)],
+        more: [&str; 2],
+    ) -> Self {
+        let port = free_ports();
+        let (sip, trunk) = settings(port);
+        Self::with(port, |_| {}, &config(&sip, &trunk, people, more), &oncall(people))
     }
 
     /// Starts a daemon with these settings, once its folder has been prepared.
     pub fn with(port: u16, prepare: impl FnOnce(&Path), settings: &str, oncall: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("nightbell-wire-{}-{port}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = folder("wire", port);
         prepare(&folder);
         std::fs::write(folder.join("nightbell.toml"), settings).unwrap();
         std::fs::write(folder.join("oncall.toml"), oncall).unwrap();
-        let child = run(&folder);
-        Self { folder, port, child }
+        let (child, log) = run(&folder);
+        Self { folder, port, child, log }
     }
 
     /// Kills it as a power cut would, and starts it again.
     pub fn kill_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = run(&self.folder);
+        (self.child, self.log) = run(&self.folder);
+    }
+
+    /// Waits until a line of the log has this in it.
+    pub fn wait_for_log(&self, part: &str) {
+        let started = std::time::Instant::now();
+        while !self.log.lock().unwrap().iter().any(|line| line.contains(part)) {
+            assert!(
+                started.elapsed().as_secs() < 30,
+                "the log never said `{part}`: {:?}",
+                self.log.lock().unwrap()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// Ends it as systemd would.
+    pub fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success(), "the daemon did not end well");
     }
 
     /// Where it takes SIP.
@@ -97,11 +135,6 @@ impl Daemon {
         PathBuf::from(listed[0]["path"].as_str().unwrap())
     }
 
-    /// The folder with its settings and data.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_slice(&self.prints(arguments)).unwrap()
     }
@@ -114,21 +147,28 @@ impl Daemon {
     }
 }
 
-fn config(port: u16, people: &[(&str, u16)], [trunk, hotline, route]: [&str; 3]) -> String {
-    let levels: Vec<String> = people.iter().map(|(id, _)| format!("[\"person:{id}\"]")).collect();
-    format!(
-        r#"
-data_dir = "data"
-oncall = "oncall.toml"
-[sip]
-listen = ["udp:127.0.0.1:{port}"]
-[media]
-ports = "43000-53000"
+/// A trunk on loopback without any peculiarity.
+const TRUNK: &str = r#"
 [[trunks]]
 name = "carrier"
 sources = ["127.0.0.1/32"]
 destinations = ["sip:*@127.0.0.1"]
 country = "49"
+"#;
+
+fn listen(port: u16) -> String {
+    format!("[sip]\nlisten = [\"udp:127.0.0.1:{port}\"]\n")
+}
+
+fn config(sip: &str, trunk: &str, people: &[(&str, &str)], [hotline, route]: [&str; 2]) -> String {
+    let levels: Vec<String> = people.iter().map(|(id, _)| format!("[\"person:{id}\"]")).collect();
+    format!(
+        r#"
+data_dir = "data"
+oncall = "oncall.toml"
+{sip}
+[media]
+ports = "43000-53000"
 {trunk}
 [[hotlines]]
 name = "Emergency hotline"
@@ -149,12 +189,10 @@ ring = "5s"
     )
 }
 
-fn oncall(people: &[(&str, u16)]) -> String {
+fn oncall(people: &[(&str, &str)]) -> String {
     people
         .iter()
-        .map(|(id, port)| {
-            format!("[[people]]\nid = \"{id}\"\nname = \"{id}\"\nphones = [\"sip:{id}@127.0.0.1:{port}\"]\n")
-        })
+        .map(|(id, phone)| format!("[[people]]\nid = \"{id}\"\nname = \"{id}\"\nphones = [\"{phone}\"]\n"))
         .collect()
 }
 
@@ -165,7 +203,7 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Starts the daemon and waits until it takes calls.
-fn run(folder: &Path) -> Child {
+fn run(folder: &Path) -> (Child, Log) {
     let mut child = command(folder, &["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     let mut said = Vec::new();
@@ -173,8 +211,10 @@ fn run(folder: &Path) -> Child {
         log.by_ref().inspect(|line| said.push(line.clone())).any(|line| line.contains("ready for calls"));
     assert!(ready, "the daemon did not start: {said:?}");
     // Somebody must go on reading, or the daemon would block on a full pipe.
-    std::thread::spawn(move || log.for_each(drop));
-    child
+    let kept: Log = Arc::new(Mutex::new(said));
+    let keeper = kept.clone();
+    std::thread::spawn(move || log.for_each(|line| keeper.lock().unwrap().push(line)));
+    (child, kept)
 }
 
 impl Drop for Daemon {

@@ -5,10 +5,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod accounts;
 mod baresip;
+mod carriers;
+mod certificate;
 mod daemon;
+mod foreign;
 mod identity;
+mod kamailio;
 mod lines;
+mod linphone;
 mod phone;
 mod scanners;
 mod secure;

@@ -247,7 +247,8 @@ impl Body {
                 self.over();
             }
             Event::Ended { .. } => self.over(),
-            Event::Ringing { .. }
+            Event::Answering { .. }
+            | Event::Ringing { .. }
             | Event::MediaChanged { .. }
             | Event::Digit { .. }
             | Event::Registered { .. }

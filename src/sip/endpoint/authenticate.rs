@@ -11,7 +11,7 @@ use super::transactions::{Kind, Purpose, Transaction, TransactionId};
 use crate::sip::digest::{Attempts, Challenge, Sessions, Verdict};
 use rand::Rng;
 
-use crate::sip::header::CSeq;
+use crate::sip::header::{CSeq, NameAddr};
 use crate::sip::message::{HeaderName, Request, Response};
 use crate::sip::transaction::Timer;
 use crate::sip::transport::Hop;
@@ -143,6 +143,9 @@ impl Endpoint {
     pub(super) fn is_wanted(&self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Ping(..) => false,
+            Purpose::Reinvite(leg) | Purpose::Update(leg) => {
+                matches!(self.legs.get(&leg).map(|entry| &entry.state), Some(State::Up(_)))
+            }
             Purpose::Call(leg) => match self.legs.get(&leg).map(|entry| &entry.state) {
                 Some(State::Calling(calling)) => calling.unwanted.is_none(),
                 _ => false,
@@ -167,6 +170,12 @@ impl Endpoint {
         let counted = match (leg.map(|entry| &mut entry.state), asked.purpose) {
             (Some(State::Up(up)), _) => Some(&mut up.dialog.identity.sequence),
             (Some(State::Ending(dialog)), _) => Some(&mut dialog.identity.sequence),
+            (Some(State::Calling(calling)), Purpose::Prack(_)) => {
+                let to = asked.request.headers.to().ok().flatten();
+                let tag = to.as_ref().and_then(NameAddr::tag).unwrap_or_default();
+                let mut dialogs = calling.early.iter_mut().map(|early| &mut early.dialog.identity);
+                dialogs.find(|dialog| dialog.remote_tag == tag).map(|dialog| &mut dialog.sequence)
+            }
             (_, Purpose::Register(trunk)) => {
                 self.registrations.get_mut(&trunk).map(|entry| &mut entry.sequence)
             }
@@ -189,7 +198,7 @@ impl Endpoint {
         let Some(mut entry) = self.take(leg) else { return };
         if let State::Calling(calling) = &mut entry.state {
             calling.transaction = again;
-            calling.early = None;
+            calling.early.clear();
             entry.timers.stop(Timer::Patience);
         }
         self.keep(leg, entry);

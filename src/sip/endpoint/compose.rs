@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::event::{Outgoing, TrunkProfile};
+use super::event::{Outgoing, ReliableProvisional, TrunkProfile};
 use crate::sip::dialog::StoredDialog;
 use crate::sip::header::{CSeq, NameAddr, Via};
 use crate::sip::identity::Statement;
-use crate::sip::message::{HeaderName, Method, Request, Response};
+use crate::sip::message::{HeaderName, Headers, Method, Request, Response};
+use crate::sip::session_timer::OPTION;
 use crate::sip::transport::Transport;
 use crate::sip::uri::{Host, Uri};
 use crate::sip::validate;
@@ -70,6 +71,14 @@ pub(super) fn invite(
         headers.push(name, value);
     }
     headers.push(HeaderName::Allow, validate::ALLOW);
+    match profile.reliable_provisional {
+        ReliableProvisional::Off => headers.push(HeaderName::Supported, OPTION),
+        ReliableProvisional::Supported => headers.push(HeaderName::Supported, validate::SUPPORTED),
+        ReliableProvisional::Required => {
+            headers.push(HeaderName::Supported, validate::SUPPORTED);
+            headers.push(HeaderName::Require, validate::RELIABLE);
+        }
+    }
     headers.push(HeaderName::UserAgent, software);
     headers.push(HeaderName::ContentType, "application/sdp");
     request.body = offer;
@@ -105,16 +114,14 @@ pub(super) fn refusal_ack(invite: &Request, response: &Response) -> Request {
 }
 
 /// The CANCEL of an INVITE (RFC 3261 9.1).
-pub(super) fn cancel(invite: &Request, reason: Option<&str>) -> Request {
+pub(super) fn cancel(invite: &Request, reasons: &[&str]) -> Request {
     let mut request = twin(invite, Method::Cancel);
-    if let Some(reason) = reason {
-        request.headers.push(HeaderName::Reason, reason);
-    }
+    with_reasons(&mut request.headers, reasons);
     request
 }
 
 /// A request on the same hop, and with the same number, as an INVITE.
-fn twin(invite: &Request, method: Method) -> Request {
+pub(super) fn twin(invite: &Request, method: Method) -> Request {
     let mut request = Request::new(method.clone(), invite.uri.clone());
     let number = invite.headers.cseq().ok().flatten().map_or(1, |cseq| cseq.number);
     for name in [
@@ -167,6 +174,21 @@ pub(super) fn begin_dialog(response: &mut Response, request: &Request, contact: 
     }
     response.headers.push(HeaderName::Contact, contact);
     response.headers.push(HeaderName::Allow, validate::ALLOW);
+    response.headers.push(HeaderName::Supported, validate::SUPPORTED);
+}
+
+/// Puts header fields in.
+pub(super) fn with_fields(headers: &mut Headers, fields: Vec<(HeaderName, String)>) {
+    for (name, value) in fields {
+        headers.push(name, value);
+    }
+}
+
+/// Puts the reasons of an end in (RFC 3326), each in a line of its own.
+pub(super) fn with_reasons(headers: &mut Headers, reasons: &[&str]) {
+    for reason in reasons {
+        headers.push(HeaderName::Reason, *reason);
+    }
 }
 
 /// Puts an SDP body in.

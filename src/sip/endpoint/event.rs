@@ -8,6 +8,7 @@ use crate::sip::digest::Credentials;
 use crate::sip::identity::{Identity, IdentityPolicy};
 use crate::sip::media_security::SrtpPolicy;
 use crate::sip::offer_answer::{Agreed, Codec, LocalMedia};
+use crate::sip::reason::Reason;
 use crate::sip::registration::Registration;
 use crate::sip::transaction::Timers;
 use crate::sip::transport::{Hop, Transport};
@@ -62,6 +63,10 @@ pub struct TrunkProfile {
     pub domain: String,
     /// The codecs spoken on the trunk, the best first.
     pub codecs: Vec<Codec>,
+    /// How often we want a sign that a call is still up (RFC 4028); nothing: only when the trunk demands it.
+    pub session_timer: Option<Duration>,
+    /// What our INVITE says of reliable provisional responses.
+    pub reliable_provisional: ReliableProvisional,
     /// How it wants to be told who calls.
     pub identity: IdentityPolicy,
     /// Who we are when the trunk challenges us.
@@ -78,6 +83,18 @@ pub struct TrunkProfile {
     pub srtp: SrtpPolicy,
 }
 
+/// Reliable provisional responses (RFC 3262) to our INVITE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReliableProvisional {
+    /// Not spoken of.
+    #[default]
+    Off,
+    /// `Supported: 100rel`.
+    Supported,
+    /// `Require: 100rel`.
+    Required,
+}
+
 impl TrunkProfile {
     /// A trunk without registration or any other peculiarity.
     #[must_use]
@@ -87,6 +104,8 @@ impl TrunkProfile {
             other_contacts: Vec::new(),
             domain: domain.into(),
             codecs,
+            session_timer: None,
+            reliable_provisional: ReliableProvisional::Off,
             identity: IdentityPolicy::default(),
             credentials: None,
             inbound_auth: None,
@@ -206,14 +225,22 @@ impl Cause {
         }
     }
 
-    /// The header field Reason that says it in CANCEL and BYE (RFC 3326; Q.850 causes).
-    pub(super) fn reason(self) -> Option<&'static str> {
+    /// The header fields Reason that say it in CANCEL and BYE (RFC 3326, with the Q.850 cause of RFC 6432).
+    /// What a phone looks for comes first: a missed call is none when it was answered elsewhere.
+    pub(super) fn reasons(self) -> &'static [&'static str] {
         match self {
-            Cause::Normal => None,
-            Cause::AnsweredElsewhere => Some("SIP;cause=200;text=\"Call completed elsewhere\""),
-            Cause::NoAnswer => Some("Q.850;cause=19;text=\"No answer\""),
-            Cause::Declined => Some("SIP;cause=603;text=\"Decline\""),
-            Cause::Internal => Some("SIP;cause=500;text=\"Internal error\""),
+            Cause::Normal => &["Q.850;cause=16;text=\"Normal call clearing\""],
+            Cause::AnsweredElsewhere => &[
+                "SIP;cause=200;text=\"Call completed elsewhere\"",
+                "Q.850;cause=26;text=\"Non-selected user clearing\"",
+            ],
+            Cause::NoAnswer => {
+                &["SIP;cause=480;text=\"No answer\"", "Q.850;cause=19;text=\"No answer from the user\""]
+            }
+            Cause::Declined => &["SIP;cause=603;text=\"Decline\"", "Q.850;cause=21;text=\"Call rejected\""],
+            Cause::Internal => {
+                &["SIP;cause=500;text=\"Internal error\"", "Q.850;cause=41;text=\"Temporary failure\""]
+            }
         }
     }
 }
@@ -246,6 +273,33 @@ pub enum EndCause {
     NoAck,
     /// The ACK of a late offer carried no answer that we can use; we sent BYE.
     NoMedia,
+    /// Our 180, which had to be acknowledged (RFC 3262), was not for 64*T1; we refused the call with 504.
+    NoPrack,
+    /// Nobody refreshed the session (RFC 4028 10), or our refresh showed that the peer no longer knows the
+    /// call; we sent BYE.
+    SessionExpired,
+    /// The time that the caller's INVITE allowed (Expires) ran out before our answer; we refused it with 487.
+    InviteExpired,
+}
+
+impl EndCause {
+    /// The header fields Reason of the BYE that we send for it.
+    pub(super) fn reasons(self) -> &'static [&'static str] {
+        match self {
+            EndCause::NoAck => {
+                &["SIP;cause=408;text=\"No ACK\"", "Q.850;cause=102;text=\"Recovery on timer expiry\""]
+            }
+            EndCause::NoMedia => &[
+                "SIP;cause=488;text=\"Not Acceptable Here\"",
+                "Q.850;cause=79;text=\"Service not implemented\"",
+            ],
+            EndCause::SessionExpired => &[
+                "SIP;cause=408;text=\"Session expired\"",
+                "Q.850;cause=102;text=\"Recovery on timer expiry\"",
+            ],
+            EndCause::Bye | EndCause::Cancelled | EndCause::NoPrack | EndCause::InviteExpired => &[],
+        }
+    }
 }
 
 /// Why [`super::Endpoint::answer`] did not answer.
@@ -288,16 +342,22 @@ pub enum Event {
         /// To be stored, for a BYE after a restart.
         dialog: StoredDialog,
     },
+    /// Our 200 is about to leave. The dialog is to be stored before it does: from then on the caller may be
+    /// charged, and must get a BYE after a restart.
+    Answering {
+        /// Which leg.
+        leg: LegId,
+        /// For a BYE after a restart.
+        dialog: StoredDialog,
+    },
     /// The ACK of our answer came.
     Established {
         /// Which leg.
         leg: LegId,
         /// What was agreed on, if the ACK carried it (late offer).
         media: Option<Agreed>,
-        /// To be stored, for a BYE after a restart.
-        dialog: StoredDialog,
     },
-    /// A re-INVITE changed the media: hold, resume, another address.
+    /// A re-INVITE or UPDATE changed the media: hold, resume, another address.
     MediaChanged {
         /// Which leg.
         leg: LegId,
@@ -323,6 +383,8 @@ pub enum Event {
         reason: String,
         /// What kind of end it is.
         cause: FailureCause,
+        /// What else the refusal said.
+        more: Box<Refusal>,
     },
     /// The leg is over.
     Ended {
@@ -330,6 +392,8 @@ pub enum Event {
         leg: LegId,
         /// Why.
         cause: EndCause,
+        /// The Reason of their BYE or CANCEL.
+        because: Option<Reason>,
     },
     /// A trunk has registered us, or has refreshed the registration.
     Registered {
@@ -362,6 +426,17 @@ pub enum Event {
     },
 }
 
+/// What a refusal of our INVITE says beside its status.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Refusal {
+    /// Reason (RFC 3326): the cause in the telephone network, where it is known.
+    pub because: Option<Reason>,
+    /// Retry-After (RFC 3261 20.33).
+    pub retry_after: Option<Duration>,
+    /// Where a redirection (3xx) points. It is never dialled.
+    pub redirected_to: Option<String>,
+}
+
 impl Event {
     /// The leg whose event it is; some are of trunks.
     pub fn leg(&self) -> Option<LegId> {
@@ -369,6 +444,7 @@ impl Event {
             Event::Invite { leg, .. }
             | Event::Ringing { leg, .. }
             | Event::Answered { leg, .. }
+            | Event::Answering { leg, .. }
             | Event::Established { leg, .. }
             | Event::MediaChanged { leg, .. }
             | Event::Digit { leg, .. }

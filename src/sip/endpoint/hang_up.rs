@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use super::Endpoint;
 use super::event::{Cause, EndCause, Event, LegId};
 use super::leg::{Leg, State};
 use super::request::next_in_dialog;
 use super::transactions::{Kind, Purpose};
+use super::{Endpoint, compose};
 use crate::sip::dialog::{Dialog, StoredDialog};
-use crate::sip::message::{HeaderName, Method};
+use crate::sip::message::Method;
 
 /// How far the CSeq number of a BYE after a restart lies above the stored one: the requests sent since
 /// it was written down are not known, and gaps are allowed (RFC 3261 12.2.2).
@@ -34,7 +34,7 @@ impl Endpoint {
             State::Up(up) if up.answer.as_ref().is_some_and(|answer| answer.first) => {
                 up.farewell = Some(cause)
             }
-            State::Up(_) => self.begin_bye(now, leg, &mut entry, cause.reason()),
+            State::Up(_) => self.begin_bye(now, leg, &mut entry, cause.reasons()),
             State::Ending(_) => {}
         }
         self.keep(leg, entry);
@@ -44,11 +44,11 @@ impl Endpoint {
     pub fn bye_stored(&mut self, now: Instant, dialog: &StoredDialog) {
         let mut dialog = dialog.clone();
         dialog.sequence = dialog.sequence.saturating_add(SEQUENCE_LEAP);
-        self.send_bye(now, &mut dialog, Cause::Internal.reason(), None);
+        self.send_bye(now, &mut dialog, Cause::Internal.reasons(), None);
     }
 
     /// BYE on a leg that is up; the leg lives on until the BYE is answered.
-    pub(super) fn begin_bye(&mut self, now: Instant, id: LegId, leg: &mut Leg, reason: Option<&str>) {
+    pub(super) fn begin_bye(&mut self, now: Instant, id: LegId, leg: &mut Leg, reasons: &[&str]) {
         leg.timers.clear();
         if let State::Up(up) = &leg.state {
             let dialog =
@@ -56,7 +56,7 @@ impl Endpoint {
             leg.state = State::Ending(Box::new(dialog));
         }
         if let State::Ending(dialog) = &mut leg.state {
-            self.send_bye(now, &mut dialog.identity, reason, Some(id));
+            self.send_bye(now, &mut dialog.identity, reasons, Some(id));
         }
     }
 
@@ -65,13 +65,11 @@ impl Endpoint {
         &mut self,
         now: Instant,
         dialog: &mut StoredDialog,
-        reason: Option<&str>,
+        reasons: &[&str],
         leg: Option<LegId>,
     ) {
         let mut request = next_in_dialog(dialog, Method::Bye, &self.config.software);
-        if let Some(reason) = reason {
-            request.headers.push(HeaderName::Reason, reason);
-        }
+        compose::with_reasons(&mut request.headers, reasons);
         let purpose = leg.map_or(Purpose::Nothing, Purpose::Bye);
         self.send_request(now, dialog.trunk, dialog.next_hop, request, purpose);
     }
@@ -85,14 +83,9 @@ impl Endpoint {
 
     /// We hang up on a leg for a reason that its owner has to hear.
     pub(super) fn give_up(&mut self, now: Instant, leg: LegId, mut entry: Leg, cause: EndCause) {
-        self.tell(&entry, Event::Ended { leg, cause });
+        self.tell(&entry, Event::Ended { leg, cause, because: None });
         entry.silent = true;
-        let reason = match cause {
-            EndCause::NoAck => Some("SIP;cause=408;text=\"No ACK\""),
-            EndCause::NoMedia => Some("SIP;cause=488;text=\"Not Acceptable Here\""),
-            EndCause::Bye | EndCause::Cancelled => None,
-        };
-        self.begin_bye(now, leg, &mut entry, reason);
+        self.begin_bye(now, leg, &mut entry, cause.reasons());
         self.keep(leg, entry);
     }
 

@@ -8,6 +8,7 @@ use super::transactions::TransactionId;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::Request;
 use crate::sip::offer_answer::Negotiation;
+use crate::sip::session_timer::SessionTimer;
 use crate::sip::transaction::TimerTable;
 use crate::sip::transport::Hop;
 
@@ -30,6 +31,8 @@ pub(super) struct Leg {
     pub ours: bool,
     /// We have let go of it: nothing of it surfaces any more.
     pub silent: bool,
+    /// Our provisional response that has to be acknowledged (RFC 3262).
+    pub reliable: Option<Reliable>,
     pub timers: TimerTable,
     pub state: State,
 }
@@ -53,6 +56,21 @@ pub(super) struct Incoming {
     pub transaction: TransactionId,
     pub source: Hop,
     pub request: Request,
+    /// The CSeq number of their last request.
+    pub sequence: u32,
+    pub session: SessionTimer,
+}
+
+/// A provisional response of ours that is repeated until its PRACK comes.
+#[derive(Debug)]
+pub(super) struct Reliable {
+    /// RSeq.
+    pub number: u32,
+    /// The CSeq number of the INVITE.
+    pub sequence: u32,
+    /// As it was sent; empty once it has been acknowledged.
+    pub message: Vec<u8>,
+    pub interval: Duration,
 }
 
 /// Our INVITE.
@@ -64,8 +82,21 @@ pub(super) struct Calling {
     pub unwanted: Option<Cause>,
     /// The CANCEL has been sent.
     pub cancelled: bool,
-    /// SDP of a provisional response with its To tag: some peers leave it out of the 2xx.
-    pub early: Option<(String, Vec<u8>)>,
+    /// One for each phone that has sent a provisional response.
+    pub early: Vec<Early>,
+    pub session: SessionTimer,
+}
+
+/// A dialog that a provisional response has begun (RFC 3261 12.1.2).
+#[derive(Debug)]
+pub(super) struct Early {
+    pub dialog: Dialog,
+    /// The RSeq of the last reliable response (RFC 3262 4).
+    pub reliable: Option<u32>,
+    /// SDP of an unreliable response: it serves when the 2xx has none.
+    pub sdp: Option<Vec<u8>>,
+    /// SDP of a reliable response is the answer.
+    pub negotiation: Option<Negotiation>,
 }
 
 /// A dialog with media.
@@ -77,6 +108,20 @@ pub(super) struct Up {
     pub answer: Option<Answer>,
     /// We have hung up, but the BYE has to wait for the ACK (RFC 3261 15).
     pub farewell: Option<Cause>,
+    pub session: SessionTimer,
+    /// The peer takes UPDATE.
+    pub updates: bool,
+    /// Our refresh that is under way.
+    pub asking: Option<Asking>,
+}
+
+/// What a session is refreshed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// It has an offer.
+    Reinvite,
+    /// It has none.
+    Update,
 }
 
 /// A 2xx of ours on its way.
@@ -91,6 +136,13 @@ pub(super) struct Answer {
     pub offered: bool,
     /// Where the INVITE came from.
     pub to: Hop,
+}
+
+impl Up {
+    /// Whether an offer of ours waits for its answer.
+    pub(super) fn is_offering(&self) -> bool {
+        self.asking == Some(Asking::Reinvite) || self.answer.as_ref().is_some_and(|answer| answer.offered)
+    }
 }
 
 impl Leg {

@@ -4,24 +4,19 @@ use std::net::SocketAddr;
 
 use super::event::TrunkProfile;
 use crate::sip::media_security::MediaSecurity;
-use crate::sip::message::{Headers, Request, Response};
+use crate::sip::message::{Request, Response};
+use crate::sip::multipart;
 use crate::sip::offer_answer::{LocalMedia, Negotiation};
-use crate::sip::sdp;
 use crate::sip::transport::Transport;
 
 /// The SDP of a request.
 pub(super) fn in_request(request: &Request) -> Option<&[u8]> {
-    in_body(&request.headers, &request.body)
+    multipart::session(&request.headers, &request.body)
 }
 
 /// The SDP of a response.
 pub(super) fn in_response(response: &Response) -> Option<&[u8]> {
-    in_body(&response.headers, &response.body)
-}
-
-fn in_body<'a>(headers: &Headers, body: &'a [u8]) -> Option<&'a [u8]> {
-    let is_sdp = matches!(headers.content_type(), Ok(Some(kind)) if kind == sdp::MEDIA_TYPE);
-    (is_sdp && !body.is_empty()).then_some(body)
+    multipart::session(&response.headers, &response.body)
 }
 
 /// Whether an offer could be answered over a trunk, before anybody is bothered with the call.

@@ -10,9 +10,13 @@
 //! | `uas` | a call to us until it is answered or refused |
 //! | `uac` | a call of ours until it is answered or refused |
 //! | `request` | requests of ours, and who hears what became of them |
+//! | `early` | dialogs before the answer: the phones that ring, and their reliable responses |
+//! | `reliable` | our provisional responses that have to be acknowledged |
 //! | `authenticate` | requests of ours that are challenged |
 //! | `register` | registrations and pings |
 //! | `in_dialog` | requests inside a call |
+//! | `update` | UPDATE |
+//! | `refresh` | session timers, and the requests of ours that refresh a session |
 //! | `hang_up` | the end of a leg, in whatever state it is |
 //! | `timeout` | what is due |
 //! | `compose` | our messages |
@@ -23,18 +27,22 @@
 mod authenticate;
 mod compose;
 mod deadlines;
+mod early;
 mod event;
 mod hang_up;
 mod in_dialog;
 mod leg;
 mod media;
 mod receive;
+mod refresh;
 mod register;
+mod reliable;
 mod request;
 mod timeout;
 mod transactions;
 mod uac;
 mod uas;
+mod update;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
@@ -49,8 +57,8 @@ use crate::sip::transport::{Hop, Transport};
 use authenticate::Account;
 use deadlines::{Deadlines, Owner};
 pub use event::{
-    AnswerError, Cause, Config, EndCause, Event, FailureCause, IncomingCall, LegId, Outgoing, Peer, Transmit,
-    TrunkProfile,
+    AnswerError, Cause, Config, EndCause, Event, FailureCause, IncomingCall, LegId, Outgoing, Peer, Refusal,
+    ReliableProvisional, Transmit, TrunkProfile,
 };
 use leg::{DialogKey, Leg};
 use register::Entry;

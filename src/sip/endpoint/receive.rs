@@ -73,6 +73,16 @@ impl Endpoint {
         }
     }
 
+    /// Sends once more what nothing has come back for. The second time it has failed.
+    pub(super) fn resend_undelivered(&mut self, now: Instant, trunk: usize, hop: Hop) {
+        for id in self.transactions.undelivered(trunk, hop) {
+            match self.transactions.sent_once_more(id) {
+                Some(message) => self.send(trunk, hop, message),
+                None => self.request_failed(now, id, Outcome::Transport),
+            }
+        }
+    }
+
     /// What could not be read in full is answered where it can be, and never an ACK.
     pub fn receive_malformed(&mut self, peer: Peer, malformed: Malformed) {
         let Some(mut request) = malformed.request else { return };
@@ -107,7 +117,7 @@ impl Endpoint {
             (Method::Ack, _) => self.acknowledged(now, peer, &request, &facts),
             (Method::Cancel, _) => self.cancel_received(now, peer, &request, &facts),
             (_, Some(_)) => self.receive_in_dialog(now, peer, request, &facts),
-            (Method::Invite, None) => self.invite_received(peer, request, &facts),
+            (Method::Invite, None) => self.invite_received(now, peer, request, &facts),
             (Method::Options, None) => self.answer_options(peer, &request),
             (_, None) => self.answer_stateless(peer, &request, 481, |_| {}),
         }
@@ -250,4 +260,5 @@ impl Endpoint {
 pub(super) fn abilities(response: &mut Response) {
     response.headers.push(HeaderName::Allow, validate::ALLOW);
     response.headers.push(HeaderName::Accept, "application/sdp");
+    response.headers.push(HeaderName::Supported, validate::SUPPORTED);
 }

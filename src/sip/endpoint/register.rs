@@ -79,8 +79,11 @@ impl Endpoint {
         }
     }
 
-    /// A connection is gone. A binding made over it leads nowhere and is made anew at once.
+    /// A connection that had been open is gone. The other side may have closed it before it read our request:
+    /// one that nothing has come back for is sent once more, by a new connection, and has failed if that is
+    /// lost too. A binding made over it leads nowhere and is made anew at once.
     pub fn connection_lost(&mut self, now: Instant, trunk: usize, hop: Hop) {
+        self.resend_undelivered(now, trunk, hop);
         let jitter = self.jitter();
         if let Some(entry) = self.registrations.get_mut(&trunk) {
             entry.machine.connection_lost(now, hop, jitter);

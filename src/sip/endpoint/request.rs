@@ -138,7 +138,10 @@ impl Endpoint {
         let timers = &self.config.timers;
         match &request.method {
             Method::Invite => Kind::ClientInvite {
-                machine: ClientInvite::new(now, timers, transport),
+                machine: match purpose {
+                    Purpose::Reinvite(_) => ClientInvite::within_dialog(now, timers, transport),
+                    _ => ClientInvite::new(now, timers, transport),
+                },
                 purpose,
                 invite: Box::new(request),
                 branch,
@@ -172,7 +175,9 @@ impl Endpoint {
     /// A request of ours other than INVITE has had its final response, or never will.
     pub(super) fn request_done(&mut self, now: Instant, purpose: Purpose, outcome: Outcome<'_>) {
         match purpose {
-            Purpose::Nothing | Purpose::Call(_) | Purpose::Unregister => {}
+            Purpose::Nothing | Purpose::Call(_) | Purpose::Prack(_) | Purpose::Unregister => {}
+            Purpose::Update(leg) => self.update_done(now, leg, outcome),
+            Purpose::Reinvite(leg) => self.reinvite_done(now, leg, outcome),
             Purpose::Bye(leg) => self.bye_done(leg),
             Purpose::Register(trunk) => self.registered(now, trunk, outcome),
             Purpose::Ping(trunk, hop) => self.pinged(trunk, hop, outcome),
@@ -185,17 +190,18 @@ impl Endpoint {
             return;
         }
         match self.transactions.get(id).map(|transaction| &transaction.kind) {
+            Some(Kind::ClientInvite { purpose: purpose @ Purpose::Reinvite(_), .. })
+            | Some(Kind::ClientOther { purpose, .. }) => {
+                let purpose = *purpose;
+                self.remove_transaction(id);
+                self.request_done(now, purpose, outcome);
+            }
             Some(Kind::ClientInvite { .. }) => {
                 let cause = match outcome {
                     Outcome::Transport => FailureCause::Transport,
                     Outcome::Timeout | Outcome::Response(_) => FailureCause::Timeout,
                 };
                 self.call_failed(id, cause);
-            }
-            Some(Kind::ClientOther { purpose, .. }) => {
-                let purpose = *purpose;
-                self.remove_transaction(id);
-                self.request_done(now, purpose, outcome);
             }
             Some(Kind::ServerInvite { .. } | Kind::ServerOther { .. }) | None => {}
         }

@@ -59,6 +59,22 @@ impl Endpoint {
         if entry.timers.take_if_due(Timer::AnswerAck, now) {
             return self.give_up(now, leg, entry, EndCause::NoAck);
         }
+        if entry.timers.take_if_due(Timer::SessionEnd, now) {
+            return self.give_up(now, leg, entry, EndCause::SessionExpired);
+        }
+        if entry.timers.take_if_due(Timer::ProvisionalAck, now) {
+            return self.never_acknowledged(now, leg, entry);
+        }
+        if entry.timers.take_if_due(Timer::InviteExpires, now) {
+            self.tell(&entry, Event::Ended { leg, cause: EndCause::InviteExpired, because: None });
+            return self.refuse_incoming(now, leg, entry, 487, None);
+        }
+        if entry.timers.take_if_due(Timer::Provisional, now) {
+            self.repeat_provisional(now, &mut entry);
+        }
+        if entry.timers.take_if_due(Timer::Refresh, now) {
+            self.refresh_session(now, leg, &mut entry);
+        }
         if entry.timers.take_if_due(Timer::Answer, now)
             && let State::Up(up) = &mut entry.state
             && let Some(answer) = &mut up.answer
@@ -78,7 +94,8 @@ impl Endpoint {
             }
             calling.unwanted.get_or_insert(Cause::NoAnswer);
             let (status, reason) = (408, "Request Timeout".to_owned());
-            self.tell(&entry, Event::Failed { leg, status, reason, cause: FailureCause::Timeout });
+            let (cause, more) = (FailureCause::Timeout, Box::default());
+            self.tell(&entry, Event::Failed { leg, status, reason, cause, more });
             entry.silent = true;
             if !self.wait_silently(now, transaction) {
                 self.send_cancel(now, &mut entry, Cause::NoAnswer);

@@ -1,6 +1,6 @@
 //! The table of all transactions: which message belongs to which (RFC 3261 17.1.3, 17.2.3).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::event::LegId;
@@ -89,6 +89,12 @@ pub(super) enum Purpose {
     Call(LegId),
     /// A BYE: the leg ends with it.
     Bye(LegId),
+    /// A re-INVITE that refreshes the session of a leg.
+    Reinvite(LegId),
+    /// An UPDATE that refreshes the session of a leg.
+    Update(LegId),
+    /// The PRACK of a provisional response to the INVITE of a leg.
+    Prack(LegId),
     /// The REGISTER of a trunk.
     Register(usize),
     /// A REGISTER that takes a binding back: nobody waits for it.
@@ -101,7 +107,11 @@ impl Purpose {
     /// The request is one of a dialog (or a CANCEL), not one that begins something.
     fn is_in_dialog(self) -> bool {
         match self {
-            Purpose::Nothing | Purpose::Bye(_) => true,
+            Purpose::Nothing
+            | Purpose::Bye(_)
+            | Purpose::Reinvite(_)
+            | Purpose::Update(_)
+            | Purpose::Prack(_) => true,
             Purpose::Call(_) | Purpose::Register(_) | Purpose::Unregister | Purpose::Ping(..) => false,
         }
     }
@@ -109,7 +119,11 @@ impl Purpose {
     /// The leg that it is part of.
     pub(super) fn leg(self) -> Option<LegId> {
         match self {
-            Purpose::Call(leg) | Purpose::Bye(leg) => Some(leg),
+            Purpose::Call(leg)
+            | Purpose::Bye(leg)
+            | Purpose::Reinvite(leg)
+            | Purpose::Update(leg)
+            | Purpose::Prack(leg) => Some(leg),
             Purpose::Nothing | Purpose::Register(_) | Purpose::Unregister | Purpose::Ping(..) => None,
         }
     }
@@ -119,7 +133,12 @@ impl Purpose {
         match self {
             Purpose::Register(_) | Purpose::Unregister => Some(Duration::from_secs(10)),
             Purpose::Ping(..) => Some(Duration::from_secs(5)),
-            Purpose::Nothing | Purpose::Call(_) | Purpose::Bye(_) => None,
+            Purpose::Nothing
+            | Purpose::Call(_)
+            | Purpose::Bye(_)
+            | Purpose::Reinvite(_)
+            | Purpose::Update(_)
+            | Purpose::Prack(_) => None,
         }
     }
 }
@@ -152,6 +171,8 @@ pub(super) struct Transactions {
     clients: HashMap<ClientKey, TransactionId>,
     servers: HashMap<ServerKey, TransactionId>,
     calls: HashMap<CallKey, TransactionId>,
+    /// Those whose message went out once more after its connection had closed.
+    sent_again: HashSet<TransactionId>,
 }
 
 impl Transactions {
@@ -191,6 +212,7 @@ impl Transactions {
 
     pub(super) fn remove(&mut self, id: TransactionId) -> Option<Transaction> {
         let transaction = self.all.remove(&id)?;
+        self.sent_again.remove(&id);
         match &transaction.kind {
             Kind::ClientInvite { branch, .. } => {
                 self.clients.remove(&ClientKey { branch: branch.clone(), method: Method::Invite });
@@ -230,6 +252,12 @@ impl Transactions {
     /// The INVITE that began the same call, if it is still known.
     pub(super) fn call(&self, key: &CallKey) -> Option<TransactionId> {
         self.calls.get(key).copied()
+    }
+
+    /// The message of a transaction, if it is to be sent once more; nothing the second time.
+    pub(super) fn sent_once_more(&mut self, id: TransactionId) -> Option<Vec<u8>> {
+        let message = self.all.get(&id)?.message.clone();
+        self.sent_again.insert(id).then_some(message)
     }
 
     /// Every request to `to` that nothing has come back for, and that will not be sent again with success.

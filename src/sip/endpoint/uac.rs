@@ -3,20 +3,30 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::event::{Cause, Event, FailureCause, LegId, Outgoing, Peer};
-use super::leg::{Calling, DialogKey, Leg, State, Up};
+use super::early::{Provisional, take_early};
+use super::event::{
+    Cause, EndCause, Event, FailureCause, LegId, Outgoing, Peer, Refusal, ReliableProvisional,
+};
+use super::leg::{Calling, DialogKey, Early, Leg, State, Up};
+use super::refresh::retry_after;
 use super::transactions::{ClientKey, Kind, Purpose, Transaction, TransactionId};
+use super::uas::allows_update;
 use super::{Endpoint, compose, media};
 use crate::sip::dialog::{Dialog, StoredDialog};
 use crate::sip::digest::Attempts;
+use crate::sip::header::CSeq;
 use crate::sip::message::{HeaderName, Headers, Method, Request, Response};
 use crate::sip::offer_answer::{Agreed, Negotiation};
+use crate::sip::reason::Reason;
+use crate::sip::session_timer::{SessionTimer, Stated};
 use crate::sip::transaction::{ClientOther, OnResponse, Timer, TimerTable};
 use crate::sip::transport::Hop;
 use crate::sip::uri::Uri;
 
 /// How many phones may answer one INVITE before more of them are not even hung up on.
 const MAX_FORKS: usize = 16;
+/// More PRACKs than anybody sends in one early dialog.
+const PRACKS: u32 = 64;
 
 impl Endpoint {
     /// Places a call. What becomes of it comes as events.
@@ -24,7 +34,8 @@ impl Endpoint {
         let leg = self.next_leg();
         let Some(profile) = self.config.trunks.get(outgoing.trunk).cloned() else {
             let (status, reason) = (503, "No such trunk".to_owned());
-            self.events.push_back(Event::Failed { leg, status, reason, cause: FailureCause::Transport });
+            let (cause, more) = (FailureCause::Transport, Box::default());
+            self.events.push_back(Event::Failed { leg, status, reason, cause, more });
             return leg;
         };
         let names = self.names(outgoing.trunk);
@@ -32,10 +43,19 @@ impl Endpoint {
         let security = self.media_security(outgoing.trunk, outgoing.to.transport);
         let mut negotiation = Negotiation::secured(outgoing.media.clone(), security);
         let offer = negotiation.offer();
-        let invite = compose::invite(&outgoing, &profile, &names, &routes, &self.config.software, offer);
+        let session = SessionTimer::new(profile.session_timer);
+        let mut invite = compose::invite(&outgoing, &profile, &names, &routes, &self.config.software, offer);
+        compose::with_fields(&mut invite.headers, session.ask());
         let (trunk, to) = (outgoing.trunk, outgoing.to);
         let transaction = self.send_request(now, trunk, to, invite, Purpose::Call(leg));
-        let calling = Calling { transaction, negotiation, unwanted: None, cancelled: false, early: None };
+        let calling = Calling {
+            transaction,
+            negotiation,
+            unwanted: None,
+            cancelled: false,
+            early: Vec::new(),
+            session,
+        };
         let key = DialogKey { call_id: names.call_id, local_tag: names.tag };
         let state = State::Calling(Box::new(calling));
         let contact = profile.contact_for(to.transport);
@@ -45,7 +65,17 @@ impl Endpoint {
         }
         self.add_leg(
             leg,
-            Leg { trunk, key, contact, contact_user, ours: true, silent: false, timers, state },
+            Leg {
+                trunk,
+                key,
+                contact,
+                contact_user,
+                ours: true,
+                silent: false,
+                reliable: None,
+                timers,
+                state,
+            },
         );
         leg
     }
@@ -71,6 +101,12 @@ impl Endpoint {
         response: &Response,
         order: OnResponse,
     ) {
+        if let Some(Kind::ClientInvite { purpose: Purpose::Reinvite(leg), .. }) =
+            self.transactions.get(id).map(|transaction| &transaction.kind)
+        {
+            let leg = *leg;
+            return self.reinvite_response(now, id, leg, response, order);
+        }
         match order {
             OnResponse::Absorb => {}
             OnResponse::Deliver if response.status < 200 => self.call_proceeds(now, id, response),
@@ -81,7 +117,7 @@ impl Endpoint {
             OnResponse::Acknowledge => self.acknowledge_refusal(id, None),
             OnResponse::AcknowledgeAndDeliver => {
                 self.acknowledge_refusal(id, Some(response));
-                if !self.ask_again(now, id, response) {
+                if !self.ask_again(now, id, response) && !self.longer_session(now, id, response) {
                     self.call_refused(id, response);
                 }
             }
@@ -89,7 +125,7 @@ impl Endpoint {
     }
 
     /// Sends the ACK of a refusal, the same one each time.
-    fn acknowledge_refusal(&mut self, id: TransactionId, response: Option<&Response>) {
+    pub(super) fn acknowledge_refusal(&mut self, id: TransactionId, response: Option<&Response>) {
         let Some(transaction) = self.transactions.get_mut(id) else { return };
         let Kind::ClientInvite { invite, refusal_ack, .. } = &mut transaction.kind else { return };
         if let Some(response) = response {
@@ -102,17 +138,15 @@ impl Endpoint {
     /// A provisional response: a CANCEL that had to wait for it goes out now.
     fn call_proceeds(&mut self, now: Instant, id: TransactionId, response: &Response) {
         let Some((leg, mut entry)) = self.take_calling(id) else { return };
+        let provisional = self.early_response(now, leg, &mut entry, response);
         let State::Calling(calling) = &mut entry.state else { return self.keep(leg, entry) };
-        if let (Some(sdp), Some(tag)) = (media::in_response(response), to_tag(response)) {
-            calling.early = Some((tag, sdp.to_vec()));
-        }
         let (cancelled, unwanted) = (calling.cancelled, calling.unwanted);
         match unwanted {
             Some(cause) if !cancelled => self.send_cancel(now, &mut entry, cause),
             Some(_) => {}
             None => entry.timers.start(Timer::Patience, now + self.config.timers.timer_c),
         }
-        if response.status >= 180 {
+        if response.status >= 180 && provisional == Provisional::New {
             self.tell(&entry, Event::Ringing { leg, status: response.status });
         }
         self.keep(leg, entry);
@@ -124,7 +158,7 @@ impl Endpoint {
         let State::Calling(calling) = &mut leg.state else { return };
         let Some(transaction) = self.transactions.get(calling.transaction) else { return };
         let Kind::ClientInvite { invite, branch, .. } = &transaction.kind else { return };
-        let message = compose::cancel(invite, cause.reason()).to_bytes();
+        let message = compose::cancel(invite, cause.reasons()).to_bytes();
         let key = ClientKey { branch: branch.clone(), method: Method::Cancel };
         let (trunk, to) = (transaction.trunk, transaction.to);
         calling.cancelled = true;
@@ -157,7 +191,11 @@ impl Endpoint {
         self.acknowledge(id, tag, &dialog);
         match self.take_calling(id) {
             Some((leg, entry)) => self.first_answer(now, leg, entry, dialog, response),
-            None => self.send_bye(now, &mut dialog, Cause::AnsweredElsewhere.reason(), None),
+            None => {
+                // Its early dialog is forgotten, and with it the numbers of the PRACKs sent there.
+                dialog.sequence = dialog.sequence.saturating_add(self.pracks_at_most(trunk));
+                self.send_bye(now, &mut dialog, Cause::AnsweredElsewhere.reasons(), None);
+            }
         }
     }
 
@@ -168,7 +206,7 @@ impl Endpoint {
         let branch = self.branch();
         let ack = compose::in_dialog(&dialog, Method::Ack, dialog.sequence, &branch).to_bytes();
         self.send(dialog.trunk, dialog.next_hop, ack);
-        self.send_bye(now, &mut dialog, Cause::Internal.reason(), None);
+        self.send_bye(now, &mut dialog, Cause::Internal.reasons(), None);
     }
 
     /// The dialog of a 2xx to an INVITE that was ours, but of no leg there is.
@@ -207,30 +245,48 @@ impl Endpoint {
         now: Instant,
         leg: LegId,
         mut entry: Leg,
-        identity: StoredDialog,
+        mut identity: StoredDialog,
         response: &Response,
     ) {
+        let early = match &mut entry.state {
+            State::Calling(calling) => take_early(calling, &identity.remote_tag),
+            _ => None,
+        };
+        // The PRACKs of the early dialog have counted on.
+        let sequence = early.as_ref().map_or(0, |early| early.dialog.identity.sequence);
+        identity.sequence = identity.sequence.max(sequence);
+        let remote_sequence = early.as_ref().and_then(|early| early.dialog.remote_sequence);
         let state = std::mem::replace(&mut entry.state, State::Ending(Box::new(waiting(&identity))));
         let State::Calling(mut calling) = state else { return self.forget(leg, entry) };
         entry.timers.clear();
         if let Some(cause) = calling.unwanted {
             // It was answered while our CANCEL was on its way, or before it could leave.
-            self.begin_bye(now, leg, &mut entry, cause.reason());
+            self.begin_bye(now, leg, &mut entry, cause.reasons());
             return self.keep(leg, entry);
         }
-        match agreement(&mut calling, &identity, response) {
+        match agreement(&mut calling, early, response) {
             Some(agreed) => {
-                let dialog = Dialog { identity: identity.clone(), remote_sequence: None };
-                let up = Up { dialog, negotiation: calling.negotiation, answer: None, farewell: None };
-                entry.state = State::Up(Box::new(up));
+                let dialog = Dialog { identity: identity.clone(), remote_sequence };
+                let mut session = calling.session;
+                session.accept(&Stated::of(&response.headers).unwrap_or_default());
+                entry.state = State::Up(Box::new(Up {
+                    dialog,
+                    negotiation: calling.negotiation,
+                    answer: None,
+                    farewell: None,
+                    session,
+                    updates: allows_update(&response.headers),
+                    asking: None,
+                }));
+                self.schedule_session(now, &mut entry);
                 self.tell(&entry, Event::Answered { leg, media: agreed, dialog: identity });
             }
             None => {
                 let reason = "No media that can be used".to_owned();
-                let cause = FailureCause::NoMedia;
-                self.tell(&entry, Event::Failed { leg, status: 488, reason, cause });
+                let (cause, more) = (FailureCause::NoMedia, Box::default());
+                self.tell(&entry, Event::Failed { leg, status: 488, reason, cause, more });
                 entry.silent = true;
-                self.begin_bye(now, leg, &mut entry, Some("SIP;cause=488;text=\"Not Acceptable Here\""));
+                self.begin_bye(now, leg, &mut entry, EndCause::NoMedia.reasons());
             }
         }
         self.keep(leg, entry);
@@ -246,8 +302,59 @@ impl Endpoint {
             _ => FailureCause::Response,
         };
         let reason = printable(&response.reason);
-        self.tell(&entry, Event::Failed { leg, status, reason, cause });
+        let more = Box::new(refusal(response));
+        self.tell(&entry, Event::Failed { leg, status, reason, cause, more });
         self.forget(leg, entry);
+    }
+
+    /// 422 (RFC 4028 7.3): the INVITE once more, with the interval that is wanted. False: it is a refusal.
+    fn longer_session(&mut self, now: Instant, id: TransactionId, response: &Response) -> bool {
+        if response.status != 422 {
+            return false;
+        }
+        let Some((leg, mut entry)) = self.take_calling(id) else { return false };
+        let again = self.with_longer_session(id, &mut entry, response);
+        let is_asked = again.is_some();
+        if let Some((trunk, hop, invite)) = again {
+            let transaction = self.send_request(now, trunk, hop, invite, Purpose::Call(leg));
+            entry.timers.stop(Timer::Patience);
+            if let State::Calling(calling) = &mut entry.state {
+                calling.transaction = transaction;
+                calling.early.clear();
+            }
+        }
+        self.keep(leg, entry);
+        is_asked
+    }
+
+    fn with_longer_session(
+        &self,
+        id: TransactionId,
+        leg: &mut Leg,
+        response: &Response,
+    ) -> Option<(usize, Hop, Request)> {
+        let State::Calling(calling) = &mut leg.state else { return None };
+        let stated = Stated::of(&response.headers).ok()?;
+        if calling.unwanted.is_some() || !calling.session.raise(&stated) {
+            return None;
+        }
+        let transaction = self.transactions.get(id)?;
+        let Kind::ClientInvite { invite, .. } = &transaction.kind else { return None };
+        let mut invite = (**invite).clone();
+        let CSeq { number, method } = invite.headers.cseq().ok()??;
+        let number = number.saturating_add(1);
+        invite.headers.set(HeaderName::CSeq, CSeq { number, method }.to_bytes());
+        invite.headers.remove(&HeaderName::SessionExpires);
+        invite.headers.remove(&HeaderName::MinSe);
+        compose::with_fields(&mut invite.headers, calling.session.ask());
+        Some((transaction.trunk, transaction.to, invite))
+    }
+
+    /// How far the numbers of an early dialog on a trunk may have counted.
+    fn pracks_at_most(&self, trunk: usize) -> u32 {
+        let profile = self.config.trunks.get(trunk);
+        let spoken = profile.is_some_and(|profile| profile.reliable_provisional != ReliableProvisional::Off);
+        if spoken { PRACKS } else { 0 }
     }
 
     /// An INVITE that nobody has answered, and nobody will.
@@ -257,7 +364,8 @@ impl Endpoint {
                 FailureCause::Transport => (503, "Network unreachable"),
                 _ => (408, "Request Timeout"),
             };
-            self.tell(&entry, Event::Failed { leg, status, reason: reason.to_owned(), cause });
+            let (reason, more) = (reason.to_owned(), Box::default());
+            self.tell(&entry, Event::Failed { leg, status, reason, cause, more });
             self.forget(leg, entry);
         }
         self.remove_transaction(id);
@@ -274,14 +382,25 @@ impl Endpoint {
     }
 }
 
-/// The answer to our offer: in the 2xx, or else in a provisional response of the same phone.
-fn agreement(calling: &mut Calling, identity: &StoredDialog, response: &Response) -> Option<Agreed> {
-    match media::in_response(response) {
-        Some(sdp) => calling.negotiation.accept(sdp).ok(),
-        None => {
-            let (tag, sdp) = calling.early.take()?;
-            if tag != identity.remote_tag { None } else { calling.negotiation.accept(&sdp).ok() }
-        }
+/// The answer to our offer. That of a reliable provisional response is final (RFC 3261 13.2.1). Of an
+/// unreliable one it only serves when the 2xx has none: what is sent later is what the phone means.
+fn agreement(calling: &mut Calling, early: Option<Early>, response: &Response) -> Option<Agreed> {
+    let (negotiation, before) = early.map_or((None, None), |early| (early.negotiation, early.sdp));
+    if let Some(negotiation) = negotiation {
+        calling.negotiation = negotiation;
+        return calling.negotiation.agreed().cloned();
+    }
+    let sdp = media::in_response(response).or(before.as_deref())?;
+    calling.negotiation.accept(sdp).ok()
+}
+
+/// What a refusal says beside its status.
+fn refusal(response: &Response) -> Refusal {
+    let redirected = (300..400).contains(&response.status).then(|| contact_uri(response)).flatten();
+    Refusal {
+        because: Reason::of(&response.headers),
+        retry_after: retry_after(&response.headers),
+        redirected_to: redirected.map(|uri| printable(uri.to_string().as_bytes())),
     }
 }
 
@@ -289,12 +408,17 @@ fn waiting(identity: &StoredDialog) -> Dialog {
     Dialog { identity: identity.clone(), remote_sequence: None }
 }
 
-fn to_tag(response: &Response) -> Option<String> {
+pub(super) fn to_tag(response: &Response) -> Option<String> {
     response.headers.to().ok()??.tag().map(str::to_owned)
 }
 
 /// The dialog that a 2xx to an INVITE begins.
-fn established(invite: &Request, response: &Response, trunk: usize, next_hop: Hop) -> Option<StoredDialog> {
+pub(super) fn established(
+    invite: &Request,
+    response: &Response,
+    trunk: usize,
+    next_hop: Hop,
+) -> Option<StoredDialog> {
     let own = invite.headers.contact().ok()??.uri;
     let contact = SocketAddr::new(own.host()?.address()?, own.port().unwrap_or(5060));
     // Without a usable Contact the request can still be sent to where the INVITE was.

@@ -10,8 +10,11 @@ use super::transactions::{Kind, Transaction, TransactionId};
 use super::{Endpoint, compose, media};
 use crate::sip::dialog::{Dialog, StoredDialog};
 use crate::sip::identity::{self, Identity};
-use crate::sip::message::{HeaderName, Method, Request, Response};
+use crate::sip::message::{HeaderName, Headers, Method, Request, Response};
 use crate::sip::offer_answer::{Agreed, LocalMedia, Negotiation};
+use crate::sip::reason::{Reason, q850_of};
+use crate::sip::scan;
+use crate::sip::session_timer::{MIN_SE, SessionTimer, Stated};
 use crate::sip::transaction::{ServerInvite, Timer, TimerTable};
 use crate::sip::transport::Hop;
 
@@ -20,7 +23,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 impl Endpoint {
     /// An INVITE outside any dialog that nothing can be held against.
-    pub(super) fn invite_received(&mut self, peer: Peer, request: Request, facts: &Facts) {
+    pub(super) fn invite_received(&mut self, now: Instant, peer: Peer, request: Request, facts: &Facts) {
         if self.transactions.call(&facts.call_key()).is_some() {
             return self.answer_stateless(peer, &request, 482, |_| {});
         }
@@ -30,14 +33,32 @@ impl Endpoint {
         if media::in_request(&request).is_some_and(|offer| !served(offer)) {
             return self.answer_stateless(peer, &request, 488, |_| {});
         }
+        let session = SessionTimer::new(profile.session_timer);
+        match Stated::of(&request.headers) {
+            Err(_) => return self.answer_stateless(peer, &request, 400, |_| {}),
+            Ok(stated) if session.clone().answer(&stated).is_err() => {
+                return self.answer_stateless(peer, &request, 422, |response| {
+                    response.headers.push(HeaderName::MinSe, MIN_SE.to_string());
+                });
+            }
+            Ok(_) => {}
+        }
         if self.legs.len() >= self.config.max_dialogs || !self.has_room() {
             return self.answer_later(peer, &request, 503, RETRY_AFTER);
         }
-        self.begin_incoming(peer, contact, request, facts);
+        self.begin_incoming(now, peer, contact, session, request, facts);
     }
 
     /// A leg for the INVITE, and the 100 at once.
-    fn begin_incoming(&mut self, peer: Peer, contact: SocketAddr, request: Request, facts: &Facts) {
+    fn begin_incoming(
+        &mut self,
+        now: Instant,
+        peer: Peer,
+        contact: SocketAddr,
+        session: SessionTimer,
+        request: Request,
+        facts: &Facts,
+    ) {
         let leg = self.next_leg();
         let trying = compose::response(&request, 100, "", &self.config.software).to_bytes();
         let kind = Kind::ServerInvite {
@@ -51,29 +72,28 @@ impl Endpoint {
         let key = DialogKey { call_id: facts.call_id.clone(), local_tag: self.token() };
         let contact_user = self.long_token();
         let call = Box::new(describe(&request));
-        let state = State::Incoming(Box::new(Incoming { transaction, source: peer.hop(), request }));
-        let timers = TimerTable::default();
+        let mut timers = TimerTable::default();
+        if let Some(seconds) = request.headers.get(&HeaderName::Expires).and_then(scan::number) {
+            timers.start(Timer::InviteExpires, now + Duration::from_secs(u64::from(seconds)));
+        }
+        let (source, sequence) = (peer.hop(), facts.sequence);
+        let state = State::Incoming(Box::new(Incoming { transaction, source, request, sequence, session }));
         self.send(peer.trunk, peer.hop(), trying);
         self.add_leg(
             leg,
-            Leg { trunk: peer.trunk, key, contact, contact_user, ours: false, silent: false, timers, state },
+            Leg {
+                trunk: peer.trunk,
+                key,
+                contact,
+                contact_user,
+                ours: false,
+                silent: false,
+                reliable: None,
+                timers,
+                state,
+            },
         );
         self.events.push_back(Event::Invite { leg, peer, call });
-    }
-
-    /// Tells the caller that it rings (180).
-    pub fn ring(&mut self, now: Instant, leg: LegId) {
-        let Some(entry) = self.legs.get(&leg) else { return };
-        let State::Incoming(incoming) = &entry.state else { return };
-        let mut response =
-            compose::response(&incoming.request, 180, &entry.key.local_tag, &self.config.software);
-        compose::begin_dialog(
-            &mut response,
-            &incoming.request,
-            compose::contact(&entry.contact_user, entry.contact, incoming.source.transport),
-        );
-        let transaction = incoming.transaction;
-        self.respond_invite(now, transaction, &response);
     }
 
     /// Answers a call with 200. What was agreed on comes back at once, or with the ACK
@@ -102,16 +122,21 @@ impl Endpoint {
             self.refuse_incoming(now, leg, entry, 488, None);
             return Err(AnswerError::NotAcceptable);
         };
-        let (transaction, response) = (incoming.transaction, self.answer_with(&entry, incoming, body));
-        let up = match established(&entry, incoming) {
-            Some(dialog) => Up { answer: None, farewell: None, negotiation, dialog },
-            None => {
-                self.refuse_incoming(now, leg, entry, 400, None);
-                return Err(AnswerError::NotAcceptable);
-            }
+        let Some(dialog) = established(&entry, incoming) else {
+            self.refuse_incoming(now, leg, entry, 400, None);
+            return Err(AnswerError::NotAcceptable);
         };
-        let to = incoming.source;
+        let (transaction, to) = (incoming.transaction, incoming.source);
+        let mut response = self.answer_with(&entry, incoming, body);
+        let mut session = incoming.session.clone();
+        let stated = Stated::of(&incoming.request.headers).unwrap_or_default();
+        compose::with_fields(&mut response.headers, session.answer(&stated).unwrap_or_default());
+        let updates = allows_update(&incoming.request.headers);
+        self.tell(&entry, Event::Answering { leg, dialog: dialog.identity.clone() });
+        let up = Up { answer: None, farewell: None, negotiation, dialog, session, updates, asking: None };
         entry.state = State::Up(Box::new(up));
+        entry.timers.clear();
+        self.schedule_session(now, &mut entry);
         self.respond_invite(now, transaction, &response);
         self.await_ack(now, &mut entry, &response, Pending { first: true, offered: agreed.is_none(), to });
         self.keep(leg, entry);
@@ -170,6 +195,8 @@ impl Endpoint {
             if let Some(delay) = retry_after {
                 compose::with_retry_after(&mut response, delay);
             }
+            let cause = format!("Q.850;cause={}", q850_of(status));
+            response.headers.push(HeaderName::Reason, cause);
             self.respond_invite(now, incoming.transaction, &response);
         }
         self.forget(id, leg);
@@ -202,14 +229,20 @@ impl Endpoint {
         let response = compose::response(request, 200, &tag, &self.config.software);
         self.answer_request(now, peer, request, facts, &response);
         if waiting {
-            self.caller_gave_up(now, leg, EndCause::Cancelled);
+            self.caller_gave_up(now, leg, EndCause::Cancelled, Reason::of(&request.headers));
         }
     }
 
     /// The caller no longer waits for our answer.
-    pub(super) fn caller_gave_up(&mut self, now: Instant, leg: LegId, cause: EndCause) {
+    pub(super) fn caller_gave_up(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        cause: EndCause,
+        because: Option<Reason>,
+    ) {
         let Some(entry) = self.take(leg) else { return };
-        self.tell(&entry, Event::Ended { leg, cause });
+        self.tell(&entry, Event::Ended { leg, cause, because });
         self.refuse_incoming(now, leg, entry, 487, None);
     }
 }
@@ -241,7 +274,13 @@ fn established(leg: &Leg, incoming: &Incoming) -> Option<Dialog> {
         // RFC 2543 knew INVITEs without Contact: whoever is From is the target.
         target: headers.contact().ok()?.map_or(from.uri, |contact| contact.uri).to_string(),
     };
-    Some(Dialog { identity, remote_sequence: headers.cseq().ok().flatten().map(|cseq| cseq.number) })
+    Some(Dialog { identity, remote_sequence: Some(incoming.sequence) })
+}
+
+/// Whether the sender of a message takes UPDATE (RFC 3311 4).
+pub(super) fn allows_update(headers: &Headers) -> bool {
+    let methods = headers.tokens(&HeaderName::Allow).unwrap_or_default();
+    methods.iter().any(|method| method == "UPDATE")
 }
 
 /// What an INVITE says about the call.

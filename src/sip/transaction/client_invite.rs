@@ -23,6 +23,8 @@ pub struct ClientInvite {
     transport: Transport,
     interval: Duration,
     timers: TimerTable,
+    /// How long a final response is waited for after a provisional one; nothing: without end.
+    patience: Option<Duration>,
 }
 
 impl ClientInvite {
@@ -33,7 +35,14 @@ impl ClientInvite {
             timers.start(Timer::Request, now + lengths.t1);
         }
         timers.start(Timer::NoResponse, now + lengths.timer_b);
-        Self { state: State::Calling, transport, interval: lengths.t1, timers }
+        Self { state: State::Calling, transport, interval: lengths.t1, timers, patience: None }
+    }
+
+    /// A re-INVITE: there is no other trunk to pass on to, so timer B has the 64*T1 of the RFC; and nobody
+    /// is rung, so a provisional response may be followed by silence for no longer than that.
+    pub fn within_dialog(now: Instant, lengths: &Timers, transport: Transport) -> Self {
+        let life = lengths.transaction_life();
+        Self { patience: Some(life), ..Self::new(now, &Timers { timer_b: life, ..*lengths }, transport) }
     }
 
     /// A response with our branch has come.
@@ -42,6 +51,9 @@ impl ClientInvite {
             (State::Calling | State::Proceeding, ..200) => {
                 self.state = State::Proceeding;
                 self.timers.clear();
+                if let Some(patience) = self.patience {
+                    self.timers.start(Timer::NoResponse, now + patience);
+                }
                 OnResponse::Deliver
             }
             (State::Calling | State::Proceeding, 200..300) => {
@@ -139,6 +151,16 @@ mod tests {
         assert_eq!(machine.response(start, 100, &lengths), OnResponse::Deliver);
         assert!(machine.is_proceeding());
         assert_eq!(machine.next_timeout(), None);
+    }
+
+    #[test]
+    fn a_reinvite_has_64_times_t1_and_does_not_wait_behind_a_provisional_response_for_ever() {
+        let (start, lengths) = (Instant::now(), Timers::default());
+        let mut machine = ClientInvite::within_dialog(start, &lengths, Transport::Udp);
+        assert_eq!(machine.timeout(start + lengths.timer_b), OnTimeout::Retransmit);
+        assert_eq!(machine.response(start + seconds(10.0), 100, &lengths), OnResponse::Deliver);
+        assert_eq!(machine.next_timeout(), Some(start + seconds(42.0)));
+        assert_eq!(machine.timeout(start + seconds(42.0)), OnTimeout::TimedOut);
     }
 
     #[test]

@@ -68,9 +68,19 @@ pub enum Timer {
     AnswerAck,
     /// C: the longest time a phone may ring; after a CANCEL, the wait for the last word on the INVITE (9.1).
     Patience,
+    /// Retransmission of a reliable provisional response (RFC 3262 3).
+    Provisional,
+    /// The wait for the PRACK of a reliable provisional response: 64*T1.
+    ProvisionalAck,
+    /// What the caller's INVITE says in Expires (RFC 3261 13.3.1).
+    InviteExpires,
+    /// Our refresh of the session (RFC 4028 10), or our next attempt at it.
+    Refresh,
+    /// The end of a session that nobody has refreshed (RFC 4028 10).
+    SessionEnd,
 }
 
-const COUNT: usize = 9;
+const COUNT: usize = 14;
 
 /// The timers of one machine that run at the moment.
 #[derive(Debug, Clone, Default)]
@@ -94,6 +104,11 @@ impl TimerTable {
         *self = Self::default();
     }
 
+    /// When a timer fires, if it runs.
+    pub fn deadline(&self, timer: Timer) -> Option<Instant> {
+        self.deadlines.get(timer as usize).copied().flatten()
+    }
+
     /// When the first of them fires.
     pub fn next(&self) -> Option<Instant> {
         self.deadlines.iter().flatten().min().copied()
@@ -101,8 +116,7 @@ impl TimerTable {
 
     /// Takes the timer out whose time has come, if it has.
     pub fn take_if_due(&mut self, timer: Timer, now: Instant) -> bool {
-        let due =
-            self.deadlines.get(timer as usize).copied().flatten().is_some_and(|deadline| deadline <= now);
+        let due = self.deadline(timer).is_some_and(|deadline| deadline <= now);
         if due {
             self.stop(timer);
         }
@@ -125,7 +139,7 @@ mod tests {
         let start = Instant::now();
         let mut table = TimerTable::default();
         assert_eq!(table.next(), None);
-        table.start(Timer::Patience, start + Duration::from_secs(9));
+        table.start(Timer::SessionEnd, start + Duration::from_secs(9));
         table.start(Timer::Answer, start + Duration::from_secs(3));
         assert_eq!(table.next(), Some(start + Duration::from_secs(3)));
         assert!(!table.take_if_due(Timer::Answer, start + Duration::from_secs(2)));
@@ -133,7 +147,7 @@ mod tests {
         assert!(!table.take_if_due(Timer::Answer, start + Duration::from_secs(4)));
         assert_eq!(table.next(), Some(start + Duration::from_secs(9)));
         assert!(
-            table.take_if_due(Timer::Patience, start + Duration::from_secs(9)),
+            table.take_if_due(Timer::SessionEnd, start + Duration::from_secs(9)),
             "the last timer has a slot too"
         );
     }

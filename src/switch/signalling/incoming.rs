@@ -14,7 +14,7 @@ use crate::call::clock::Clock;
 use crate::call::leg::{Gone, Leg, LegId};
 use crate::call::plan::{Hotline, Snapshot};
 use crate::call::run::{House, Incoming, run};
-use crate::sip::{self, AnswerError, IncomingCall, LocalMedia, Peer, StoredDialog};
+use crate::sip::{self, AnswerError, IncomingCall, LocalMedia, Peer};
 use crate::switch::table::HeldSlots;
 use crate::switch::trunks::Trunk;
 
@@ -86,6 +86,7 @@ impl Signalling {
             caller: true,
             codec: None,
             up: false,
+            stored: false,
             answered: None,
             released: false,
             slots: Some(slots),
@@ -131,17 +132,13 @@ impl Signalling {
     }
 
     /// The caller has acknowledged our answer.
-    pub(super) fn established(
-        &mut self,
-        dialog: sip::LegId,
-        media: Option<sip::Agreed>,
-        stored: &StoredDialog,
-    ) {
+    pub(super) fn established(&mut self, dialog: sip::LegId, media: Option<sip::Agreed>) {
         if let Some(agreed) = media {
             self.configure(dialog, &agreed);
         }
-        self.leg_is_up(dialog, stored);
+        self.clock_in(dialog);
         self.legs.with(dialog, |leg| {
+            leg.up = true;
             leg.events.answered();
             if let Some(done) = leg.answered.take() {
                 let _ = done.send(());

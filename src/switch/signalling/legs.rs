@@ -29,8 +29,10 @@ pub(in crate::switch) struct LiveLeg {
     pub(super) caller: bool,
     /// What was agreed on, once something was.
     pub(super) codec: Option<sip::Codec>,
-    /// Answered: a restart would have to send it a BYE.
+    /// Answered, and the answer acknowledged.
     pub(super) up: bool,
+    /// A restart would have to send it a BYE.
+    pub(super) stored: bool,
     /// Waits for the caller's ACK.
     pub(super) answered: Option<oneshot::Sender<()>>,
     /// The script has let go of it; it hears its last words.

@@ -12,6 +12,7 @@ mod placing;
 mod registrations;
 mod release;
 mod states;
+mod stored;
 mod supervision;
 
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ use crate::call::journal::Record;
 use crate::call::leg::{Farewell, Gone, Recorded, Request};
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
-use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer, StoredDialog};
+use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer};
 use crate::switch::health::Health;
 use crate::switch::media::{Media, MediaEvent};
 use crate::switch::prompts::Library;
@@ -33,10 +34,12 @@ use crate::switch::recorder::Recorder;
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
-use crate::switch::transport::{News, SWEEP, Transports};
+use crate::switch::transport::{Lost, News, SWEEP, Transports};
 pub(super) use legs::Legs;
+use outgoing::Failure;
 pub(super) use registrations::Registrations;
 pub(super) use states::{Ask, Asking};
+pub use stored::StoredLeg;
 
 /// How long the last BYEs may take to be answered.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -77,7 +80,7 @@ pub(super) struct Signalling {
     pub(super) asks: mpsc::UnboundedReceiver<Ask>,
     pub(super) asking: Vec<Asking>,
     pub(super) rng: StdRng,
-    pub(super) stored: Vec<StoredDialog>,
+    pub(super) stored: Vec<StoredLeg>,
 }
 
 impl Signalling {
@@ -87,9 +90,7 @@ impl Signalling {
         self.reloaded();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        for dialog in std::mem::take(&mut self.stored) {
-            self.endpoint.bye_stored(Instant::now(), &dialog);
-        }
+        self.end_stored();
         self.watch_trunks(Instant::now());
         self.flush();
         loop {
@@ -130,10 +131,18 @@ impl Signalling {
             }
             News::Message { .. } => {}
             News::Malformed { peer, malformed } => self.endpoint.receive_malformed(peer, malformed),
-            News::Lost { trunk, hop, why } => {
-                self.asked_ping_trouble(trunk, hop, &why);
-                self.endpoint.transport_failed(now, trunk, hop);
-                self.endpoint.connection_lost(now, trunk, hop);
+            News::Lost(lost) => self.lost(now, &lost),
+        }
+    }
+
+    /// A connection is no more: what waits for an answer by it goes another way, or has failed.
+    fn lost(&mut self, now: Instant, lost: &Lost) {
+        for hop in &lost.hops {
+            self.asked_ping_trouble(lost.trunk, *hop, &lost.why);
+            if lost.was_open {
+                self.endpoint.connection_lost(now, lost.trunk, *hop);
+            } else {
+                self.endpoint.transport_failed(now, lost.trunk, *hop);
             }
         }
     }
@@ -170,18 +179,21 @@ impl Signalling {
     fn event(&mut self, event: Event) {
         match event {
             Event::Invite { leg, peer, call } => self.invited(leg, peer, &call),
-            Event::Established { leg, media, dialog } => self.established(leg, media, &dialog),
+            Event::Answering { leg, dialog } => self.store_leg(leg, dialog),
+            Event::Established { leg, media } => self.established(leg, media),
             Event::Ringing { leg, .. } => self.legs.with(leg, |leg| {
                 if let Some(attempt) = &mut leg.attempt {
                     attempt.rings = true;
                 }
                 leg.events.ringing();
             }),
-            Event::Answered { leg, media, dialog } => self.answered(leg, &media, &dialog),
+            Event::Answered { leg, media, dialog } => self.answered(leg, &media, dialog),
             Event::MediaChanged { leg, media } => self.configure(leg, &media),
             Event::Digit { leg, key, .. } => self.legs.with(leg, |leg| leg.stream.press(key)),
-            Event::Failed { leg, status, reason, cause } => self.failed(leg, status, &reason, cause),
-            Event::Ended { leg, cause } => self.ended(leg, ended_because(cause)),
+            Event::Failed { leg, status, reason, cause, more } => {
+                self.failed(leg, &Failure { status, reason, cause, more });
+            }
+            Event::Ended { leg, cause, because } => self.ended(leg, ended_because(cause), because.as_ref()),
             Event::Registered { trunk, expires, .. } => self.registered(trunk, expires),
             Event::Unregistered { trunk, status, reason, retry_in } => {
                 self.not_registered(trunk, status, reason, retry_in);
@@ -284,8 +296,10 @@ async fn sleep_until(deadline: Option<Instant>) {
 
 fn ended_because(cause: EndCause) -> Gone {
     match cause {
-        EndCause::Bye | EndCause::Cancelled => Gone::HungUp,
-        EndCause::NoAck => Gone::NoAck,
+        // Whoever lets his call run out has given up.
+        EndCause::Bye | EndCause::Cancelled | EndCause::InviteExpired => Gone::HungUp,
+        EndCause::NoAck | EndCause::NoPrack => Gone::NoAck,
+        EndCause::SessionExpired => Gone::Broken("the trunk gave no more sign of the call".to_owned()),
         EndCause::NoMedia => Gone::Broken("no codec in common".to_owned()),
     }
 }

@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 
 use super::Signalling;
 use super::legs::LiveLeg;
-use super::outgoing::not_answered;
+use super::outgoing::{Failure, not_answered};
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
 use crate::sip::{self, FailureCause, Outgoing};
 use crate::switch::table::{HeldSlots, Table};
@@ -84,6 +84,7 @@ impl Signalling {
             caller: false,
             codec: None,
             up: false,
+            stored: false,
             answered: None,
             released: false,
             slots: None,
@@ -159,14 +160,15 @@ impl Signalling {
     }
 
     /// A phone was not answered: the next way, or the end.
-    pub(super) fn failed(&mut self, dialog: sip::LegId, status: u16, reason: &str, cause: FailureCause) {
+    pub(super) fn failed(&mut self, dialog: sip::LegId, failure: &Failure) {
+        let (status, reason) = (failure.status, failure.in_words());
         let Some(mut leg) = self.legs.remove(dialog) else { return };
         self.clock_out(&mut leg);
         tracing::info!(call = %leg.call, leg = %leg.name, status, reason, "not answered");
         let Some(attempt) = leg.attempt.as_mut() else {
-            return leg.events.gone(Gone::NotAnswered(not_answered(status, reason, cause)));
+            return leg.events.gone(Gone::NotAnswered(not_answered(failure)));
         };
-        let (way, verdict) = (attempt.way, verdict(status, cause, attempt.rings));
+        let (way, verdict) = (attempt.way, verdict(status, failure.cause, attempt.rings));
         match verdict {
             Verdict::NextServer { overloaded } => {
                 self.health.failed(Instant::now(), way.trunk, way.hop, overloaded);
@@ -178,11 +180,11 @@ impl Signalling {
             self.way_is_alive(way);
         }
         if attempt.left.is_empty() {
-            return leg.events.gone(Gone::NotAnswered(attempt.end(not_answered(status, reason, cause))));
+            return leg.events.gone(Gone::NotAnswered(attempt.end(not_answered(failure))));
         }
         let table = self.standing.borrow().table.clone();
         let name = table.trunks.get(way.trunk).map_or("", |known| known.trunk.name.as_str());
-        let why = format!("{} of the trunk `{name}`: {}", way.hop, in_words(status, reason, cause));
+        let why = format!("{} of the trunk `{name}`: {}", way.hop, in_words(failure));
         tracing::warn!(call = %leg.call, leg = %leg.name, "another way is tried: {why}");
         leg.events.another_way(&why);
         attempt.passed.push(why);
@@ -228,11 +230,11 @@ fn verdict(status: u16, cause: FailureCause, rang: bool) -> Verdict {
     }
 }
 
-fn in_words(status: u16, reason: &str, cause: FailureCause) -> String {
-    match cause {
+fn in_words(failure: &Failure) -> String {
+    match failure.cause {
         FailureCause::Timeout => "no answer".to_owned(),
         FailureCause::Transport => "it could not be reached".to_owned(),
-        _ => format!("{status} {reason}"),
+        _ => format!("{} {}", failure.status, failure.in_words()),
     }
 }
 

@@ -7,18 +7,21 @@ use super::legs::LiveLeg;
 use crate::call::journal::Record;
 use crate::call::leg::{Farewell, Gone, LegId, Request};
 use crate::call::prompt::Prompt;
-use crate::sip::{self, Cause};
+use crate::sip::{self, Cause, Reason};
 
 /// The longest last words.
 const CLIP_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Signalling {
     /// A leg was ended by its phone, or by SIP itself.
-    pub(super) fn ended(&mut self, dialog: sip::LegId, why: Gone) {
+    pub(super) fn ended(&mut self, dialog: sip::LegId, why: Gone, because: Option<&Reason>) {
         let Some(mut leg) = self.legs.remove(dialog) else { return };
         self.clock_out(&mut leg);
-        told(&leg, &format!("{why:?}"));
-        if leg.up {
+        match because {
+            Some(because) => told(&leg, &format!("{why:?}: {because}")),
+            None => told(&leg, &format!("{why:?}")),
+        }
+        if leg.stored {
             self.journal(Record::LegDown { leg: leg.name });
         }
         leg.events.gone(why);
@@ -59,7 +62,7 @@ impl Signalling {
         self.clock_out(&mut leg);
         told(&leg, &format!("{reason:?}"));
         let now = Instant::now();
-        if leg.up {
+        if leg.stored {
             self.journal(Record::LegDown { leg: leg.name });
         }
         if leg.caller && !leg.up && leg.answered.is_none() {

@@ -63,15 +63,21 @@ pub(super) enum News {
         /// As much of it as could be read.
         malformed: Malformed,
     },
-    /// Nothing more can be sent there, or come from there, until a new connection is made.
-    Lost {
-        /// Whose connection it was.
-        trunk: usize,
-        /// To where it was.
-        hop: Hop,
-        /// Why it is gone.
-        why: String,
-    },
+    /// A connection is closed, or could not be opened.
+    Lost(Lost),
+}
+
+/// A connection that is no more.
+#[derive(Debug)]
+pub(super) struct Lost {
+    /// Whose it was.
+    pub(super) trunk: usize,
+    /// Its far end, and every hop that a message went to by it.
+    pub(super) hops: Vec<Hop>,
+    /// It had been open: what was written to it may or may not have been read.
+    pub(super) was_open: bool,
+    /// Why it is no more.
+    pub(super) why: String,
 }
 
 /// Why a message could not be sent.

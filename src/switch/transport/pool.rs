@@ -18,13 +18,16 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
 use super::connection::{Accepted, Arrival, ConnectionId, Ended, Link, Pulse, QUEUE};
-use super::{News, SendError, connect};
+use super::{Lost, News, SendError, connect};
 use crate::sip::{Hop, Peer, Transmit, Transport};
 use crate::switch::table::{Resolved, Table};
 use crate::switch::tls::ClientTls;
 
 /// How long a connection may be idle that no call needs.
 const IDLE: Duration = Duration::from_secs(120);
+
+/// Far ends that a connection is remembered to stand in for.
+const MAX_HOPS: usize = 64;
 
 /// What a connection is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +42,8 @@ struct Connection {
     id: ConnectionId,
     queue: mpsc::Sender<Vec<u8>>,
     pulse: Arc<Pulse>,
+    /// The far end, and the closed ones of others that it stands in for.
+    hops: Vec<Hop>,
     /// The settings it was opened with: others need another connection.
     tls: Option<ClientTls>,
 }
@@ -63,7 +68,7 @@ impl Pool {
             Arrival::Malformed(peer, malformed) => Some(News::Malformed { peer, malformed }),
             Arrival::Accepted(Accepted { id, peer, queue, pulse }) => {
                 let key = Key { trunk: peer.trunk, hop: peer.hop(), is_ours: false };
-                self.insert(key, Connection { id, queue, pulse, tls: None });
+                self.insert(key, Connection { id, queue, pulse, hops: vec![key.hop], tls: None });
                 None
             }
             Arrival::Closed { id, why } => self.closed(id, &why),
@@ -81,14 +86,15 @@ impl Pool {
     fn closed(&mut self, id: ConnectionId, why: &Ended) -> Option<News> {
         // One that was let go of here is nobody's loss.
         let key = self.keys.remove(&id)?;
-        self.open.remove(&key);
-        let Key { trunk, hop, .. } = key;
+        let hops = self.open.remove(&key)?.hops;
+        let hop = key.hop;
         match why {
             Ended::Closed | Ended::Unneeded => tracing::debug!(%hop, "connection over: {why}"),
             Ended::NotOpened(_) => tracing::warn!(%hop, "no connection: {why}"),
             _ => tracing::warn!(%hop, "connection over: {why}"),
         }
-        Some(News::Lost { trunk, hop, why: why.to_string() })
+        let was_open = !matches!(why, Ended::NotOpened(_));
+        Some(News::Lost(Lost { trunk: key.trunk, hops, was_open, why: why.to_string() }))
     }
 
     /// Gives a message to the connection that it leaves by.
@@ -98,7 +104,11 @@ impl Pool {
             Some(key) => key,
             None => self.begin(known, trunk, way(known, hop))?,
         };
-        let Some(connection) = self.open.get(&key) else { return Err(SendError::Stuck) };
+        let Some(connection) = self.open.get_mut(&key) else { return Err(SendError::Stuck) };
+        if !connection.hops.contains(&hop) {
+            connection.hops.truncate(MAX_HOPS.saturating_sub(1));
+            connection.hops.push(hop);
+        }
         match connection.queue.try_send(payload) {
             Ok(()) => Ok(()),
             // It ends by itself, or by losing its queue.
@@ -145,7 +155,7 @@ impl Pool {
         let peer = Peer { trunk, transport: hop.transport, addr: hop.addr };
         let link = Link { peer, arrivals: self.arrivals.clone(), pulse: pulse.clone(), is_ours: true };
         tokio::spawn(connect::connect(link, id, known.own.bind, tls.clone(), waiting));
-        self.insert(key, Connection { id, queue, pulse, tls });
+        self.insert(key, Connection { id, queue, pulse, hops: vec![hop], tls });
         Ok(key)
     }
 
