@@ -122,6 +122,7 @@ impl Table {
             profile.session_timer = known.trunk.session_timer;
             profile.reliable_provisional = known.trunk.reliable_provisional;
             profile.other_contacts = known.own.others.clone();
+            profile.calls_per_second = Some(known.trunk.calls_per_second);
             known.trunk.account.dress(&mut profile, hops(known));
             profile
         };

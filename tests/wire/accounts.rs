@@ -30,6 +30,7 @@ server = "udp:127.0.0.1:{carrier}"
 country = "49"
 username = "hotline"
 password_file = "carrier.password"
+ping = "off"
 {more}
 [[hotlines]]
 name = "Emergency hotline"

@@ -24,7 +24,7 @@ impl Linphone {
         std::fs::create_dir_all(folder.join(".local/share/linphone")).unwrap();
         let file = folder.join("linphonerc");
         std::fs::write(&file, settings(port, certificate)).unwrap();
-        crate::baresip::write_tone(&folder.join("tone.wav"), TONE);
+        crate::baresip::write_tone(&folder.join("tone.wav"), TONE, 8_000);
         let mut child = Command::new("linphone-daemon")
             .arg("--config")
             .arg(&file)

@@ -105,9 +105,9 @@ fn leading_token(text: &[u8]) -> (&[u8], &[u8]) {
 pub(super) fn param<'a>(params: &AuthParams<'a>, name: &str) -> Option<&'a [u8]> {
     let (_, value) = params.iter().find(|(own, _)| own.eq_ignore_ascii_case(name.as_bytes()))?;
     match value {
-        [b'"', inner @ .., b'"'] => Some(inner),
-        [b'"', ..] => None,
-        bare => Some(bare),
+        [b'"', inner @ .., b'"'] => scan::unquote(value).map(|_| inner),
+        // It is written between quotation marks when it is sent back.
+        bare => bare.iter().all(|octet| !matches!(octet, b'"' | b'\\')).then_some(*bare),
     }
 }
 

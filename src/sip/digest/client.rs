@@ -463,6 +463,34 @@ mod tests {
         assert!(talk.next()[0].contains("cnonce=\"0a4f113b\""));
     }
 
+    proptest::proptest! {
+        /// Whatever a server writes: what we answer is one challenge's worth of parameters on one line, and
+        /// nothing in it ends the line or the quotation early.
+        #[test]
+        fn whatever_the_challenge_the_answer_is_well_formed(
+            value in "[Dd]igest ([a-z]{1,5}=(\"[ -~]{0,8}\"|[!-~]{0,8}), ?){0,3}realm=(\"[ -~]{0,12}\"|[!-~]{1,6}), nonce=\"[ -~]{1,12}\"(, (qop|algorithm|opaque|stale)=\"?[ -~]{0,9}\"?){0,4}",
+        ) {
+            let found = challenges(&[&value]);
+            let mut talk = Talk::new();
+            if talk.sessions.challenged(&credentials(), &found, &mut talk.attempts).is_ok() {
+                talk.sessions.authorize(&credentials(), &mut talk.request, &talk.attempts, "c");
+                for value in talk.request.headers.get_all(&HeaderName::ProxyAuthorization) {
+                    let read = super::super::challenge::schemes(value);
+                    proptest::prop_assert_eq!(read.len(), 1, "{}", String::from_utf8_lossy(value));
+                    proptest::prop_assert_eq!(read[0].1[0].0, b"username".as_slice());
+                }
+            }
+        }
+
+        /// No octets make the reader fail.
+        #[test]
+        fn any_octets_are_read(value in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+            let mut response = Response::new(401);
+            response.headers.push(HeaderName::WwwAuthenticate, value);
+            proptest::prop_assert!(Challenge::all(&response).len() <= 16);
+        }
+    }
+
     #[test]
     fn no_more_than_eight_realms_are_remembered() {
         let mut sessions = Sessions::default();

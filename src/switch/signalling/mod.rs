@@ -11,6 +11,7 @@ mod outgoing;
 mod placing;
 mod registrations;
 mod release;
+mod sleep;
 mod states;
 mod stored;
 mod supervision;
@@ -38,6 +39,7 @@ use crate::switch::transport::{Lost, News, SWEEP, Transports};
 pub(super) use legs::Legs;
 use outgoing::Failure;
 pub(super) use registrations::Registrations;
+use sleep::Sleep;
 pub(super) use states::{Ask, Asking};
 pub use stored::StoredLeg;
 
@@ -90,6 +92,7 @@ impl Signalling {
         self.reloaded();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut sleep = Sleep::new();
         self.end_stored();
         self.watch_trunks(Instant::now());
         self.flush();
@@ -114,6 +117,10 @@ impl Signalling {
                 _ = sweep.tick() => {
                     let table = self.standing.borrow().table.clone();
                     self.transports.sweep(&table, &self.endpoint.hops_in_use());
+                    if sleep.happened() {
+                        tracing::info!("the machine has slept: registrations are made anew");
+                        self.endpoint.renew_registrations(Instant::now());
+                    }
                 }
                 news = self.transports.next() => self.news(news),
             }
@@ -172,6 +179,8 @@ impl Signalling {
 
     fn reloaded(&mut self) {
         let profiles = self.standing.borrow_and_update().table.profiles();
+        self.registrations
+            .keep(|trunk| profiles.get(trunk).is_some_and(|known| known.registration.is_some()));
         self.endpoint.set_trunks(Instant::now(), profiles);
         self.watch_trunks(Instant::now());
     }

@@ -100,7 +100,7 @@ pub(super) fn not_answered(failure: &Failure) -> NotAnswered {
     }
     match (failure.q850(), status) {
         (Some(17), _) => NotAnswered::Busy,
-        (Some(18 | 19 | 20), _) => NotAnswered::NoAnswer,
+        (Some(18..=20), _) => NotAnswered::NoAnswer,
         // 21 also comes with the refusals of carriers (403), which the operator must see.
         (Some(21), 480 | 486 | 600 | 603) => NotAnswered::Declined,
         (Some(1 | 3 | 22 | 28), 400..=599) => NotAnswered::Rejected { status, reason: failure.in_words() },

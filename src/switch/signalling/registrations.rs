@@ -32,6 +32,11 @@ impl Registrations {
     pub(super) fn get(&self, trunk: usize) -> Option<&Registered> {
         self.of.get(&trunk)
     }
+
+    /// Forgets trunks that register no longer.
+    pub(super) fn keep(&mut self, registers: impl Fn(usize) -> bool) {
+        self.of.retain(|trunk, _| registers(*trunk));
+    }
 }
 
 impl Signalling {
