@@ -83,6 +83,7 @@ impl Carrier {
             session_id: 1,
         };
         let agreed = self.endpoint.answer(Instant::now(), leg, media).unwrap().unwrap();
+        let Event::Answering { .. } = self.event().await else { panic!("then our answer") };
         let Event::Established { .. } = self.event().await else { panic!("then its ACK") };
         (leg, agreed)
     }

@@ -2,7 +2,7 @@
 
 use super::Signalling;
 use crate::call::leg::NotAnswered;
-use crate::sip::reason::Protocol;
+use crate::sip::reason::{Protocol, Reason, status_of};
 use crate::sip::{self, Agreed, Direction, FailureCause, Refusal, StoredDialog};
 use crate::switch::media::{InBand, Parameters};
 use crate::switch::srtp::media_keys;
@@ -61,7 +61,11 @@ impl Failure {
     /// The reason phrase, with what the telephone network says, and where a redirection points.
     pub(super) fn in_words(&self) -> String {
         let mut words = self.reason.clone();
-        if let Some(because) = &self.more.because {
+        // A gateway that only says the same in other numbers says nothing.
+        let says_more = |because: &&Reason| {
+            because.protocol == Protocol::Q850 && status_of(because.cause) != Some(self.status)
+        };
+        if let Some(because) = self.more.because.as_ref().filter(says_more) {
             words.push_str(&format!(" ({because})"));
         }
         if let Some(target) = &self.more.redirected_to {
@@ -123,7 +127,6 @@ pub(super) fn not_answered(failure: &Failure) -> NotAnswered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sip::Reason;
 
     fn failure(status: u16, q850: Option<u16>) -> Failure {
         let because = q850.map(|cause| Reason::new(Protocol::Q850, cause));
