@@ -1,6 +1,7 @@
 //! The settings that the project shows work as they are.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -64,6 +65,57 @@ fn the_first_hotline_of_the_readme_has_no_faults() {
     fs::write(folder.0.join("nightbell.toml"), settings).unwrap();
     fs::write(folder.0.join("oncall.toml"), oncall).unwrap();
     assert_clean(&folder.0.join("nightbell.toml"));
+}
+
+/// A hotline on the trunk of a page, and somebody to be rung: what the pages on trunks leave out.
+fn completed(block: &str) -> String {
+    let name = values(block, "name").next().expect("a trunk has a name");
+    format!(
+        "oncall = \"oncall.toml\"\n{block}\n[[hotlines]]\nname = \"Hotline\"\nnumbers = [\"+4930123456\"]\n\
+         trunks = [\"{name}\"]\n[[hotlines.routes]]\nname = \"All\"\nlevels = [[\"person:anna\"]]\n"
+    )
+}
+
+/// The values of a key that is written `key = "value"` at the beginning of a line.
+fn values<'a>(block: &'a str, key: &str) -> impl Iterator<Item = &'a str> {
+    let start = format!("{key} = \"");
+    block
+        .lines()
+        .filter_map(move |line| line.strip_prefix(start.as_str()))
+        .filter_map(|rest| rest.split_once('"'))
+        .map(|(value, _)| value)
+}
+
+/// The files that a block names: passwords, a certificate with its key.
+fn named_files(block: &str, folder: &Path) {
+    for password in values(block, "password_file") {
+        let path = folder.join(password);
+        fs::write(&path, "secret\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let own = rcgen::generate_simple_self_signed(["nightbell.acme.example".to_owned()]).unwrap();
+    for (key, pem) in [("certificate", own.cert.pem()), ("key", own.signing_key.serialize_pem())] {
+        for file in values(block, key) {
+            fs::write(folder.join(file), &pem).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_trunks_of_the_guide_have_no_faults() {
+    let pages = ["twilio", "telnyx", "telekom-companyflex", "sipgate", "freepbx-asterisk", "generic"];
+    for name in pages {
+        let page = read(&format!("docs/guide/trunks/{name}.md"));
+        assert!(!blocks(&page).is_empty(), "{name}.md shows no settings");
+        for (number, block) in blocks(&page).into_iter().enumerate() {
+            let folder = Folder::new(&format!("{name}-{number}"));
+            named_files(block, &folder.0);
+            fs::write(folder.0.join("nightbell.toml"), completed(block)).unwrap();
+            let anna = "[[people]]\nid = \"anna\"\nphones = [\"+4915112345678\"]\n";
+            fs::write(folder.0.join("oncall.toml"), anna).unwrap();
+            assert_clean(&folder.0.join("nightbell.toml"));
+        }
+    }
 }
 
 #[test]
