@@ -52,6 +52,9 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let changes = match control::ask(&config.data_dir, &command)? {
         Some(Reply::Done(changes)) => changes,
         Some(Reply::Failed(why)) => return Err(Failure::Failed(why)),
+        Some(Reply::Trunks { .. }) => {
+            return Err(Failure::Failed("the daemon answered something else".to_owned()));
+        }
         None => {
             let store = Store::open(&config.data_dir)?;
             store.apply_roster(&roster, options.dry_run)?.iter().map(ToString::to_string).collect()

@@ -6,6 +6,7 @@ mod apply;
 mod calls;
 mod check;
 mod demo;
+mod doctor;
 mod oncall;
 mod output;
 mod run;
@@ -56,6 +57,8 @@ enum Command {
     Simulate(simulate::Options),
     /// The call log; with an id the whole timeline of one call
     Calls(calls::Options),
+    /// What keeps calls from working: trunks, names, ports, disk, clock, and the audio of a call to itself
+    Doctor(doctor::Options),
     /// The messages callers left
     #[command(subcommand)]
     Voicemail(voicemail::Command),
@@ -89,6 +92,7 @@ impl Arguments {
             Command::Oncall(options) => oncall::run(&options),
             Command::Simulate(options) => simulate::run(&options),
             Command::Calls(options) => calls::run(&options),
+            Command::Doctor(options) => doctor::run(&options),
             Command::Voicemail(command) => voicemail::run(&command),
         };
         match done {

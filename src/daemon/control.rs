@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::switch::report::TrunkReport;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
@@ -31,6 +32,11 @@ pub enum Command {
         /// Only tell what would change.
         dry_run: bool,
     },
+    /// How the trunks stand.
+    Trunks {
+        /// Ask their servers first whether they are there.
+        ping: bool,
+    },
 }
 
 /// What the daemon answers.
@@ -39,6 +45,13 @@ pub enum Command {
 pub enum Reply {
     /// Done; lines for a person.
     Done(Vec<String>),
+    /// How the trunks stand, and where SIP is listened for.
+    Trunks {
+        /// `udp:ADDRESS:PORT`
+        listening: Vec<String>,
+        /// The trunks.
+        trunks: Vec<TrunkReport>,
+    },
     /// Not done, and why.
     Failed(String),
 }

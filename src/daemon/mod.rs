@@ -4,5 +4,6 @@ pub mod config;
 pub mod control;
 pub mod findings;
 pub mod logging;
+pub mod probe;
 mod reading;
 pub mod start;

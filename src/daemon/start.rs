@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::call::clock::Clock;
 use crate::call::journal::{Journal, Record};
@@ -169,13 +169,30 @@ impl Daemon {
 
     /// Carries a command out.
     pub async fn obey(&mut self, asked: Asked) {
-        let control::Command::Apply { path, text, dry_run } = asked.command;
-        let reply = match self.apply(path, text, dry_run).await {
-            Ok(lines) => control::Reply::Done(lines),
-            Err(why) => control::Reply::Failed(why),
-        };
-        // The command may have gone away meanwhile.
-        let _ = asked.reply.send(reply);
+        match asked.command {
+            control::Command::Apply { path, text, dry_run } => {
+                let reply = match self.apply(path, text, dry_run).await {
+                    Ok(lines) => control::Reply::Done(lines),
+                    Err(why) => control::Reply::Failed(why),
+                };
+                // The command may have gone away meanwhile.
+                let _ = asked.reply.send(reply);
+            }
+            control::Command::Trunks { ping } => self.tell_trunks(ping, asked.reply),
+        }
+    }
+
+    /// Tells how the trunks stand, once they have: nothing else waits for that.
+    fn tell_trunks(&self, ping: bool, reply: oneshot::Sender<control::Reply>) {
+        let listening = self.listening().iter().map(ToString::to_string).collect();
+        let report = self.switch.report(ping);
+        tokio::spawn(async move {
+            let told = match report.await {
+                Some(trunks) => control::Reply::Trunks { listening, trunks },
+                None => control::Reply::Failed("the daemon is stopping".to_owned()),
+            };
+            let _ = reply.send(told);
+        });
     }
 
     async fn apply(&mut self, path: PathBuf, text: String, dry_run: bool) -> Result<Vec<String>, String> {

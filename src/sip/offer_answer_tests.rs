@@ -196,3 +196,44 @@ fn packet_time_and_rtcp_port_are_taken_within_reason() {
     let (_, agreed) = Negotiation::new(local()).answer(&offer).unwrap();
     assert_eq!(agreed.remote_rtcp, "192.0.2.9:7001".parse().unwrap(), "a third party's address is not taken");
 }
+
+fn wide() -> LocalMedia {
+    LocalMedia { codecs: vec![Codec::Pcma, Codec::Pcmu, Codec::G722], ..local() }
+}
+
+#[test]
+fn g722_has_the_static_number_9_and_a_clock_of_8000() {
+    let offer = text(&Negotiation::new(wide()).offer());
+    assert!(offer.contains("m=audio 4000 RTP/AVP 8 0 9 101\r\n"), "{offer}");
+    assert!(offer.contains("a=rtpmap:9 G722/8000\r\n"), "{offer}");
+    for lines in ["m=audio 5000 RTP/AVP 9 8\n", "m=audio 5000 RTP/AVP 9 8\na=rtpmap:9 g722/16000\n"] {
+        let (answer, agreed) = Negotiation::new(wide()).answer(&peer(1, lines)).unwrap();
+        assert_eq!((agreed.codec, agreed.send_payload_type), (Codec::G722, 9), "the peer's first");
+        assert!(text(&answer).contains("m=audio 4000 RTP/AVP 9\r\na=rtpmap:9 G722/8000\r\n"));
+        let narrow = Negotiation::new(local()).answer(&peer(1, lines)).unwrap().1;
+        assert_eq!(narrow.codec, Codec::Pcma, "only where it is ours");
+    }
+}
+
+#[test]
+fn an_answer_that_repeats_no_rtpmap_means_what_was_offered() {
+    let mut negotiation = Negotiation::new(wide());
+    negotiation.offer();
+    let agreed = negotiation.accept(&peer(1, "m=audio 5000 RTP/AVP 9 101\n")).unwrap();
+    assert_eq!(agreed.codec, Codec::G722);
+    assert_eq!(agreed.telephone_event, Some(EventTypes { send: 101, receive: 101 }));
+}
+
+#[test]
+fn an_rtpmap_without_a_clock_is_understood_and_one_with_another_clock_is_another_codec() {
+    let codec = |rtpmap: &str| {
+        let lines = format!("m=audio 5000 RTP/AVP 8\na=rtpmap:8 {rtpmap}\n");
+        Negotiation::new(local()).answer(&peer(1, &lines)).ok().map(|(_, agreed)| agreed.codec)
+    };
+    for rtpmap in ["PCMA", "pcma/8000", "PCMA/8000/1"] {
+        assert_eq!(codec(rtpmap), Some(Codec::Pcma), "{rtpmap}");
+    }
+    for rtpmap in ["PCMA/16000", "PCMA/8000/2", "L16/8000"] {
+        assert_eq!(codec(rtpmap), None, "{rtpmap}");
+    }
+}

@@ -15,6 +15,9 @@ pub const PING: Duration = Duration::from_secs(30);
 /// How long a call may last, unless the settings say.
 pub const MAX_CALL_LENGTH: Duration = Duration::from_secs(4 * 3600);
 
+/// Calls that a trunk may begin in a second, unless the settings say.
+pub const CALLS_PER_SECOND: u32 = 50;
+
 /// `ping`: nothing where it is off, or there is nobody to be asked.
 pub fn compile_ping(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> Option<Duration> {
     let Some(written) = &settings.ping else {
@@ -48,7 +51,17 @@ pub fn compile_length(written: &Spanned<Period>, problems: &mut Vec<Problem>) ->
     length
 }
 
-/// `[trunks.limits]`
+/// `calls_per_second` of `[trunks.limits]`
+pub fn compile_call_rate(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> u32 {
+    let Some(written) = &settings.limits.calls_per_second else { return CALLS_PER_SECOND };
+    if *written.get_ref() == 0 {
+        let help = "a trunk that may not call is one without `sources`; else write 1 or more";
+        problems.push(Problem::error(written.span(), "calls_per_second is 0").help(help));
+    }
+    *written.get_ref()
+}
+
+/// What a trunk may cost, of `[trunks.limits]`
 pub fn compile_limits(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> Limits {
     let mut limit = |name: &str, written: &Option<Spanned<u32>>| {
         let written = written.as_ref()?;

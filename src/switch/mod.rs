@@ -14,6 +14,7 @@ pub mod location;
 pub mod media;
 pub mod prompts;
 pub mod recorder;
+pub mod report;
 #[cfg(test)]
 mod scratch;
 pub mod sessions;
@@ -36,7 +37,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::{StdRng, SysRng};
 use rand::{RngExt, SeedableRng};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::call::leg::Request;
@@ -49,7 +50,8 @@ use crate::switch::location::Names;
 use crate::switch::media::Media;
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
-use crate::switch::signalling::{Legs, Registrations, Signalling, Standing, StoredLeg};
+use crate::switch::report::TrunkReport;
+use crate::switch::signalling::{Ask, Legs, Registrations, Signalling, Standing, StoredLeg};
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
@@ -108,6 +110,7 @@ pub enum StartError {
 pub struct Switch {
     standing: Arc<watch::Sender<Standing>>,
     names: Names,
+    asks: mpsc::UnboundedSender<Ask>,
     keeper: Option<AbortOnDrop>,
     task: JoinHandle<()>,
     listening: Vec<Hop>,
@@ -148,6 +151,7 @@ impl Switch {
         });
         let transports = Transports::start(sockets, &standing_reader).map_err(StartError::Sockets)?;
         let (media_events_from, media_events) = mpsc::unbounded_channel();
+        let (asks_to, asks) = mpsc::unbounded_channel();
         let signalling = Signalling {
             endpoint,
             transports,
@@ -165,12 +169,22 @@ impl Switch {
             health: Health::default(),
             ledger: parts.ledger,
             next_tally: None,
+            asks,
+            asking: Vec::new(),
             rng,
             stored: parts.stored,
         };
         let task = tokio::spawn(signalling.run());
         let standing = Arc::new(standing);
-        let mut switch = Self { standing, names, keeper: None, task, listening, addresses: parts.addresses };
+        let mut switch = Self {
+            standing,
+            names,
+            asks: asks_to,
+            keeper: None,
+            task,
+            listening,
+            addresses: parts.addresses,
+        };
         switch.keep_names_fresh();
         Ok(switch)
     }
@@ -230,6 +244,27 @@ impl Switch {
     /// Takes new people, teams and schedules into use.
     pub fn reload_snapshot(&self, snapshot: Arc<Snapshot>) {
         self.standing.send_modify(|standing| standing.snapshot = snapshot);
+    }
+
+    /// How the trunks stand; with `ping`, what their servers answer just now, which takes six seconds at
+    /// most. Nothing: the signalling has broken.
+    pub fn report(&self, ping: bool) -> impl Future<Output = Option<Vec<TrunkReport>>> + Send + 'static {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.asks.send(Ask { ping, reply });
+        let (names, standing, bound) =
+            (self.names.clone(), Arc::downgrade(&self.standing), self.listening.clone());
+        async move {
+            asked.ok()?;
+            let mut reports = answer.await.ok()?;
+            let trunks = standing.upgrade()?.borrow().table.in_use();
+            for report in &mut reports {
+                let trunk = trunks.iter().find(|trunk| trunk.name == report.trunk);
+                let wanted = trunk.map(|trunk| table::wanted(std::slice::from_ref(trunk), &bound));
+                let entry = wanted.and_then(|wanted| names.get(wanted.first()?));
+                report.lookup_error = entry.and_then(|entry| Some(entry.failing()?.to_string()));
+            }
+            Some(reports)
+        }
     }
 
     /// Refuses new calls from now on.

@@ -173,6 +173,8 @@ pub struct LimitsSettings {
     pub legs_per_day: Option<Spanned<u32>>,
     /// Minutes of answered outbound legs in 24 hours.
     pub minutes_per_day: Option<Spanned<u32>>,
+    /// Calls that it may begin in a second. Default: 50.
+    pub calls_per_second: Option<Spanned<u32>>,
 }
 
 /// `[trunks.tls]`

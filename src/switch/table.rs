@@ -122,6 +122,7 @@ impl Table {
             profile.session_timer = known.trunk.session_timer;
             profile.reliable_provisional = known.trunk.reliable_provisional;
             profile.other_contacts = known.own.others.clone();
+            profile.calls_per_second = Some(known.trunk.calls_per_second);
             known.trunk.account.dress(&mut profile, hops(known));
             profile
         };
@@ -264,6 +265,11 @@ impl Slots {
         }
         let trunks = wanted.iter().map(|(name, _)| (*name).to_owned()).collect();
         Some(HeldSlots { slots: self.clone(), trunks })
+    }
+
+    /// How many of a trunk are taken.
+    pub fn used(&self, trunk: &str) -> usize {
+        self.counts().get(trunk).copied().unwrap_or(0)
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<String, usize>> {

@@ -328,3 +328,131 @@ pub(super) fn refusal(error: &io::Error) -> String {
         _ => cause.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use tokio::io::duplex;
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+    use crate::switch::scratch::Scratch;
+
+    /// A folder with an authority `NAME-ca.pem`, and what it signs.
+    struct Authority {
+        name: &'static str,
+        issuer: Issuer<'static, KeyPair>,
+    }
+
+    impl Authority {
+        fn new(folder: &Path, name: &'static str) -> Self {
+            let mut params = CertificateParams::default();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.distinguished_name.push(rcgen::DnType::CommonName, name);
+            let key = KeyPair::generate().unwrap();
+            std::fs::write(folder.join(format!("{name}-ca.pem")), params.self_signed(&key).unwrap().pem())
+                .unwrap();
+            Self { name, issuer: Issuer::new(params, key) }
+        }
+
+        /// Writes `NAME.pem` and `NAME.key` for a host.
+        fn signs(&self, folder: &Path, host: &str, years: (i32, i32)) {
+            let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+            params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+            params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+            let key = KeyPair::generate().unwrap();
+            let certificate = params.signed_by(&key, &self.issuer).unwrap();
+            std::fs::write(folder.join(format!("{}.pem", self.name)), certificate.pem()).unwrap();
+            std::fs::write(folder.join(format!("{}.key", self.name)), key.serialize_pem()).unwrap();
+        }
+    }
+
+    fn server(folder: &Path, text: &str) -> (Option<ServerTls>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let settings: SipTlsSettings = toml::from_str(text).unwrap();
+        (Reader { folder, problems: &mut problems }.server(&settings), problems)
+    }
+
+    fn client(folder: &Path, text: &str, host: &str) -> (Option<ClientTls>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let settings: TrunkTlsSettings = toml::from_str(text).unwrap();
+        (Reader { folder, problems: &mut problems }.client(&settings, host, 0..0), problems)
+    }
+
+    /// What the client says of a server.
+    async fn met(server: &ServerTls, client: &ClientTls) -> Result<(), String> {
+        let (near, far) = duplex(64 * 1024);
+        let accept = TlsAcceptor::from(server.config()).accept(far);
+        let connect = TlsConnector::from(client.config()).connect(client.server_name(), near);
+        let (_, connected) = tokio::join!(accept, connect);
+        connected.map(drop).map_err(|error| refusal(&error))
+    }
+
+    const SERVER: &str = "certificate = 'a.pem'\nkey = 'a.key'";
+
+    #[tokio::test]
+    async fn a_refusal_says_what_is_wrong_and_which_setting_to_look_at() {
+        let folder = Scratch::new();
+        let path = folder.path();
+        let (a, _b) = (Authority::new(path, "a"), Authority::new(path, "b"));
+        a.signs(path, "sip.carrier.example", (2020, 2060));
+        let good = server(path, SERVER).0.unwrap();
+        let ours = |host| client(path, "ca_file = 'a-ca.pem'", host).0.unwrap();
+        assert_eq!(met(&good, &ours("sip.carrier.example")).await, Ok(()));
+        let other_name = met(&good, &ours("sip.other.example")).await.unwrap_err();
+        assert_eq!(other_name, "its certificate is for another name; see `server_name` in [trunks.tls]");
+        let stranger = client(path, "ca_file = 'b-ca.pem'", "sip.carrier.example").0.unwrap();
+        let unknown = met(&good, &stranger).await.unwrap_err();
+        assert!(unknown.starts_with("its certificate is of an authority that we do not know"), "{unknown}");
+        a.signs(path, "sip.carrier.example", (2020, 2021));
+        let old = server(path, SERVER).0.unwrap();
+        assert_eq!(met(&old, &ours("sip.carrier.example")).await.unwrap_err(), "its certificate has expired");
+        a.signs(path, "sip.carrier.example", (2055, 2060));
+        let early = server(path, SERVER).0.unwrap();
+        let early = met(&early, &ours("sip.carrier.example")).await.unwrap_err();
+        assert!(early.starts_with("its certificate is not yet valid"), "{early}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_good_is_named_with_a_remedy() {
+        let folder = Scratch::new();
+        let path = folder.path();
+        let told = |text: &str| {
+            let (tls, problems) = server(path, text);
+            assert!(tls.is_none() && problems.iter().all(|problem| problem.help.is_some()), "{problems:?}");
+            problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; ")
+        };
+        assert!(told(SERVER).contains("a.pem cannot be read: No such file"));
+        Authority::new(path, "a").signs(path, "x.example", (2020, 2060));
+        std::fs::write(path.join("a.key"), "no key").unwrap();
+        assert!(told(SERVER).contains("a.key cannot be read: no private key in it"));
+        std::fs::write(path.join("a.key"), KeyPair::generate().unwrap().serialize_pem()).unwrap();
+        assert!(told(SERVER).starts_with("TLS cannot be set up"), "the key of another certificate");
+        let (tls, problems) = client(path, "certificate = 'a.pem'", "x.example");
+        assert!(tls.is_none());
+        assert_eq!(problems[0].message, "a certificate needs its key, and a key its certificate");
+    }
+
+    #[test]
+    fn an_expired_certificate_of_ours_is_a_warning() {
+        let folder = Scratch::new();
+        Authority::new(folder.path(), "a").signs(folder.path(), "x.example", (2020, 2021));
+        let (tls, problems) = server(folder.path(), SERVER);
+        assert!(tls.is_some());
+        assert_eq!(problems[0].message, "the certificate in a.pem has expired");
+        assert!(!problems[0].is_error());
+    }
+
+    #[test]
+    fn the_same_files_are_the_same_settings_and_no_key_is_ever_printed() {
+        let folder = Scratch::new();
+        let path = folder.path();
+        let a = Authority::new(path, "a");
+        a.signs(path, "x.example", (2020, 2060));
+        let (first, again) = (server(path, SERVER).0.unwrap(), server(path, SERVER).0.unwrap());
+        assert_eq!(first, again, "a reload without a change changes nothing");
+        a.signs(path, "x.example", (2020, 2060));
+        assert_ne!(first, server(path, SERVER).0.unwrap(), "a new certificate");
+        assert_eq!(format!("{first:?}"), "ServerTls");
+    }
+}

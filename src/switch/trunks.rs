@@ -1,6 +1,7 @@
 //! Trunks with every setting checked: who may send us calls, and what may be dialled.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
@@ -50,6 +51,8 @@ pub struct Trunk {
     pub max_call_length: Duration,
     /// What calls over it may cost.
     pub limits: Limits,
+    /// Calls that it may begin in a second.
+    pub calls_per_second: u32,
     /// Where it puts the number that was dialled.
     pub called_number: CalledNumber,
     /// How it wants numbers written.
@@ -73,6 +76,14 @@ pub struct Server {
     pub host: String,
     /// The port, where one is written.
     pub port: Option<u16>,
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        write!(f, "{}:{host}", self.transport)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
 }
 
 impl Server {
@@ -150,6 +161,7 @@ impl Trunk {
             ping: None,
             max_call_length: MAX_CALL_LENGTH,
             limits: Limits::default(),
+            calls_per_second: limits::CALLS_PER_SECOND,
             called_number: CalledNumber::default(),
             number_format: NumberFormat::default(),
             identity: IdentityPolicy::default(),
@@ -229,6 +241,7 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
         ping: limits::compile_ping(settings, problems),
         max_call_length: limits::compile_length(&settings.max_call_length, problems),
         limits: limits::compile_limits(settings, problems),
+        calls_per_second: limits::compile_call_rate(settings, problems),
         identity: identity::compile_identity(settings, problems),
         srtp: srtp::compile_srtp(settings, problems),
         session_timer: sessions::compile_timer(settings, problems),

@@ -9,13 +9,13 @@ use crate::{Folder, ONCALL, SETTINGS};
 const SLOW_VOICE: &str =
     "#!/bin/sh\ncat >/dev/null\necho asked >asked\nread -r go <go\ncp voice.wav \"$1\"\n";
 
-struct Running {
+pub struct Running {
     child: Child,
     log: Lines<BufReader<ChildStderr>>,
 }
 
 impl Running {
-    fn start(folder: &Folder, arguments: &[&str]) -> Self {
+    pub fn start(folder: &Folder, arguments: &[&str]) -> Self {
         let mut command = folder.command(arguments);
         let mut child =
             command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -29,7 +29,7 @@ impl Running {
     }
 
     /// Reads on until a line says this; panics where the daemon ends first.
-    fn wait_for(&mut self, part: &str) -> Vec<String> {
+    pub fn wait_for(&mut self, part: &str) -> Vec<String> {
         let mut said = Vec::new();
         for line in self.log.by_ref() {
             said.push(line.unwrap());
@@ -40,7 +40,7 @@ impl Running {
         panic!("the daemon ended and never said {part:?}: {said:#?}");
     }
 
-    fn ends_with_status_0(mut self) {
+    pub fn ends_with_status_0(mut self) {
         self.signal("-TERM");
         while self.log.next().is_some() {}
         assert_eq!(self.child.wait().unwrap().code(), Some(0));

@@ -12,6 +12,7 @@ mod pair;
 mod properties;
 mod protected;
 mod races;
+mod rates;
 mod registration;
 mod reliable;
 mod routes;

@@ -83,7 +83,9 @@ impl Carrier {
             session_id: 1,
         };
         let agreed = self.endpoint.answer(Instant::now(), leg, media).unwrap().unwrap();
-        let Event::Established { .. } = self.event().await else { panic!("then its ACK") };
+        let Event::Answering { .. } = self.event().await else { panic!("then its answer") };
+        let next = self.event().await;
+        assert!(matches!(next, Event::Established { .. }), "then its ACK: {next:?}");
         (leg, agreed)
     }
 
@@ -233,16 +235,6 @@ impl Caller {
             "OPTIONS sip:switch SIP/2.0\r\nVia: SIP/2.0/TCP {own};branch=z9hG4bK{number};rport\r\nMax-Forwards: 70\r\n\
              From: <sip:{own}>;tag=1\r\nTo: <sip:switch>\r\nCall-ID: {own}\r\nCSeq: {number} OPTIONS\r\n\
              Content-Length: 0\r\n\r\n"
-        )
-    }
-
-    /// The beginning of a call, with this number.
-    pub fn invite(&self, number: u32) -> String {
-        let own = self.own;
-        format!(
-            "INVITE sip:+4930123456@switch SIP/2.0\r\nVia: SIP/2.0/TCP {own};branch=z9hG4bK{number};rport\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:{own}>;tag={number}\r\nTo: <sip:switch>\r\nCall-ID: {own}-{number}\r\n\
-             CSeq: {number} INVITE\r\nContact: <sip:{own}>\r\nContent-Length: 0\r\n\r\n"
         )
     }
 }

@@ -5,6 +5,7 @@ mod bench;
 mod carrier;
 mod connections;
 mod failover;
+mod floods;
 mod phone;
 
 use std::time::Duration;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::certificate::Certificate;
 use crate::daemon::Daemon;
 use crate::foreign::{Account, Carrier, Handset, Words, end, folder, free_ports};
+use crate::phone::Phone;
 use crate::sipp::installed;
 use crate::tones;
 
@@ -20,11 +21,30 @@ use crate::tones;
 const TONES: [f64; 4] = [440.0, 620.0, 800.0, 1300.0];
 static STARTED: AtomicUsize = AtomicUsize::new(0);
 
+/// What it speaks, and nothing else.
+#[derive(Clone, Copy, PartialEq)]
+enum Codec {
+    Pcma,
+    G722,
+}
+
+impl Codec {
+    fn name(self) -> &'static str {
+        if self == Self::Pcma { "PCMA" } else { "G722/16000" }
+    }
+
+    /// In samples per second.
+    fn rate(self) -> u32 {
+        if self == Self::Pcma { 8_000 } else { 16_000 }
+    }
+}
+
 /// A running baresip. It speaks a tone and keeps what it hears.
 pub struct Baresip {
     folder: PathBuf,
     port: u16,
     tone: f64,
+    codec: Codec,
     child: Child,
     control: TcpStream,
     events: Words,
@@ -33,10 +53,14 @@ pub struct Baresip {
 impl Baresip {
     /// Starts one; with a certificate it trusts its authority.
     pub fn start(certificate: Option<&Certificate>) -> Self {
+        Self::start_in(Codec::Pcma, certificate)
+    }
+
+    fn start_in(codec: Codec, certificate: Option<&Certificate>) -> Self {
         let (port, control) = (free_ports(), free_ports());
         let folder = folder("baresip", port);
         let tone = TONES[STARTED.fetch_add(1, Ordering::Relaxed) % TONES.len()];
-        settings(&folder, port, control, tone, certificate);
+        settings(&folder, (port, control), (codec, tone), certificate);
         let mut child = Command::new("baresip")
             .arg("-f")
             .arg(&folder)
@@ -49,12 +73,15 @@ impl Baresip {
         let (say, events) = channel();
         let source = control.try_clone().unwrap();
         std::thread::spawn(move || read_events(source, &say));
-        Self { folder, port, tone, child, control, events: Words::from("baresip", events) }
+        Self { folder, port, tone, codec, child, control, events: Words::from("baresip", events) }
     }
 
     /// An account that is reached without a carrier; `more` are parameters of the account, such as `;mediaenc=srtp`.
     pub fn has_account(&mut self, user: &str, more: &str) {
-        self.says("uanew", &format!("<sip:{user}@127.0.0.1>;regint=0;audio_codecs=PCMA{more}"));
+        self.says(
+            "uanew",
+            &format!("<sip:{user}@127.0.0.1>;regint=0;audio_codecs={}{more}", self.codec.name()),
+        );
         self.events.expects("\"token\":\"uanew\"");
     }
 
@@ -75,11 +102,12 @@ impl Baresip {
         assert!(event.contains(&format!("\"param\":\"{status} ")), "{event}");
     }
 
-    /// What it has heard until now.
+    /// What it has heard until now, at 8 kHz: beyond 4 kHz there is next to nothing.
     fn heard(&self) -> Vec<f64> {
         let files = std::fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path());
         let kept = files.filter(|path| path.to_string_lossy().ends_with("-dec.wav")).max();
-        kept.map(|path| read_samples(&path)).unwrap_or_default()
+        let samples = kept.map(|path| read_samples(&path)).unwrap_or_default();
+        samples.into_iter().step_by(self.codec.rate() as usize / 8_000).collect()
     }
 
     /// A command, as a netstring of JSON. What comes of it is told by an event, which may come before its answer.
@@ -122,19 +150,24 @@ fn read_events(mut source: TcpStream, say: &Sender<String>) {
     }
 }
 
-fn settings(folder: &Path, port: u16, control: u16, hz: f64, certificate: Option<&Certificate>) {
+fn settings(
+    folder: &Path,
+    (port, control): (u16, u16),
+    (codec, hz): (Codec, f64),
+    certificate: Option<&Certificate>,
+) {
     let modules = ["/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"];
     let modules =
         modules.into_iter().find(|path| Path::new(path).exists()).unwrap_or("/usr/lib/baresip/modules");
     let tone = folder.join("tone.wav");
-    write_tone(&tone, hz);
+    write_tone(&tone, hz, codec.rate());
     let tls = certificate.map_or(String::new(), |certificate| {
         let (both, root) = (certificate.both.display(), certificate.authority.display());
         format!("sip_certificate {both}\nsip_cafile {root}\nsip_verify_server yes\n")
     });
     let config = format!(
         "sip_listen 127.0.0.1:{port}\n{tls}audio_player aubridge,none\naudio_source aufile,{tone}\n\
-         audio_alert aubridge,none\nmodule_path {modules}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\n\
+         audio_alert aubridge,none\nmodule_path {modules}\nmodule g711.so\nmodule g722.so\nmodule aufile.so\nmodule aubridge.so\n\
          module srtp.so\nmodule sndfile.so\nsnd_path {folder}\nmodule_app account.so\nmodule_app menu.so\n\
          module_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n",
         tone = tone.display(),
@@ -145,17 +178,17 @@ fn settings(folder: &Path, port: u16, control: u16, hz: f64, certificate: Option
     std::fs::write(folder.join("contacts"), "").unwrap();
 }
 
-/// A minute of a tone, at 8 kHz.
-pub fn write_tone(path: &Path, hz: f64) {
+/// A minute of a tone, at a rate in samples per second.
+pub fn write_tone(path: &Path, hz: f64, rate: u32) {
     let spec = hound::WavSpec {
         channels: 1,
-        sample_rate: 8000,
+        sample_rate: rate,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
     let mut wav = hound::WavWriter::create(path, spec).unwrap();
-    for n in 0..8000 * 60 {
-        let phase = std::f64::consts::TAU * hz * f64::from(n) / 8000.0;
+    for n in 0..rate * 60 {
+        let phase = std::f64::consts::TAU * hz * f64::from(n) / f64::from(rate);
         wav.write_sample((8000.0 * phase.sin()) as i16).unwrap();
     }
     wav.finalize().unwrap();
@@ -167,8 +200,9 @@ impl Handset for Baresip {
         let secure = if carrier.is_secure() { ";mediaenc=srtp-mand" } else { "" };
         let account = format!(
             "<sip:{number}@carrier.test>;auth_user={number};auth_pass={password};outbound=\"{}\";regint=60;\
-             audio_codecs=PCMA{secure}",
-            carrier.uri()
+             audio_codecs={}{secure}",
+            carrier.uri(),
+            self.codec.name()
         );
         self.says("uanew", &account);
         self.events.expects("REGISTER_OK");
@@ -257,4 +291,26 @@ fn a_softphone_of_another_house_leaves_a_message() {
     assert!(message.len() > 3 * 8000, "{} samples were recorded", message.len());
     let share = tones::share(&message, caller.tone());
     assert!(share > 0.9, "the caller's tone is in the message: {share:.2}");
+}
+
+#[test]
+fn a_caller_in_g722_and_a_responder_in_a_law_hear_each_other() {
+    if !installed("baresip", "baresip-core", "a_caller_in_g722_and_a_responder_in_a_law_hear_each_other") {
+        return;
+    }
+    let mut anna = Phone::ordinary();
+    let trunk = "codecs = [\"PCMA\", \"PCMU\", \"G722\"]";
+    let daemon = Daemon::start_with(&[("anna", anna.port())], trunk, "", "");
+    let mut caller = Baresip::start_in(Codec::G722, None);
+    caller.has_account("+4915199887766", "");
+    caller.dials(&format!("sip:+4930123456@{}", daemon.address()));
+    // It presses nothing: the menu leads on to anna by itself.
+    anna.picks_up(1000.0);
+    anna.presses('1');
+    daemon.wait_for_step("Bridge");
+    caller.hears(1000.0);
+    let share = (0..3).map(|_| anna.share_of(caller.tone())).fold(0.0, f64::max);
+    assert!(share > 0.95, "anna hears the caller: {share:.2}");
+    caller.hangs_up();
+    assert_eq!(daemon.only_call()["outcome"], "accepted");
 }

@@ -33,7 +33,7 @@ impl Linphone {
         let folder = folder("linphone", port);
         // It wants to keep a history there.
         std::fs::create_dir_all(folder.join(".local/share/linphone")).unwrap();
-        write_tone(&folder.join("tone.wav"), TONE);
+        write_tone(&folder.join("tone.wav"), TONE, 8_000);
         Self { port, folder, authority: certificate.authority.clone(), running: None }
     }
 

@@ -1,8 +1,8 @@
 //! `nightbell demo`: the whole product on loopback. The very daemon, with a config it prints; three
 //! calls by softphones over real SIP and RTP; and the proof of who heard what.
 
-mod ear;
-mod phone;
+pub mod ear;
+pub mod phone;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -27,7 +27,8 @@ use phone::{Act, Behaviour, Phone, Report};
 const CALL_PATIENCE: Duration = Duration::from_secs(30);
 /// How much of a voice must be heard for the audio to be proved, in ms.
 const PROOF_MS: u32 = 1000;
-const CALLER: &str = "+4915124688123";
+/// The number the caller shows.
+pub const CALLER: &str = "+4915124688123";
 const BLOCKED: &str = "+4930999111";
 
 /// Options of `demo`.
@@ -39,10 +40,14 @@ pub struct Options {
 }
 
 /// The phones of the demo.
-struct Phones {
-    caller: Phone,
-    anna: Phone,
-    bob: Phone,
+#[derive(Debug)]
+pub struct Phones {
+    /// Who calls the hotline.
+    pub caller: Phone,
+    /// Who is on call.
+    pub anna: Phone,
+    /// Who is rung after her.
+    pub bob: Phone,
 }
 
 /// One thing that was to be shown, and whether it was.
@@ -88,7 +93,8 @@ fn failure(error: StartError) -> Failure {
 }
 
 impl Phones {
-    fn stop(self) {
+    /// Ends all of them.
+    pub fn stop(self) {
         self.caller.stop();
         self.anna.stop();
         self.bob.stop();
@@ -96,26 +102,37 @@ impl Phones {
 }
 
 /// A fresh folder of its own.
-fn folder() -> Result<PathBuf, Failure> {
+pub fn folder() -> std::io::Result<PathBuf> {
     let chance = SysRng.try_next_u32().map_err(std::io::Error::other)?;
     let folder = std::env::temp_dir().join(format!("nightbell-demo-{chance:08x}"));
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     Ok(folder)
 }
 
-fn write_config(folder: &Path, phones: &Phones) -> Result<PathBuf, Failure> {
+/// Writes the settings of a hotline that rings these phones.
+pub fn settings(folder: &Path, phones: &Phones) -> std::io::Result<PathBuf> {
+    let (config, oncall) = files(phones);
+    let path = folder.join("nightbell.toml");
+    std::fs::write(&path, config)?;
+    std::fs::write(folder.join("oncall.toml"), oncall)?;
+    Ok(path)
+}
+
+fn files(phones: &Phones) -> (String, String) {
     let oncall = include_str!("oncall.toml")
         .replace("ANNA", &phones.anna.address.to_string())
         .replace("BOB", &phones.bob.address.to_string());
-    let config = include_str!("nightbell.toml").replace("BLOCKED", BLOCKED);
-    let path = folder.join("nightbell.toml");
+    (include_str!("nightbell.toml").replace("BLOCKED", BLOCKED), oncall)
+}
+
+fn write_config(folder: &Path, phones: &Phones) -> Result<PathBuf, Failure> {
+    let (config, oncall) = files(phones);
+    let path = settings(folder, phones)?;
     output::say(&format!(
         "# {}\n{config}\n# {}\n{oncall}",
         path.display(),
         folder.join("oncall.toml").display()
     ));
-    std::fs::write(&path, config)?;
-    std::fs::write(folder.join("oncall.toml"), oncall)?;
     Ok(path)
 }
 

@@ -81,6 +81,8 @@ pub struct TrunkProfile {
     pub large_by_tcp: bool,
     /// Whether its audio is protected.
     pub srtp: SrtpPolicy,
+    /// How many calls it may begin in a second; nothing: as many as it likes.
+    pub calls_per_second: Option<u32>,
 }
 
 /// Reliable provisional responses (RFC 3262) to our INVITE.
@@ -113,6 +115,7 @@ impl TrunkProfile {
             routes: Vec::new(),
             large_by_tcp: true,
             srtp: SrtpPolicy::Off,
+            calls_per_second: None,
         }
     }
 

@@ -6,6 +6,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `admission` | how many calls a second a trunk may begin |
 //! | `receive` | which transaction, dialog or nobody a message is for |
 //! | `uas` | a call to us until it is answered or refused |
 //! | `uac` | a call of ours until it is answered or refused |
@@ -24,6 +25,7 @@
 //! A request that begins nothing (a refusal before a leg exists, OPTIONS) is answered without state
 //! (RFC 3261 8.2.7): the same request gets the same answer again, and nothing can grow from it.
 
+mod admission;
 mod authenticate;
 mod compose;
 mod deadlines;
@@ -53,6 +55,7 @@ use rand::{Rng, RngExt, SeedableRng};
 
 use crate::sip::digest::Guard;
 use crate::sip::media_security::{MediaSecurity, SrtpPolicy};
+use crate::sip::token_bucket::TokenBucket;
 use crate::sip::transport::{Hop, Transport};
 use authenticate::Account;
 use deadlines::{Deadlines, Owner};
@@ -82,6 +85,8 @@ pub struct Endpoint {
     /// Servers that have not answered there, and until when they are not asked there again.
     without_tcp: HashMap<(usize, SocketAddr), Instant>,
     registrations: BTreeMap<usize, Entry>,
+    /// How many calls each trunk may begin at the moment.
+    call_rates: HashMap<usize, TokenBucket>,
     deadlines: Deadlines,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
@@ -107,6 +112,7 @@ impl Endpoint {
             moved: HashSet::new(),
             without_tcp: HashMap::new(),
             registrations: BTreeMap::new(),
+            call_rates: HashMap::new(),
             deadlines: Deadlines::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),

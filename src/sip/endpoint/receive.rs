@@ -117,6 +117,7 @@ impl Endpoint {
             (Method::Ack, _) => self.acknowledged(now, peer, &request, &facts),
             (Method::Cancel, _) => self.cancel_received(now, peer, &request, &facts),
             (_, Some(_)) => self.receive_in_dialog(now, peer, request, &facts),
+            (Method::Invite, None) if !self.admits_call(now, peer, &request) => {}
             (Method::Invite, None) => self.invite_received(now, peer, request, &facts),
             (Method::Options, None) => self.answer_options(peer, &request),
             (_, None) => self.answer_stateless(peer, &request, 481, |_| {}),

@@ -536,27 +536,34 @@ fn we_speak_in_packets_of_the_length_the_phone_asks_for() {
         let first = 24_480 + n as u16 * 20;
         let bench = Bench::new(first..=first + 19);
         let phone = bench.configured(|p| p.packet_time_ms = Some(ms));
-        let octets = usize::from(ms) * 8;
-        let (mut last, payload) = phone.hear();
-        assert_eq!(payload.len(), octets);
-        // A clip of all octets in turn comes whole and in order, whatever the packets.
-        let sound: Vec<[u8; FRAME]> = (0..12).map(|n| [n + 1; FRAME]).collect();
-        let clip = Clip { pcma: sound.clone().into(), pcmu: sound.clone().into(), wide: None };
-        let (done, over) = oneshot::channel();
-        phone.stream.play(Arc::new(clip), false, done);
-        let mut heard = Vec::new();
-        while heard.last() != Some(&0xd5) || !heard.contains(&12) {
-            let (header, payload) = phone.hear();
-            assert_eq!(payload.len(), octets);
-            assert_eq!(header.sequence.wrapping_sub(last.sequence), 1, "{ms} ms");
-            assert_eq!(header.timestamp.wrapping_sub(last.timestamp), octets as u32, "{ms} ms");
-            last = header;
-            heard.extend(payload);
-        }
-        let spoken: Vec<u8> = heard.into_iter().filter(|octet| *octet != 0xd5).collect();
-        assert_eq!(spoken, sound.concat(), "{ms} ms");
-        over.blocking_recv().expect("the end is told");
+        // On a machine that is too busy packets are left out; then it is said again.
+        let heard = (0..20).find_map(|_| whole_clip(&phone, usize::from(ms) * 8));
+        let sound: Vec<u8> = (1..=12).flat_map(|octet| [octet; FRAME]).collect();
+        assert_eq!(heard.as_ref(), Some(&sound), "{ms} ms");
     }
+}
+
+/// Plays a clip of twelve frames and gives what was heard of it, unless a packet was left out.
+fn whole_clip(phone: &Phone, octets: usize) -> Option<Vec<u8>> {
+    let (mut last, payload) = phone.hear();
+    assert_eq!(payload.len(), octets);
+    let sound: Arc<[[u8; FRAME]]> = (1..=12).map(|octet| [octet; FRAME]).collect();
+    let clip = Clip { pcma: Arc::clone(&sound), pcmu: sound, wide: None };
+    let (done, mut over) = oneshot::channel();
+    phone.stream.play(Arc::new(clip), false, done);
+    let (mut heard, mut whole, mut ended) = (Vec::new(), true, false);
+    while !(ended && heard.last() == Some(&0xd5)) {
+        ended = ended || over.try_recv().is_ok();
+        let (header, payload) = phone.hear();
+        let step = header.sequence.wrapping_sub(last.sequence);
+        whole &= step == 1;
+        assert_eq!(payload.len(), octets);
+        assert_eq!(header.timestamp.wrapping_sub(last.timestamp), u32::from(step) * octets as u32);
+        last = header;
+        heard.extend(payload);
+    }
+    heard.retain(|octet| *octet != 0xd5);
+    whole.then_some(heard)
 }
 
 #[test]

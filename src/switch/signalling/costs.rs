@@ -61,12 +61,14 @@ impl Signalling {
 
     /// When something here is due.
     pub(super) fn next_upkeep(&self) -> Option<Instant> {
-        [self.next_tally, self.legs.next_end(), self.health.next()].into_iter().flatten().min()
+        let due = [self.next_tally, self.legs.next_end(), self.health.next(), self.asked_until()];
+        due.into_iter().flatten().min()
     }
 
     /// Ends the legs that have lasted too long, writes down what running ones cost, and sends pings.
     pub(super) fn upkeep(&mut self, now: Instant) {
         self.ping(now);
+        self.answer_asked(now);
         while let Some(dialog) = self.legs.take_ended(now) {
             self.legs.with(dialog, |leg| {
                 tracing::warn!(call = %leg.call, leg = %leg.name, "max_call_length is reached: the leg is ended");

@@ -36,6 +36,9 @@ impl Signalling {
 
     fn admit(&mut self, dialog: sip::LegId, peer: Peer, call: &IncomingCall) -> Result<(), NoRoom> {
         let standing = self.standing.borrow().clone();
+        if standing.draining {
+            return Err(NoRoom(503, "the daemon is being stopped"));
+        }
         let Some(known) = standing.table.trunks.get(peer.trunk) else {
             return Err(NoRoom(503, "the trunk has just been removed"));
         };
@@ -45,9 +48,6 @@ impl Signalling {
             hint(&standing.snapshot, trunk, call);
             return Err(NoRoom(404, "no hotline has this number on this trunk"));
         };
-        if standing.draining {
-            return Err(NoRoom(503, "the daemon is being stopped"));
-        }
         let Some(slots) = self.slots(hotline, &trunk.name) else {
             return Err(NoRoom(503, "max_calls of the trunk is reached"));
         };

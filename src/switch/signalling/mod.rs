@@ -5,6 +5,7 @@
 //! news go out through each leg's `LegEvents`. It never waits for a call, a disk or a name server.
 
 mod costs;
+mod failure;
 mod incoming;
 mod legs;
 mod outgoing;
@@ -12,6 +13,7 @@ mod placing;
 mod registrations;
 mod release;
 mod sleep;
+mod states;
 mod stored;
 mod supervision;
 
@@ -35,10 +37,11 @@ use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
 use crate::switch::transport::{Lost, News, SWEEP, Transports};
+use failure::Failure;
 pub(super) use legs::Legs;
-use outgoing::Failure;
 pub(super) use registrations::Registrations;
 use sleep::Sleep;
+pub(super) use states::{Ask, Asking};
 pub use stored::StoredLeg;
 
 /// How long the last BYEs may take to be answered.
@@ -77,6 +80,8 @@ pub(super) struct Signalling {
     pub(super) health: Health,
     pub(super) ledger: Ledger,
     pub(super) next_tally: Option<Instant>,
+    pub(super) asks: mpsc::UnboundedReceiver<Ask>,
+    pub(super) asking: Vec<Asking>,
     pub(super) rng: StdRng,
     pub(super) stored: Vec<StoredLeg>,
 }
@@ -105,6 +110,7 @@ impl Signalling {
                     None => break,
                 },
                 Some(event) = self.media_events.recv() => self.media_event(event),
+                Some(ask) = self.asks.recv() => self.asked(ask),
                 changed = self.standing.changed() => match changed {
                     Ok(()) => self.reloaded(),
                     Err(_) => break,
@@ -140,6 +146,7 @@ impl Signalling {
     /// A connection is no more: what waits for an answer by it goes another way, or has failed.
     fn lost(&mut self, now: Instant, lost: &Lost) {
         for hop in &lost.hops {
+            self.asked_ping_trouble(lost.trunk, *hop, &lost.why);
             if lost.was_open {
                 self.endpoint.connection_lost(now, lost.trunk, *hop);
             } else {

@@ -51,6 +51,7 @@ impl Signalling {
     pub(super) fn pinged(&mut self, trunk: usize, hop: Hop, status: Option<u16>) {
         let change = self.health.pinged(Instant::now(), trunk, hop, status);
         self.tell_change(change);
+        self.asked_ping_done(trunk, hop, status);
     }
 
     /// Something has come back from where a call went.

@@ -171,7 +171,7 @@ impl Link {
 
     async fn read<S: AsyncRead>(&self, mut from: ReadHalf<S>, pongs: mpsc::Sender<LineEnds>) -> Ended {
         let (mut stream, mut buffer) = (Stream::new(), vec![0; READ]);
-        let mut bucket = TokenBucket::new(std::time::Instant::now(), BURST);
+        let mut bucket = TokenBucket::new(Instant::now().into_std(), BURST);
         // Who connects to us has something to say.
         let mut due = (!self.is_ours).then(|| Instant::now() + MESSAGE);
         loop {
@@ -216,7 +216,7 @@ impl Link {
 
     /// A stream need not be dropped from: it is read later.
     async fn slow_down(&self, bucket: &mut TokenBucket) {
-        while !bucket.take(std::time::Instant::now(), RATE, BURST) {
+        while !bucket.take(Instant::now().into_std(), RATE, BURST) {
             sleep(bucket.wait(RATE)).await;
         }
     }
@@ -306,5 +306,138 @@ async fn write_whole<S: AsyncWrite>(to: &mut WriteHalf<S>, octets: &[u8]) -> Res
     match timeout(WRITE, write).await {
         Ok(written) => written.map_err(Ended::Io),
         Err(_) => Err(Ended::NotRead),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::sip::Transport;
+
+    const MESSAGE_TEXT: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: 0\r\n\r\n";
+
+    /// One end of a connection that carries, and the other end.
+    struct Ends {
+        far: DuplexStream,
+        queue: mpsc::Sender<Vec<u8>>,
+        arrivals: mpsc::Receiver<Arrival>,
+        task: JoinHandle<Ended>,
+    }
+
+    fn carrying(is_ours: bool) -> Ends {
+        let (near, far) = duplex(1024);
+        let (queue, mut waiting) = mpsc::channel(QUEUE);
+        let (arrivals_to, arrivals) = mpsc::channel(16);
+        let peer = Peer { trunk: 0, transport: Transport::Tcp, addr: ([192, 0, 2, 1], 5060).into() };
+        let link = Link { peer, arrivals: arrivals_to, pulse: Arc::new(Pulse::new()), is_ours };
+        let task = tokio::spawn(async move { link.carry(near, &mut waiting).await });
+        Ends { far, queue, arrivals, task }
+    }
+
+    async fn hears(ends: &mut Ends) -> Vec<u8> {
+        let mut octets = vec![0; 64];
+        let length = ends.far.read(&mut octets).await.unwrap();
+        octets.truncate(length);
+        octets
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_connects_and_says_nothing_is_closed_after_ten_seconds() {
+        let begun = Instant::now();
+        let ended = carrying(false).task.await.unwrap();
+        assert!(matches!(ended, Ended::TooSlow), "{ended}");
+        assert_eq!(begun.elapsed(), MESSAGE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_said_something_may_be_silent() {
+        let mut ends = carrying(false);
+        ends.far.write_all(MESSAGE_TEXT).await.unwrap();
+        assert!(matches!(ends.arrivals.recv().await, Some(Arrival::Message(..))));
+        sleep(Duration::from_secs(100)).await;
+        assert!(!ends.task.is_finished());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_message_is_waited_for_ten_seconds() {
+        let mut ends = carrying(true);
+        let begun = Instant::now();
+        for octet in &MESSAGE_TEXT[..20] {
+            if ends.far.write_all(&[*octet]).await.is_err() {
+                break;
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+        let ended = ends.task.await.unwrap();
+        assert!(matches!(ended, Ended::TooSlow), "{ended}");
+        // The next octet finds it closed.
+        assert!(begun.elapsed() <= MESSAGE + Duration::from_secs(1), "however steadily it drips");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_read_is_closed_five_seconds_after_its_buffer_is_full() {
+        let ends = carrying(true);
+        ends.queue.send(vec![b'x'; 4096]).await.unwrap();
+        let begun = Instant::now();
+        let ended = ends.task.await.unwrap();
+        assert!(matches!(ended, Ended::NotRead), "{ended}");
+        assert_eq!(begun.elapsed(), WRITE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_connection_of_ours_is_pinged_and_closed_once_answers_stop() {
+        let mut ends = carrying(true);
+        let begun = Instant::now();
+        assert_eq!(hears(&mut ends).await, b"\r\n\r\n");
+        assert_eq!(begun.elapsed(), SILENCE);
+        ends.far.write_all(b"\r\n").await.unwrap();
+        assert_eq!(hears(&mut ends).await, b"\r\n\r\n");
+        let asked = Instant::now();
+        let ended = ends.task.await.unwrap();
+        assert!(matches!(ended, Ended::NoPong), "{ended}");
+        assert_eq!(asked.elapsed(), PONG);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_never_answered_a_ping_may_go_on_so() {
+        let mut ends = carrying(true);
+        for _ in 0..5 {
+            assert_eq!(hears(&mut ends).await, b"\r\n\r\n");
+        }
+        assert!(!ends.task.is_finished());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ping_is_answered_and_what_is_queued_is_written_before_the_end() {
+        let mut ends = carrying(false);
+        ends.far.write_all(b"\r\n\r\n").await.unwrap();
+        assert_eq!(hears(&mut ends).await, b"\r\n");
+        ends.queue.send(b"last".to_vec()).await.unwrap();
+        drop(ends.queue);
+        let mut rest = Vec::new();
+        ends.far.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b"last");
+        assert!(matches!(ends.task.await.unwrap(), Ended::Unneeded));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_sends_faster_than_its_share_is_read_slower_and_loses_nothing() {
+        let mut ends = carrying(false);
+        let count = BURST + RATE;
+        let (mut far, begun) = (ends.far, Instant::now());
+        tokio::spawn(async move {
+            for _ in 0..count {
+                far.write_all(MESSAGE_TEXT).await.unwrap();
+            }
+            // It stays open.
+            sleep(Duration::from_secs(3600)).await;
+        });
+        for _ in 0..count {
+            assert!(matches!(ends.arrivals.recv().await, Some(Arrival::Message(..))));
+        }
+        assert!(begun.elapsed() >= Duration::from_millis(999), "what is past the burst takes a second");
     }
 }

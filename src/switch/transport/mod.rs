@@ -76,6 +76,8 @@ pub(super) struct Lost {
     pub(super) hops: Vec<Hop>,
     /// It had been open: what was written to it may or may not have been read.
     pub(super) was_open: bool,
+    /// Why it is gone.
+    pub(super) why: String,
 }
 
 /// Why a message could not be sent.

@@ -94,7 +94,7 @@ impl Pool {
             _ => tracing::warn!(%hop, "connection over: {why}"),
         }
         let was_open = !matches!(why, Ended::NotOpened(_));
-        Some(News::Lost(Lost { trunk: key.trunk, hops, was_open }))
+        Some(News::Lost(Lost { trunk: key.trunk, hops, was_open, why: why.to_string() }))
     }
 
     /// Gives a message to the connection that it leaves by.
@@ -216,4 +216,128 @@ fn is_server(known: &Resolved, hop: Hop) -> bool {
 /// The settings that a connection there is opened with.
 fn tls_of(known: &Resolved, hop: Hop) -> Option<ClientTls> {
     known.trunk.tls.clone().filter(|_| hop.transport == Transport::Tls)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::switch::table::Own;
+    use crate::switch::trunks::{Server, Trunk};
+
+    /// A trunk whose server listens on loopback, and that.
+    async fn served() -> (Resolved, TcpListener) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let server = listener.local_addr().unwrap();
+        let trunk = Trunk {
+            server: Some(Server {
+                transport: Transport::Tcp,
+                host: server.ip().to_string(),
+                port: Some(server.port()),
+            }),
+            ..Trunk::named("carrier")
+        };
+        let own = Own { contact: server, others: Vec::new(), socket: None, bind: None };
+        let former = Vec::new();
+        (Resolved { trunk, location: None, servers: vec![server], former, own, retired: false }, listener)
+    }
+
+    fn pool() -> (Pool, mpsc::Receiver<Arrival>) {
+        let (to, arrivals) = mpsc::channel(16);
+        (Pool::new(to), arrivals)
+    }
+
+    fn from_outside(port: u16) -> (Arrival, mpsc::Receiver<Vec<u8>>, ConnectionId, Hop) {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let peer = Peer { trunk: 0, transport: Transport::Tcp, addr };
+        let id = ConnectionId::next();
+        let accepted = Accepted { id, peer, queue, pulse: Arc::new(Pulse::new()) };
+        (Arrival::Accepted(accepted), waiting, id, peer.hop())
+    }
+
+    fn message(hop: Hop) -> Transmit {
+        Transmit { trunk: 0, hop, payload: b"SIP/2.0 200 OK\r\n\r\n".to_vec() }
+    }
+
+    async fn octets_at(listener: &TcpListener) -> Vec<u8> {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut octets = vec![0; 64];
+        let length = stream.read(&mut octets).await.unwrap();
+        octets.truncate(length);
+        octets
+    }
+
+    #[tokio::test]
+    async fn an_answer_goes_by_the_connection_that_its_request_came_by() {
+        let (known, _listener) = served().await;
+        let (mut pool, _arrivals) = pool();
+        let (accepted, mut waiting, _, hop) = from_outside(40_001);
+        pool.note(accepted);
+        pool.send(&known, message(hop)).unwrap();
+        assert_eq!(waiting.recv().await.unwrap(), message(hop).payload);
+    }
+
+    #[tokio::test]
+    async fn once_that_is_closed_it_goes_by_another_from_the_same_address_and_else_to_the_server() {
+        let (known, listener) = served().await;
+        let (mut pool, _arrivals) = pool();
+        let (first, _, first_id, hop) = from_outside(40_001);
+        let (second, mut waiting, second_id, _) = from_outside(40_002);
+        pool.note(first);
+        pool.note(second);
+        pool.note(Arrival::Closed { id: first_id, why: Ended::Closed });
+        pool.send(&known, message(hop)).unwrap();
+        assert_eq!(waiting.recv().await.unwrap(), message(hop).payload);
+        let lost = pool.note(Arrival::Closed { id: second_id, why: Ended::Closed });
+        let Some(News::Lost(lost)) = lost else { panic!("{lost:?}") };
+        assert!(lost.hops.contains(&hop), "who waits for an answer there must hear of it: {lost:?}");
+        pool.send(&known, message(hop)).unwrap();
+        assert_eq!(octets_at(&listener).await, message(hop).payload);
+    }
+
+    #[tokio::test]
+    async fn what_no_server_takes_is_lost_and_told() {
+        let (known, listener) = served().await;
+        let hop = Hop { transport: Transport::Tcp, addr: listener.local_addr().unwrap() };
+        drop(listener);
+        let (mut pool, mut arrivals) = pool();
+        pool.send(&known, message(hop)).unwrap();
+        let news = pool.note(arrivals.recv().await.unwrap());
+        let Some(News::Lost(Lost { trunk: 0, hops, was_open: false, .. })) = news else { panic!("{news:?}") };
+        assert_eq!(hops, [hop]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_closed_unless_a_call_needs_it() {
+        let (known, _listener) = served().await;
+        let table = Table { trunks: vec![known] };
+        let (mut pool, _arrivals) = pool();
+        let (idle, mut idle_waiting, ..) = from_outside(40_001);
+        let (used, used_waiting, _, hop) = from_outside(40_002);
+        pool.note(idle);
+        pool.note(used);
+        tokio::time::advance(IDLE + Duration::from_secs(1)).await;
+        pool.sweep(&table, &HashSet::from([(0, hop)]));
+        assert_eq!(idle_waiting.recv().await, None, "let go of");
+        assert!(!used_waiting.is_closed());
+        assert_eq!(pool.open.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn over_tls_a_server_is_not_spoken_to_by_a_connection_it_has_opened() {
+        let (mut known, _listener) = served().await;
+        known.servers = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 40_001))];
+        let (mut pool, _arrivals) = pool();
+        let (Arrival::Accepted(mut accepted), ..) = from_outside(40_001) else { panic!() };
+        accepted.peer.transport = Transport::Tls;
+        let hop = accepted.peer.hop();
+        pool.note(Arrival::Accepted(accepted));
+        // It has shown no certificate; and here there is nothing to check one with.
+        assert!(matches!(pool.send(&known, message(hop)), Err(SendError::NoTls)));
+    }
 }

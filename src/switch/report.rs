@@ -1,0 +1,76 @@
+//! How the trunks stand, for whoever asks: `doctor` and what shows states to people.
+
+use serde::{Deserialize, Serialize};
+
+use crate::switch::health::State;
+use crate::switch::spend::Used;
+
+/// How one trunk stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrunkReport {
+    /// Its name.
+    pub trunk: String,
+    /// Its server as it is written, if it has one.
+    pub server: Option<String>,
+    /// What led to the server's addresses: `NAPTR`, `SRV`, `A/AAAA`, `hosts file`, `address`.
+    pub found_by: Option<String>,
+    /// The hosts that take its calls, with their addresses, the first choice first.
+    pub targets: Vec<TargetReport>,
+    /// Why name servers gave no answer the last time, if they did not.
+    pub lookup_error: Option<String>,
+    /// How often its servers are pinged, in seconds; nothing: never.
+    pub ping_s: Option<u64>,
+    /// What is thought of it.
+    pub state: State,
+    /// Since when, in seconds.
+    pub state_for_s: u64,
+    /// Why.
+    pub why: String,
+    /// How its registration stands, where the settings want one.
+    pub registration: Option<RegistrationReport>,
+    /// Legs in use, both directions.
+    pub calls: usize,
+    /// How many there may be.
+    pub max_calls: usize,
+    /// The limits that are set, and how much of each is used.
+    pub limits: Vec<Used>,
+    /// What its servers answered to a ping just now, where that was asked for.
+    pub pings: Vec<PingReport>,
+}
+
+/// One host that takes calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetReport {
+    /// Its name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Its rank: the lowest is tried first.
+    pub rank: u32,
+    /// Its share among equal ranks.
+    pub weight: u16,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+}
+
+/// A registration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistrationReport {
+    /// Whether there is one.
+    pub registered: bool,
+    /// For how long, or why not.
+    pub detail: String,
+}
+
+/// A ping and its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PingReport {
+    /// Who was asked: `udp:192.0.2.1:5060`.
+    pub server: String,
+    /// The status that came back, if any did.
+    pub status: Option<u16>,
+    /// How long it took, in ms, if it came back.
+    pub took_ms: Option<u64>,
+    /// What is known of why not.
+    pub trouble: Option<String>,
+}
