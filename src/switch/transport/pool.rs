@@ -128,7 +128,14 @@ impl Pool {
             let shown = hop.transport != Transport::Tls;
             return [ours, theirs].into_iter().filter(|key| key.is_ours || shown).find(fits);
         }
-        [theirs, ours].into_iter().find(fits).or_else(|| self.another_from(trunk, hop))
+        let own = [theirs, ours].into_iter().find(fits);
+        own.or_else(|| self.shared(hop)).or_else(|| self.another_from(trunk, hop))
+    }
+
+    /// The connection to us from that very far end: trunks that share an address share it, and an answer
+    /// leaves by the connection that the request came by (RFC 3261 18.2.2).
+    fn shared(&self, hop: Hop) -> Option<Key> {
+        self.open.keys().find(|key| !key.is_ours && key.hop == hop).copied()
     }
 
     /// The connection from an address that was of use last.
