@@ -26,7 +26,7 @@ bench *options:
     cargo bench --bench parser
     cargo bench --bench relay -- {{options}}
 
-# Fuzz one target (sip_message, sdp, uri, rtp) for a minute; needs a nightly toolchain and cargo-fuzz
+# Fuzz one target (sip_message, sip_stream, sdp, uri, rtp) for a minute; needs a nightly toolchain and cargo-fuzz
 fuzz target="sip_message" seconds="60":
     cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}
 

@@ -1,6 +1,7 @@
 //! The settings that the project shows work as they are.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -64,6 +65,44 @@ fn the_first_hotline_of_the_readme_has_no_faults() {
     fs::write(folder.0.join("nightbell.toml"), settings).unwrap();
     fs::write(folder.0.join("oncall.toml"), oncall).unwrap();
     assert_clean(&folder.0.join("nightbell.toml"));
+}
+
+/// The hotline of the trunk guides, behind a trunk `carrier`.
+const HOTLINE: &str = "[[hotlines]]\nname = \"Emergency hotline\"\nnumbers = [\"+4930123456\"]\ntrunks = [\"carrier\"]\n\
+    [[hotlines.routes]]\nname = \"Production\"\nlevels = [[\"person:anna\"]]\n";
+const ANNA: &str = "[[people]]\nid = \"anna\"\nname = \"Anna\"\nphones = [\"+4915112345678\"]\n";
+
+/// What the tables of the trunk guides name: a password, and a certificate with its key.
+fn files_of_a_trunk(folder: &Path) {
+    let password = folder.join("carrier.password");
+    fs::write(&password, "secret\n").unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names = vec!["hotline.example".to_owned()];
+    let certificate = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+    fs::write(folder.join("fullchain.pem"), certificate.pem()).unwrap();
+    fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
+    for file in [password, folder.join("key.pem")] {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+#[test]
+fn every_trunk_of_the_guides_has_no_faults() {
+    let pages = fs::read_dir(root().join("docs/guide/trunks")).unwrap();
+    let mut tried = 0;
+    for page in pages.map(|page| page.unwrap().path()) {
+        let text = fs::read_to_string(&page).unwrap();
+        for trunk in blocks(&text).into_iter().filter(|block| block.contains("[[trunks]]")) {
+            let folder = Folder::new(&format!("trunk-{tried}"));
+            files_of_a_trunk(&folder.0);
+            let settings = folder.0.join("nightbell.toml");
+            fs::write(&settings, format!("oncall = \"oncall.toml\"\n{trunk}{HOTLINE}")).unwrap();
+            fs::write(folder.0.join("oncall.toml"), ANNA).unwrap();
+            assert_clean(&settings);
+            tried += 1;
+        }
+    }
+    assert!(tried >= 9, "{tried} tables were tried");
 }
 
 #[test]

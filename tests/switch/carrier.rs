@@ -83,8 +83,9 @@ impl Carrier {
             session_id: 1,
         };
         let agreed = self.endpoint.answer(Instant::now(), leg, media).unwrap().unwrap();
-        let Event::Answering { .. } = self.event().await else { panic!("then our answer") };
-        let Event::Established { .. } = self.event().await else { panic!("then its ACK") };
+        let Event::Answering { .. } = self.event().await else { panic!("then its answer") };
+        let next = self.event().await;
+        assert!(matches!(next, Event::Established { .. }), "then its ACK: {next:?}");
         (leg, agreed)
     }
 

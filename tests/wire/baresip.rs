@@ -102,14 +102,12 @@ impl Baresip {
         assert!(event.contains(&format!("\"param\":\"{status} ")), "{event}");
     }
 
-    /// What it has heard until now, at 8 kHz: beyond 4 kHz there is next to nothing. The file's header tells its length only at its end.
+    /// What it has heard until now, at 8 kHz: beyond 4 kHz there is next to nothing.
     fn heard(&self) -> Vec<f64> {
         let files = std::fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path());
         let kept = files.filter(|path| path.to_string_lossy().ends_with("-dec.wav")).max();
-        let octets = kept.map(|path| std::fs::read(path).unwrap()).unwrap_or_default();
-        let samples = octets.get(44..).unwrap_or_default().chunks_exact(2);
-        let step = self.codec.rate() as usize / 8_000;
-        samples.step_by(step).map(|sample| f64::from(i16::from_le_bytes([sample[0], sample[1]]))).collect()
+        let samples = kept.map(|path| read_samples(&path)).unwrap_or_default();
+        samples.into_iter().step_by(self.codec.rate() as usize / 8_000).collect()
     }
 
     /// A command, as a netstring of JSON. What comes of it is told by an event, which may come before its answer.
@@ -243,17 +241,29 @@ impl Handset for Baresip {
     }
 
     fn hears(&mut self, hz: f64) {
-        let started = Instant::now();
-        loop {
-            let heard = self.heard();
-            let last = heard.get(heard.len().saturating_sub(4000)..).unwrap_or_default();
-            if last.len() == 4000 && tones::share(last, hz) > 0.9 {
-                return;
-            }
-            assert!(started.elapsed().as_secs() < 30, "{hz} Hz was never heard in {} samples", heard.len());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        until_heard(hz, || self.heard());
     }
+}
+
+/// Waits until half a second of a tone is the last that was heard.
+pub fn until_heard(hz: f64, heard: impl Fn() -> Vec<f64>) {
+    let started = Instant::now();
+    loop {
+        let heard = heard();
+        let last = heard.get(heard.len().saturating_sub(4000)..).unwrap_or_default();
+        if last.len() == 4000 && tones::share(last, hz) > 0.9 {
+            return;
+        }
+        assert!(started.elapsed().as_secs() < 30, "{hz} Hz was never heard in {} samples", heard.len());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The samples of a file that is being written: its header tells its length only at its end.
+pub fn read_samples(path: &Path) -> Vec<f64> {
+    let octets = std::fs::read(path).unwrap_or_default();
+    let samples = octets.get(44..).unwrap_or_default().chunks_exact(2);
+    samples.map(|sample| f64::from(i16::from_le_bytes([sample[0], sample[1]]))).collect()
 }
 
 impl Drop for Baresip {

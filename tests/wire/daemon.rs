@@ -119,13 +119,13 @@ impl Daemon {
     pub fn wait_for_step(&self, step: &str) {
         let started = std::time::Instant::now();
         loop {
-            if let Some(call) = self.calls().first() {
-                let whole = self.json(&["calls", call["id"].as_str().unwrap(), "--json"]);
-                if whole["timeline"].as_array().unwrap().iter().any(|event| event["step"] == step) {
-                    return;
-                }
+            let first = self.calls().first().map(|call| call["id"].as_str().unwrap().to_owned());
+            let whole = first.map(|id| self.json(&["calls", &id, "--json"])).unwrap_or_default();
+            let timeline = whole["timeline"].as_array();
+            if timeline.is_some_and(|events| events.iter().any(|event| event["step"] == step)) {
+                return;
             }
-            assert!(started.elapsed().as_secs() < 30, "the call never came to {step}");
+            assert!(started.elapsed().as_secs() < 30, "the call never came to {step}: {whole:#}");
         }
     }
 

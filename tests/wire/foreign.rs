@@ -107,7 +107,7 @@ pub trait Handset {
     fn is_hung_up_on(&mut self);
     /// The tone it sends, in Hz.
     fn tone(&self) -> f64;
-    /// Waits until it hears a tone, if it can tell.
+    /// Waits until it hears a tone.
     fn hears(&mut self, hz: f64);
 }
 

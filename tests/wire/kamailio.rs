@@ -20,8 +20,6 @@ pub struct Kamailio {
 /// How the carrier treats its customers.
 #[derive(Clone, Copy)]
 pub struct Manners {
-    /// The digest algorithm that the trunk is challenged with.
-    pub algorithm: &'static str,
     /// Calls come over the connection that the registration came over.
     pub reuse: bool,
 }
@@ -96,7 +94,6 @@ fn settings(port: u16, certificate: &Certificate, manners: Manners) -> String {
         ("@TLS_PORT@", (port + 1).to_string()),
         ("@KEY@", certificate.key.display().to_string()),
         ("@CERTIFICATE@", certificate.certificate.display().to_string()),
-        ("@ALGORITHM@", manners.algorithm.to_owned()),
         ("@REUSE@", u8::from(manners.reuse).to_string()),
     ];
     values

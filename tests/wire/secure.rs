@@ -45,6 +45,7 @@ fn call(srtp: &str, encryption: &str) {
     anna.picks_up();
     anna.is_protected();
     anna.is_connected();
+    daemon.wait_for_step("ConfirmTarget");
     anna.presses('1');
     daemon.wait_for_step("Bridge");
     caller.hears(anna.tone());

@@ -5,6 +5,7 @@
 //! news go out through each leg's `LegEvents`. It never waits for a call, a disk or a name server.
 
 mod costs;
+mod failure;
 mod incoming;
 mod legs;
 mod outgoing;
@@ -36,8 +37,8 @@ use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
 use crate::switch::transport::{Lost, News, SWEEP, Transports};
+use failure::Failure;
 pub(super) use legs::Legs;
-use outgoing::Failure;
 pub(super) use registrations::Registrations;
 use sleep::Sleep;
 pub(super) use states::{Ask, Asking};
