@@ -61,7 +61,7 @@ async fn a_server_that_has_just_failed_rests_and_the_next_call_goes_elsewhere_at
 async fn what_a_phone_says_is_the_last_word() {
     let (mut first, second) = (Phone::start_at(FIRST).await, Phone::start_at(SECOND).await);
     let bench = Bench::over(vec![udp("first", &first), udp("second", &second)], &[]).await;
-    let unknown = "Not Found (Q.850 cause 1, unallocated number)";
+    let unknown = "Not Found";
     for (status, expected) in [
         (486, NotAnswered::Busy),
         (603, NotAnswered::Declined),
