@@ -42,6 +42,11 @@ impl Bench {
 
     /// A switch with these trunks.
     pub async fn over(trunks: Vec<Trunk>, prompts: &[Prompt]) -> Self {
+        Self::asking(Resolvers::System, trunks, prompts).await
+    }
+
+    /// A switch with these trunks, whose names are looked up there.
+    pub async fn asking(resolvers: Resolvers, trunks: Vec<Trunk>, prompts: &[Prompt]) -> Self {
         let sources = Sources { prompts_dir: PathBuf::from("/nonexistent"), voice: None, wide: false };
         let (library, errors) = Library::load(prompts.to_vec(), &sources);
         assert!(errors.is_empty(), "{errors:?}");
@@ -50,7 +55,7 @@ impl Bench {
             public_address: None,
             media_ports: 54_000..=55_999,
             tls: None,
-            resolvers: Resolvers::System,
+            resolvers,
         };
         Self::with(addresses, trunks, library).await
     }
