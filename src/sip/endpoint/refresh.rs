@@ -205,6 +205,7 @@ fn refreshed(up: &mut Up, response: &Response) {
 /// say in it.
 fn answer_ack(invite: &Request, response: &Response, branch: &str, direct: bool) -> Request {
     let mut ack = compose::twin(invite, Method::Ack);
+    compose::with_credentials_of(&mut ack, invite);
     if let Some(contact) = response.headers.contact().ok().flatten().filter(|_| direct) {
         ack.uri = contact.uri;
     }

@@ -231,12 +231,12 @@ impl Endpoint {
     /// The ACK of a 2xx is a request of the dialog; it is kept for the 2xx's retransmissions.
     fn acknowledge(&mut self, id: TransactionId, tag: String, dialog: &StoredDialog) {
         let branch = self.branch();
-        let ack = compose::in_dialog(dialog, Method::Ack, dialog.sequence, &branch).to_bytes();
-        if let Some(transaction) = self.transactions.get_mut(id)
-            && let Kind::ClientInvite { answered, .. } = &mut transaction.kind
-        {
-            answered.push((tag, ack.clone()));
-        }
+        let mut ack = compose::in_dialog(dialog, Method::Ack, dialog.sequence, &branch);
+        let Some(transaction) = self.transactions.get_mut(id) else { return };
+        let Kind::ClientInvite { answered, invite, .. } = &mut transaction.kind else { return };
+        compose::with_credentials_of(&mut ack, invite);
+        let ack = ack.to_bytes();
+        answered.push((tag, ack.clone()));
         self.send(dialog.trunk, dialog.next_hop, ack);
     }
 
