@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use nightbell::sip::{
-    AnswerError, Cause, Direction, EndCause, Event, FailureCause, LegId, Outgoing, StoredDialog,
+    AnswerError, Cause, Direction, EndCause, Event, FailureCause, LegId, Outgoing, Peer, StoredDialog,
 };
 
 use crate::desk::{Ask, Desk, INVITE, OFFER, address, end, header, headers, media, start_line, tag};
@@ -363,7 +363,7 @@ fn requests_with_foreign_tags_get_481_and_touch_nothing() {
 fn a_request_of_another_trunk_does_not_reach_the_call() {
     let mut desk = Desk::new();
     let (_, ours) = desk.talking();
-    desk.peer.trunk = 1;
+    desk.peer = Peer::udp(1, address("203.0.113.5:5060"));
     desk.ask(Ask { method: "BYE", branch: "bye", to_tag: &ours, sequence: 2, body: "", ..INVITE });
     assert!(desk.said().starts_with("SIP/2.0 481 "));
     assert!(desk.events().is_empty());
