@@ -102,8 +102,7 @@ async fn target(desk: &mut Desk, route: &Route, attempt: &Attempt) -> Result<Leg
     let step = desk.timeline.open(Step::DialTargetResult, Action::Received, Some(&person));
     let rung = leg.rung(RINGING_PATIENCE, route.ring).await;
     for detour in leg.detours() {
-        let detail = format!("another way was tried: {detour}");
-        desk.timeline.write(Step::DialTarget, Action::Internal, StepResult::Failed, Some(&person), &detail);
+        desk.timeline.write(Step::DialTarget, Action::Internal, StepResult::Failed, Some(&person), &detour);
     }
     result(rung, &mut leg, step, route.ring)?;
     screening::confirm(desk, route, &attempt.person, leg).await

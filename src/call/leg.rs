@@ -194,7 +194,7 @@ impl LegEvents {
     /// Nothing came back, and it is called in another way: the time for the first sign of ringing begins
     /// anew.
     pub fn another_way(&self, why: &str) {
-        self.detours().push(why.to_owned());
+        self.detours().push(format!("another way was tried: {why}"));
         self.progress.send_if_modified(|now| match now {
             Progress::Calling(way) => {
                 *way = way.saturating_add(1);
@@ -202,6 +202,13 @@ impl LegEvents {
             }
             Progress::Ringing | Progress::Answered => false,
         });
+    }
+
+    /// The call has come back to us and was refused there: the phone, or somebody on the way to it, passes
+    /// calls on to us.
+    pub fn came_back(&self) {
+        let told = "the phone passes its calls on to the hotline: what came back was refused with 482";
+        self.detours().push(told.to_owned());
     }
 
     fn detours(&self) -> MutexGuard<'_, Vec<String>> {
@@ -348,7 +355,8 @@ impl Leg {
         }
     }
 
-    /// The ways in which the phone could not be reached, before the one that counts.
+    /// The ways in which the phone could not be reached, before the one that counts, and whether the call
+    /// came back to us; for the record, in words.
     pub fn detours(&self) -> Vec<String> {
         self.detours.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -60,6 +60,8 @@ use crate::switch::trunks::Trunk;
 
 /// Dialogs at a time, over all trunks: far above what one media port range can carry.
 const MAX_DIALOGS: usize = 20_000;
+/// How old our own address may become where the system chooses it.
+const OWN_ADDRESS_AGE: Duration = Duration::from_secs(60);
 /// How long the start waits for name servers; what they say later is taken into use then.
 const NAMES_PATIENCE: Duration = Duration::from_secs(5);
 /// A leg from which no RTP and no RTCP has come for so long is ended.
@@ -190,17 +192,25 @@ impl Switch {
     }
 
     /// Looks the names of servers up again when what is known of them has become too old: the carrier may
-    /// move, and its calls then come from another address.
+    /// move, and its calls then come from another address. And looks whether our own address has changed,
+    /// where trunks are watched and the system chooses it.
     fn keep_names_fresh(&mut self) {
         self.keeper = None;
-        if self.names.next_due().is_none() {
-            return;
-        }
         let (standing, names) = (Arc::downgrade(&self.standing), self.names.clone());
         let (addresses, bound) = (self.addresses.clone(), self.listening.clone());
+        let watched = self.standing.borrow().table.in_use().iter().any(|trunk| trunk.ping.is_some());
+        let chosen = bound.iter().any(|own| own.addr.ip().is_unspecified());
+        let moves = watched && chosen && addresses.public_address.is_none();
+        let due = move |names: &Names| {
+            let look = moves.then(|| Instant::now() + OWN_ADDRESS_AGE);
+            names.next_due().into_iter().chain(look).min()
+        };
+        if due(&names).is_none() {
+            return;
+        }
         let task = tokio::spawn(async move {
-            while let Some(due) = names.next_due() {
-                tokio::time::sleep_until(due.into()).await;
+            while let Some(at) = due(&names) {
+                tokio::time::sleep_until(at.into()).await;
                 names.refresh(Instant::now()).await;
                 let Some(standing) = standing.upgrade() else { return };
                 let last = standing.borrow().table.clone();

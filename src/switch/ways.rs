@@ -79,3 +79,106 @@ fn hops(known: &Resolved, phone: &Phone, random: &mut impl Rng) -> Vec<Hop> {
         (None, _) => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::switch::addresses::Addresses;
+    use crate::switch::location::{Location, Names, Resolvers, Target, Way as FoundBy};
+    use crate::switch::trunks::{Destination, Server, Trunk};
+
+    /// Two trunks with servers in 10.0.1.0/24 and 10.0.2.0/24, so many each.
+    fn table(servers: [u8; 2]) -> Table {
+        let trunk = |(number, count): (u8, u8)| {
+            let host = format!("{number}.example");
+            let server = Server { transport: crate::sip::Transport::Udp, host: host.clone(), port: None };
+            let destinations = vec![Destination::Prefix("+49".to_owned())];
+            let trunk = Trunk { server: Some(server), destinations, ..Trunk::named(number.to_string()) };
+            let target = |rank: u8| Target {
+                rank: u32::from(rank),
+                weight: 1,
+                host: host.clone(),
+                port: 5060,
+                addresses: vec![[10, 0, number, rank].into()],
+            };
+            (trunk, Location { targets: (1..=count).map(target).collect(), way: FoundBy::Srv })
+        };
+        let found: Vec<_> = [(1, servers[0]), (2, servers[1])].into_iter().map(trunk).collect();
+        let addresses = Addresses {
+            listen: Vec::new(),
+            public_address: None,
+            media_ports: 20000..=20003,
+            tls: None,
+            resolvers: Resolvers::System,
+        };
+        let trunks: Vec<_> = found.iter().map(|(trunk, _)| trunk.clone()).collect();
+        let mut table = Table::resolve(&trunks, &addresses, &[], &Table::default(), &Names::default());
+        for (known, (_, location)) in table.trunks.iter_mut().zip(found) {
+            known.location = Some(location);
+        }
+        table
+    }
+
+    /// The last two parts of each address, in the order in which they are tried.
+    fn order(table: &Table, health: &Health, unregistered: &[usize]) -> Vec<String> {
+        let names = ["1".to_owned(), "2".to_owned()];
+        let phone = Phone::parse("+4915112345").unwrap();
+        let lost = |trunk| unregistered.contains(&trunk);
+        let mut random = StdRng::seed_from_u64(1);
+        let ways = ways(table, &names, &phone, Instant::now(), health, lost, &mut random).unwrap();
+        ways.iter().map(|way| way.hop.addr.ip().to_string().trim_start_matches("10.0.").to_owned()).collect()
+    }
+
+    fn hop(trunk: u8, rank: u8) -> Hop {
+        Hop::udp(std::net::SocketAddr::from(([10, 0, trunk, rank], 5060)))
+    }
+
+    #[test]
+    fn a_trunks_servers_come_by_rank_and_trunks_as_they_are_named() {
+        assert_eq!(order(&table([2, 2]), &Health::default(), &[]), ["1.1", "1.2", "2.1", "2.2"]);
+    }
+
+    #[test]
+    fn what_does_not_answer_comes_last_and_is_still_tried() {
+        let mut health = Health::default();
+        health.failed(Instant::now(), 0, hop(1, 1), false);
+        assert_eq!(order(&table([2, 1]), &health, &[]), ["1.2", "2.1", "1.1"]);
+        assert_eq!(order(&table([1, 1]), &health, &[1]), ["1.1", "2.1"], "nothing else is left");
+    }
+
+    #[test]
+    fn a_trunk_that_does_not_register_us_gives_way() {
+        assert_eq!(order(&table([1, 1]), &Health::default(), &[0]), ["2.1", "1.1"]);
+    }
+
+    #[test]
+    fn nobody_waits_for_ever() {
+        let mut health = Health::default();
+        assert_eq!(order(&table([8, 8]), &health, &[]).len(), MOST);
+        (1..=8).for_each(|rank| health.failed(Instant::now(), 0, hop(1, rank), false));
+        assert_eq!(order(&table([8, 0]), &health, &[]).len(), MOST_DEAD);
+    }
+
+    #[test]
+    fn a_rest_is_over_some_day() {
+        let mut health = Health::default();
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(61)).unwrap();
+        health.failed(long_ago, 0, hop(1, 1), false);
+        assert_eq!(order(&table([1, 1]), &health, &[]), ["1.1", "2.1"]);
+    }
+
+    #[test]
+    fn a_phone_that_no_trunk_may_dial_has_no_way_and_it_is_said_why() {
+        let phone = Phone::parse("+4315112345").unwrap();
+        let names = ["1".to_owned()];
+        let (table, health) = (table([1, 1]), Health::default());
+        let found =
+            ways(&table, &names, &phone, Instant::now(), &health, |_| false, &mut StdRng::seed_from_u64(1));
+        assert!(found.unwrap_err().contains("destinations"));
+    }
+}

@@ -291,6 +291,7 @@ impl Pair {
             | Event::Ringing { leg, .. }
             | Event::MediaChanged { leg, .. }
             | Event::Digit { leg, .. } => leg,
+            Event::Loop { .. } => panic!("a loop between two parties"),
             Event::Registered { .. } | Event::Unregistered { .. } | Event::Pinged { .. } => return,
         };
         let life = &self.sides[side].legs[&leg];

@@ -146,6 +146,53 @@ fn the_same_call_over_another_way_gets_482() {
     assert!(desk.events().is_empty());
 }
 
+/// An INVITE to us with the Call-ID of one of ours, as somebody sends it who passes calls on.
+fn sent_back(desk: &mut Desk, call_id: &str, branch: &str) {
+    desk.hear(&Ask { branch, ..INVITE }.text().replace("call-1", call_id));
+}
+
+#[test]
+fn a_call_of_ours_that_comes_back_gets_482_and_begins_nothing_however_far_it_got() {
+    let mut desk = Desk::new();
+    let (leg, invite) = desk.calling();
+    let call_id = header(&invite, "Call-ID").to_owned();
+    sent_back(&mut desk, &call_id, "back-1");
+    assert!(desk.said().starts_with("SIP/2.0 482 "));
+    assert!(matches!(desk.event(), Event::Loop { leg: ours, .. } if ours == leg));
+    desk.accept(&invite, "theirs");
+    assert!(matches!(desk.event(), Event::Answered { .. }), "our call goes on");
+    desk.sent();
+    let before = desk.endpoint.active();
+    sent_back(&mut desk, &call_id, "back-2");
+    assert!(desk.said().starts_with("SIP/2.0 482 "));
+    assert!(matches!(desk.event(), Event::Loop { leg: ours, .. } if ours == leg));
+    assert_eq!(desk.endpoint.active(), before, "nothing is kept of it");
+}
+
+#[test]
+fn a_call_id_that_only_begins_or_ends_as_ours_is_somebody_elses_call() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    let ours = header(&invite, "Call-ID").to_owned();
+    for (n, other) in [format!("{ours}0"), ours[..ours.len() - 1].to_owned()].iter().enumerate() {
+        sent_back(&mut desk, other, &format!("other-{n}"));
+        assert!(desk.said().starts_with("SIP/2.0 100 "), "{other}");
+        assert!(matches!(desk.event(), Event::Invite { .. }));
+    }
+}
+
+#[test]
+fn the_call_id_of_a_call_that_is_over_may_be_used_again() {
+    let mut desk = Desk::new();
+    let (_, invite) = desk.calling();
+    desk.respond(&invite, "486 Busy Here", "theirs", "", "");
+    assert!(matches!(desk.event(), Event::Failed { .. }));
+    desk.sent();
+    let call_id = header(&invite, "Call-ID").to_owned();
+    sent_back(&mut desk, &call_id, "later");
+    assert!(desk.said().starts_with("SIP/2.0 100 "));
+}
+
 #[test]
 fn an_invite_while_the_first_one_waits_gets_500_with_retry_after() {
     let mut desk = Desk::new();

@@ -42,6 +42,11 @@ impl Bench {
 
     /// A switch with these trunks.
     pub async fn over(trunks: Vec<Trunk>, prompts: &[Prompt]) -> Self {
+        Self::asking(Resolvers::System, trunks, prompts).await
+    }
+
+    /// A switch with these trunks, whose names are looked up there.
+    pub async fn asking(resolvers: Resolvers, trunks: Vec<Trunk>, prompts: &[Prompt]) -> Self {
         let sources = Sources { prompts_dir: PathBuf::from("/nonexistent"), voice: None, wide: false };
         let (library, errors) = Library::load(prompts.to_vec(), &sources);
         assert!(errors.is_empty(), "{errors:?}");
@@ -50,7 +55,7 @@ impl Bench {
             public_address: None,
             media_ports: 54_000..=55_999,
             tls: None,
-            resolvers: Resolvers::System,
+            resolvers,
         };
         Self::with(addresses, trunks, library).await
     }
@@ -139,6 +144,12 @@ impl Bench {
 
     /// Dials a number over trunks, in that order.
     pub fn dial_number(&self, trunks: &[&str]) -> Leg {
+        self.dial_number_for(trunks, None)
+    }
+
+    /// Dials a number for a hotline with a number of its own.
+    pub fn dial_number_for(&self, trunks: &[&str], hotline: Option<&str>) -> Leg {
+        let own = hotline.map(|number| oncall::E164::parse(number).unwrap());
         let (leg, events) = Leg::new(self.requests.clone());
         self.ask(Request::Dial(Dial {
             leg: leg.id(),
@@ -146,8 +157,8 @@ impl Bench {
             beside: leg.id(),
             phone: oncall::Phone::parse("+4915112345").unwrap(),
             trunks: trunks.iter().map(|name| (*name).to_owned()).collect(),
-            caller_id: None,
-            own_number: None,
+            caller_id: own.clone(),
+            own_number: own,
             events,
         }));
         leg

@@ -4,6 +4,9 @@
 mod bench;
 mod carrier;
 mod connections;
+#[allow(dead_code, reason = "what is not needed here is needed beside the code")]
+#[path = "../../src/switch/location/server.rs"]
+mod dns;
 mod failover;
 mod floods;
 mod phone;

@@ -247,7 +247,8 @@ impl Body {
                 self.over();
             }
             Event::Ended { .. } => self.over(),
-            Event::Answering { .. }
+            Event::Loop { .. }
+            | Event::Answering { .. }
             | Event::Ringing { .. }
             | Event::MediaChanged { .. }
             | Event::Digit { .. }

@@ -329,6 +329,13 @@ pub enum Event {
         /// What it says.
         call: Box<IncomingCall>,
     },
+    /// An INVITE of ours has come back to us; it was refused with 482.
+    Loop {
+        /// The leg that it began.
+        leg: LegId,
+        /// Who sent it back.
+        peer: Peer,
+    },
     /// A provisional response from 180 to 199 to our INVITE.
     Ringing {
         /// Which leg.
@@ -445,6 +452,7 @@ impl Event {
     pub fn leg(&self) -> Option<LegId> {
         match self {
             Event::Invite { leg, .. }
+            | Event::Loop { leg, .. }
             | Event::Ringing { leg, .. }
             | Event::Answered { leg, .. }
             | Event::Answering { leg, .. }

@@ -13,7 +13,7 @@ use crate::sip::transaction::TimerTable;
 use crate::sip::transport::Hop;
 
 /// What finds the leg of a request inside a dialog: Call-ID and our tag.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DialogKey {
     pub call_id: String,
     pub local_tag: String,

@@ -27,6 +27,10 @@ impl Endpoint {
         if self.transactions.call(&facts.call_key()).is_some() {
             return self.answer_stateless(peer, &request, 482, |_| {});
         }
+        if let Some(leg) = self.leg_of_ours(&facts.call_id) {
+            self.events.push_back(Event::Loop { leg, peer });
+            return self.answer_stateless(peer, &request, 482, |_| {});
+        }
         let Some(profile) = self.config.trunks.get(peer.trunk) else { return };
         let contact = profile.contact_for(peer.transport);
         let served = |offer: &[u8]| media::is_acceptable(offer, profile, contact, peer.transport);
@@ -47,6 +51,15 @@ impl Endpoint {
             return self.answer_later(peer, &request, 503, RETRY_AFTER);
         }
         self.begin_incoming(now, peer, contact, session, request, facts);
+    }
+
+    /// Our own leg of this Call-ID. We choose each at random, so an INVITE that has it is ours, and somebody
+    /// has sent it back (RFC 3261 16.3, 4).
+    fn leg_of_ours(&self, call_id: &str) -> Option<LegId> {
+        let first = DialogKey { call_id: call_id.to_owned(), local_tag: String::new() };
+        let (key, leg) = self.dialogs.range(first..).next()?;
+        let ours = self.legs.get(leg).is_some_and(|entry| entry.ours);
+        (key.call_id == call_id && ours).then_some(*leg)
     }
 
     /// A leg for the INVITE, and the 100 at once.

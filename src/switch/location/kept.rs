@@ -15,6 +15,8 @@ const KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How long an address that is no longer in the answers still counts as the server's: a call that began
 /// there may end there.
 const REMEMBERED: Duration = Duration::from_secs(4 * 3600);
+/// More of them are forgotten.
+const MOST_FORMER: usize = 256;
 /// When to ask again after a failure: doubled each time, up to the second.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 
@@ -111,6 +113,9 @@ impl Entry {
             self.former.push((address, now));
         }
         self.former.retain(|(known, _)| !current.contains(known));
+        // The oldest go first, where a name server has another answer each time.
+        let surplus = self.former.len().saturating_sub(MOST_FORMER);
+        self.former.drain(..surplus);
     }
 
     fn failed(&mut self, now: Instant, why: NotFound) -> Option<News> {
@@ -200,6 +205,21 @@ mod tests {
             })
             .collect();
         assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
+    }
+
+    #[test]
+    fn a_name_server_with_another_answer_each_time_fills_no_memory() {
+        let start = Instant::now();
+        let mut entry = Entry::new(start);
+        for number in 0..2000_u32 {
+            entry.take(start, Ok(location(&std::net::Ipv4Addr::from(number).to_string(), 0)));
+        }
+        assert_eq!(entry.former().len(), MOST_FORMER);
+        assert_eq!(
+            entry.former().last(),
+            Some(&std::net::Ipv4Addr::from(1998).into()),
+            "the newest are kept"
+        );
     }
 
     #[test]

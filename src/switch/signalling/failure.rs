@@ -1,7 +1,7 @@
 //! What it means that a phone was not answered.
 
 use crate::call::leg::NotAnswered;
-use crate::sip::reason::Protocol;
+use crate::sip::reason::{Protocol, Reason, status_of};
 use crate::sip::{FailureCause, Refusal};
 
 /// What became of an INVITE that was not answered.
@@ -16,7 +16,11 @@ impl Failure {
     /// The reason phrase, with what the telephone network says, and where a redirection points.
     pub(super) fn in_words(&self) -> String {
         let mut words = self.reason.clone();
-        if let Some(because) = &self.more.because {
+        // A gateway that only says the same in other numbers says nothing.
+        let says_more = |because: &&Reason| {
+            because.protocol == Protocol::Q850 && status_of(because.cause) != Some(self.status)
+        };
+        if let Some(because) = self.more.because.as_ref().filter(says_more) {
             words.push_str(&format!(" ({because})"));
         }
         if let Some(target) = &self.more.redirected_to {
@@ -78,7 +82,6 @@ pub(super) fn not_answered(failure: &Failure) -> NotAnswered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sip::Reason;
 
     fn failure(status: u16, q850: Option<u16>) -> Failure {
         let because = q850.map(|cause| Reason::new(Protocol::Q850, cause));
@@ -106,6 +109,13 @@ mod tests {
         let congested = not_answered(&failure(480, Some(42)));
         let why = "480 No (Q.850 cause 42, switching equipment congestion)".to_owned();
         assert_eq!(congested, NotAnswered::Unreachable(why));
+    }
+
+    #[test]
+    fn a_busy_phone_is_not_rung_by_another_way_and_a_full_network_is() {
+        assert!(failure(503, Some(17)).is_the_phones());
+        assert!(!failure(503, Some(34)).is_the_phones());
+        assert!(!failure(503, None).is_the_phones());
     }
 
     #[test]

@@ -43,6 +43,9 @@ impl Signalling {
             return Err(NoRoom(503, "the trunk has just been removed"));
         };
         let trunk = &known.trunk;
+        if self.passes_on(trunk, call) {
+            return Err(NoRoom(482, "a phone that is being rung passes its calls on to the hotline"));
+        }
         let called = trunk.called_number.of(call);
         let Some(hotline) = hotline(&standing.snapshot, trunk, called) else {
             hint(&standing.snapshot, trunk, call);
@@ -97,6 +100,25 @@ impl Signalling {
         self.legs.insert(dialog, leg);
         tokio::spawn(run(incoming, house));
         Ok(())
+    }
+
+    /// The call is one of ours that a responder's phone has passed on to us. Letting it in would ring that
+    /// phone again, and pay for each round.
+    fn passes_on(&mut self, trunk: &Trunk, call: &IncomingCall) -> bool {
+        let passes_on = |leg: &LiveLeg| {
+            leg.attempt.as_ref().is_some_and(|attempt| attempt.has_come_back(trunk, &call.identity))
+        };
+        let found = self.legs.all().find(|leg| passes_on(leg));
+        found.inspect(|leg| leg.events.came_back()).is_some()
+    }
+
+    /// An INVITE of ours has come back as it was sent, and was refused.
+    pub(super) fn came_back(&mut self, dialog: sip::LegId, peer: Peer) {
+        self.legs.with(dialog, |leg| {
+            tracing::warn!(call = %leg.call, leg = %leg.name, from = %peer.addr, status = 482,
+                "a call of ours came back to us and was refused");
+            leg.events.came_back();
+        });
     }
 
     /// A slot for the caller, and one on a trunk that responders are rung over: the first that is up and

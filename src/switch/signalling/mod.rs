@@ -189,6 +189,7 @@ impl Signalling {
     fn event(&mut self, event: Event) {
         match event {
             Event::Invite { leg, peer, call } => self.invited(leg, peer, &call),
+            Event::Loop { leg, peer } => self.came_back(leg, peer),
             Event::Answering { leg, dialog } => self.store_leg(leg, dialog),
             Event::Established { leg, media } => self.established(leg, media),
             Event::Ringing { leg, .. } => self.legs.with(leg, |leg| {

@@ -15,8 +15,10 @@ use super::Signalling;
 use super::failure::{Failure, not_answered};
 use super::legs::LiveLeg;
 use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
+use crate::oncall::{E164, Phone};
 use crate::sip::{self, FailureCause, Outgoing};
 use crate::switch::table::{HeldSlots, Table};
+use crate::switch::trunks::Trunk;
 use crate::switch::ways::{Way, ways};
 
 /// How long a server may be silent while another one waits to be tried.
@@ -205,6 +207,12 @@ impl Signalling {
 }
 
 impl Attempt {
+    /// Whether a call that comes in is this one, passed on by the phone that it rings.
+    pub(super) fn has_come_back(&self, trunk: &Trunk, identity: &sip::Identity) -> bool {
+        let own = self.dial.own_number.as_ref();
+        own.is_some_and(|own| is_passed_on(trunk, identity, own, &self.dial.phone))
+    }
+
     /// The last way has failed: with what came of the others.
     fn end(&self, last: NotAnswered) -> NotAnswered {
         match last {
@@ -216,6 +224,21 @@ impl Attempt {
             other => other,
         }
     }
+}
+
+/// Whether a phone has passed on a call of ours: it is among those who did, and the call bears our number, as
+/// the caller's or as that of somebody who passed it on before. Either alone is an ordinary call: of a
+/// colleague whose number is shown as ours is, or of somebody who has dialled the responder.
+fn is_passed_on(trunk: &Trunk, identity: &sip::Identity, own: &E164, phone: &Phone) -> bool {
+    let is_own = |text: &str| trunk.number(text).as_ref() == Some(own);
+    let is_phone = |text: &str| match phone {
+        Phone::Number(number) => trunk.number(text).as_ref() == Some(number),
+        Phone::Sip(address) => address.user() == text,
+    };
+    // The last to pass it on comes first.
+    let mut diverters = identity.diversions.iter().filter_map(|diversion| diversion.by.as_deref());
+    let by_phone = diverters.by_ref().any(is_phone);
+    by_phone && (identity.callers.iter().any(|caller| is_own(caller)) || diverters.any(is_own))
 }
 
 /// Whether a failure says anything about the phone, or only about the way to it.
@@ -271,5 +294,43 @@ mod tests {
             assert_eq!(verdict(status, cause, false), expected, "{status} {cause:?}");
             assert_eq!(verdict(status, cause, true), Verdict::Final, "it has rung: {status} {cause:?}");
         }
+    }
+
+    const HOTLINE: &str = "+4930123456";
+    const ANNA: &str = "+4915112345678";
+
+    /// A call from one number, passed on by others, the last one first, while the hotline rings Anna.
+    fn refuses(caller: &str, diverters: &[&str]) -> bool {
+        let diversion = |by: &&str| sip::Diversion {
+            by: Some((*by).to_owned()),
+            reason: sip::DiversionReason::Unconditional,
+        };
+        let identity = sip::Identity {
+            callers: vec![caller.to_owned()],
+            diversions: diverters.iter().map(diversion).collect(),
+            ..sip::Identity::default()
+        };
+        let trunk = Trunk { country: Some("49".to_owned()), ..Trunk::named("carrier") };
+        let (own, anna) = (trunk.number(HOTLINE).unwrap(), trunk.number(ANNA).unwrap());
+        is_passed_on(&trunk, &identity, &own, &Phone::Number(anna))
+    }
+
+    #[test]
+    fn our_call_that_a_ringing_phone_passes_on_is_known_in_any_form_of_the_numbers() {
+        assert!(refuses(HOTLINE, &[ANNA]));
+        assert!(refuses("030123456", &["015112345678"]));
+        assert!(refuses("004930123456", &["+4930777", "4915112345678"]), "a phone between passed it on too");
+        assert!(refuses("+49401", &[ANNA, HOTLINE]), "with the caller's number shown, we are named behind");
+    }
+
+    #[test]
+    fn an_ordinary_call_is_never_taken_for_ours() {
+        assert!(!refuses("+49401", &[]), "anybody");
+        assert!(!refuses("+49401", &[ANNA]), "somebody who dialled Anna, who passes her calls on");
+        assert!(!refuses(HOTLINE, &[]), "a colleague behind the same number");
+        assert!(!refuses(HOTLINE, &["+4930777"]), "the same, over a phone that is not being rung");
+        assert!(!refuses(ANNA, &[]), "Anna herself");
+        assert!(!refuses("+49401", &[HOTLINE]), "the hotline's number is passed on to us by the carrier");
+        assert!(!refuses("+49401", &[HOTLINE, ANNA]), "from Anna to the hotline's number, and on to us");
     }
 }
