@@ -129,6 +129,21 @@ fn a_large_call_that_nobody_answers_by_tcp_is_tried_by_udp() {
 }
 
 #[test]
+fn while_another_server_waits_a_connection_that_cannot_be_opened_still_leads_to_udp() {
+    let mut desk = Desk::with(vec![large()]);
+    let mut outgoing = Outgoing::new(0, udp(SERVER), "sip:+4930123456@carrier.test", media());
+    outgoing.no_response = Some(Duration::from_secs(3));
+    desk.endpoint.invite(desk.now, outgoing);
+    let (tcp, _) = desk.said_to();
+    desk.seconds(3);
+    desk.endpoint.transport_failed(desk.now, 0, tcp);
+    assert!(desk.events().is_empty(), "the server has not been asked yet");
+    assert_eq!(desk.said_to().0, udp(SERVER));
+    desk.seconds(6);
+    assert!(matches!(desk.event(), Event::Failed { cause: FailureCause::Timeout, .. }));
+}
+
+#[test]
 fn a_call_lives_whose_server_has_an_address_that_counts_as_another_trunks() {
     // Names of two trunks have come to lead to one address: its datagrams are told to be the first one's.
     let mut desk = Desk::with(vec![profile(), profile()]);

@@ -1,7 +1,7 @@
 //! A call of ours, until it is answered or refused (RFC 3261 8.1, 9.1, 13.2).
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::early::{Provisional, take_early};
 use super::event::{
@@ -61,7 +61,9 @@ impl Endpoint {
         let contact = profile.contact_for(to.transport);
         let (contact_user, mut timers) = (names.contact_user, TimerTable::default());
         if let Some(patience) = outgoing.no_response {
-            timers.start(Timer::Patience, now + patience);
+            // A connection that cannot be opened takes its time too, and then the way is UDP.
+            let by_size = if self.moved.contains(&transaction) { patience } else { Duration::ZERO };
+            timers.start(Timer::Patience, now + patience + by_size);
         }
         self.add_leg(
             leg,
