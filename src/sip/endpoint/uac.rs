@@ -359,6 +359,15 @@ impl Endpoint {
         if spoken { PRACKS } else { 0 }
     }
 
+    /// An INVITE that has had no response in time. One that comes late is seen to all the same.
+    pub(super) fn call_unanswered(&mut self, id: TransactionId) {
+        if let Some((leg, mut entry)) = self.take_calling(id) {
+            entry.timers.clear();
+            self.tell_unanswered(leg, &mut entry);
+            self.keep(leg, entry);
+        }
+    }
+
     /// An INVITE that nobody has answered, and nobody will.
     pub(super) fn call_failed(&mut self, id: TransactionId, cause: FailureCause) {
         if let Some((leg, entry)) = self.take_calling(id) {
