@@ -323,6 +323,23 @@ fn a_binding_made_over_a_connection_that_is_lost_is_made_anew_within_a_second() 
 }
 
 #[test]
+fn a_server_that_closes_each_connection_behind_the_registration_is_not_stormed() {
+    let tcp = hop(Transport::Tcp, SERVER);
+    let mut desk = Desk::with(vec![registering(&[tcp])]);
+    desk.peer.transport = Transport::Tcp;
+    let mut registers = 0;
+    for _ in 0..600 {
+        for register in desk.sent() {
+            registers += 1;
+            grant(&mut desk, &register, 3600);
+            desk.endpoint.connection_lost(desk.now, 0, tcp);
+        }
+        desk.seconds(1);
+    }
+    assert!((5..15).contains(&registers), "{registers} in ten minutes");
+}
+
+#[test]
 fn after_the_machine_has_slept_the_binding_is_made_anew() {
     let (mut desk, _) = registered();
     desk.endpoint.renew_registrations(desk.now);
