@@ -54,6 +54,11 @@ pub fn response(request: &str, status: &str, to_tag: &str, more: &str, body: &st
     )
 }
 
+/// Line ends alone, which are no message.
+pub fn is_keep_alive(sent: &Transmit) -> bool {
+    sent.payload == b"\r\n\r\n"
+}
+
 impl Desk {
     /// With these trunks, and everything that begins by itself begun.
     pub fn with(trunks: Vec<TrunkProfile>) -> Self {
@@ -71,8 +76,9 @@ impl Desk {
         self.endpoint.receive(self.now, self.peer, text.as_bytes());
     }
 
+    /// The messages that were sent.
     pub fn transmits(&mut self) -> Vec<Transmit> {
-        std::iter::from_fn(|| self.endpoint.poll_transmit()).collect()
+        std::iter::from_fn(|| self.endpoint.poll_transmit()).filter(|sent| !is_keep_alive(sent)).collect()
     }
 
     pub fn sent(&mut self) -> Vec<String> {
