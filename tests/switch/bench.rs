@@ -144,6 +144,12 @@ impl Bench {
 
     /// Dials a number over trunks, in that order.
     pub fn dial_number(&self, trunks: &[&str]) -> Leg {
+        self.dial_number_for(trunks, None)
+    }
+
+    /// Dials a number for a hotline with a number of its own.
+    pub fn dial_number_for(&self, trunks: &[&str], hotline: Option<&str>) -> Leg {
+        let own = hotline.map(|number| oncall::E164::parse(number).unwrap());
         let (leg, events) = Leg::new(self.requests.clone());
         self.ask(Request::Dial(Dial {
             leg: leg.id(),
@@ -151,8 +157,8 @@ impl Bench {
             beside: leg.id(),
             phone: oncall::Phone::parse("+4915112345").unwrap(),
             trunks: trunks.iter().map(|name| (*name).to_owned()).collect(),
-            caller_id: None,
-            own_number: None,
+            caller_id: own.clone(),
+            own_number: own,
             events,
         }));
         leg

@@ -137,6 +137,47 @@ async fn a_limit_that_is_reached_sends_calls_over_the_next_trunk_and_is_written_
     assert_eq!(used, [("first".to_owned(), 1), ("second".to_owned(), 1)]);
 }
 
+/// The next message to a phone that is played by hand.
+async fn heard(phone: &UdpSocket) -> String {
+    let mut datagram = vec![0; 65_535];
+    let received = tokio::time::timeout(Duration::from_secs(5), phone.recv(&mut datagram)).await;
+    let length = received.expect("something comes in time").unwrap();
+    String::from_utf8_lossy(&datagram[..length]).into_owned()
+}
+
+#[tokio::test]
+async fn a_call_that_the_ringing_phone_passes_on_to_us_is_refused_and_the_record_tells() {
+    let phone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let server = phone.local_addr().unwrap();
+    let bench = Bench::over(vec![carrier("one", Transport::Udp, server)], &[]).await;
+    let leg = bench.dial_number_for(&["one"], Some("+4930123456"));
+    assert!(heard(&phone).await.starts_with("INVITE sip:+4915112345@"));
+    let switch = bench.listens(Transport::Udp);
+    let comes_in = |name: &str, diversion: &str| {
+        format!(
+            "INVITE sip:+4930123456@{switch} SIP/2.0\r\nVia: SIP/2.0/UDP {server};branch=z9hG4bK{name}\r\n\
+             Max-Forwards: 60\r\nFrom: <sip:+4930123456@{server}>;tag={name}\r\nTo: <sip:+4930123456@{switch}>\r\n\
+             Call-ID: {name}\r\nCSeq: 1 INVITE\r\nContact: <sip:{server}>\r\n{diversion}Content-Length: 0\r\n\r\n"
+        )
+    };
+    // The hotline's number alone may be a colleague's: the bench has no hotline, hence 404.
+    for (name, diversion, expected) in [
+        ("colleague", "", "SIP/2.0 404 "),
+        ("back", "Diversion: <sip:+4915112345@carrier.test>;reason=unconditional\r\n", "SIP/2.0 482 "),
+    ] {
+        phone.send_to(comes_in(name, diversion).as_bytes(), switch).await.unwrap();
+        let answer = loop {
+            let message = heard(&phone).await;
+            if message.contains(&format!("Call-ID: {name}\r\n")) && !message.starts_with("SIP/2.0 100 ") {
+                break message;
+            }
+        };
+        assert!(answer.starts_with(expected), "{name}: {answer}");
+    }
+    let [told] = &leg.detours()[..] else { panic!("one line: {:?}", leg.detours()) };
+    assert!(told.contains("passes its calls on"), "{told}");
+}
+
 /// A carrier with two servers behind SRV, the first of them this one.
 async fn two_servers(first: SocketAddr, second: SocketAddr) -> NameServer {
     NameServer::start(move |name, kind| {

@@ -100,6 +100,8 @@ impl Signalling {
         loop {
             let timeout = self.endpoint.poll_timeout();
             let upkeep = self.next_upkeep();
+            // A daemon without connections and registrations has nothing to wake for.
+            let has_to_look = self.transports.are_open() || !self.registrations.is_empty();
             tokio::select! {
                 // What comes from outside comes last: a flood must not hold up what calls ask for.
                 biased;
@@ -115,7 +117,7 @@ impl Signalling {
                     Ok(()) => self.reloaded(),
                     Err(_) => break,
                 },
-                _ = sweep.tick() => {
+                _ = sweep.tick(), if has_to_look => {
                     let table = self.standing.borrow().table.clone();
                     self.transports.sweep(&table, &self.endpoint.hops_in_use());
                     if sleep.happened() {

@@ -165,6 +165,11 @@ impl Pool {
         }
     }
 
+    /// Whether there is any connection.
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Lets go of connections that have been idle for long, but for those to the trunks' servers, which are
     /// kept alive, and those that a call needs.
     pub(super) fn sweep(&mut self, table: &Table, in_use: &HashSet<(usize, Hop)>) {
