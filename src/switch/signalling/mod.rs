@@ -36,7 +36,7 @@ use crate::switch::recorder::Recorder;
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
-use crate::switch::transport::{Lost, News, SWEEP, Transports};
+use crate::switch::transport::{Lost, News, SWEEP, SendError, Transports};
 use failure::Failure;
 pub(super) use legs::Legs;
 pub(super) use registrations::Registrations;
@@ -186,7 +186,11 @@ impl Signalling {
             let table = self.standing.borrow().table.clone();
             if let Err(error) = self.transports.send(&table, transmit) {
                 tracing::warn!(to = %hop, %error, "SIP could not be sent");
-                self.endpoint.transport_failed(Instant::now(), trunk, hop);
+                match error {
+                    // A connection was let go of: a binding made over it is gone with it.
+                    SendError::Stuck => self.endpoint.connection_lost(Instant::now(), trunk, hop),
+                    _ => self.endpoint.transport_failed(Instant::now(), trunk, hop),
+                }
             }
         }
     }
@@ -266,6 +270,9 @@ impl Signalling {
             MediaEvent::Timeout { leg } => self.legs.with_name(leg, |leg| {
                 tracing::warn!(call = %leg.call, leg = %leg.name, "no media for too long: the leg is ended");
                 leg.events.gone(Gone::MediaTimeout);
+            }),
+            MediaEvent::Silent { leg } => self.legs.with_name(leg, |leg| {
+                tracing::warn!(call = %leg.call, leg = %leg.name, "no media comes any more: is the trunk gone?");
             }),
             MediaEvent::NeverAnyMedia { leg } => self.legs.with_name(leg, |leg| {
                 tracing::warn!(call = %leg.call, leg = %leg.name, "no media has come for 10 s: one-way audio?");

@@ -146,8 +146,11 @@ impl Pool {
         }
         match connection.queue.try_send(payload) {
             Ok(()) => Ok(()),
-            // It ends by itself, or by losing its queue.
-            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
+            // It has just ended, and the news of that is on its way: then all that waits for an answer from
+            // this hop is sent once more, this among it.
+            Err(TrySendError::Closed(_)) => Ok(()),
+            // It ends by losing its queue.
+            Err(TrySendError::Full(_)) => {
                 self.let_go(&key);
                 Err(SendError::Stuck)
             }
@@ -353,6 +356,22 @@ mod tests {
         assert!(lost.hops.contains(&hop), "who waits for an answer there must hear of it: {lost:?}");
         pool.send(&known, message(hop)).unwrap();
         assert_eq!(octets_at(&listener).await, message(hop).payload);
+    }
+
+    #[tokio::test]
+    async fn what_is_for_a_connection_that_has_just_ended_is_told_as_lost_with_all_the_others() {
+        let (known, listener) = served().await;
+        let (mut pool, mut arrivals) = pool();
+        let hop = Hop { transport: Transport::Tcp, addr: listener.local_addr().unwrap() };
+        pool.send(&known, message(hop)).unwrap();
+        drop(listener.accept().await.unwrap());
+        drop(listener);
+        let ended = arrivals.recv().await.unwrap();
+        tokio::task::yield_now().await;
+        // The carrier has closed it, and we do not know yet.
+        pool.send(&known, message(hop)).unwrap();
+        let Some(News::Lost(lost)) = pool.note(ended) else { panic!("nobody would hear of it") };
+        assert_eq!((lost.hops, lost.was_open), (vec![hop], true));
     }
 
     #[tokio::test]
