@@ -434,3 +434,14 @@ fn a_ping_without_an_answer_is_given_up_after_five_seconds() {
     assert_eq!(desk.now - sent, Duration::from_secs(5));
     assert_eq!(desk.endpoint.active(), 0);
 }
+
+#[test]
+fn a_trunk_that_gets_another_name_does_not_take_its_own_binding_back() {
+    let (mut desk, _) = registered();
+    // Its place stays for running calls; the new name has a place of its own.
+    desk.endpoint.set_trunks(desk.now, vec![profile(), registering(&[udp(SERVER)])]);
+    desk.seconds(0);
+    let register = desk.said();
+    assert_eq!(header(&register, "Expires"), "600");
+    assert_eq!(header(&register, "Contact"), "<sip:hotline@192.0.2.1:5060>");
+}

@@ -27,7 +27,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    fn of(headers: &Headers) -> Option<Self> {
+    pub(super) fn of(headers: &Headers) -> Option<Self> {
         let cseq = headers.cseq().ok()??;
         Some(Self {
             call_id: headers.call_id().ok()??,
@@ -183,13 +183,18 @@ impl Endpoint {
     /// was sent, with our Via alone on it (RFC 3261 8.1.3.3); the branch is 64 random bits that nobody else
     /// has seen.
     fn client_of(&self, peer: Peer, response: &Response) -> Option<TransactionId> {
+        let id = self.asked_by(response)?;
+        let transaction = self.transactions.get(id)?;
+        comes_from(peer, transaction.trunk, Some(transaction.to)).then_some(id)
+    }
+
+    /// The same, wherever the response has come from.
+    pub(super) fn asked_by(&self, response: &Response) -> Option<TransactionId> {
         let cseq = response.headers.cseq().ok()??;
         let vias = response.headers.vias().ok()?;
         let [via] = vias.as_slice() else { return None };
         let key = ClientKey { branch: via.branch.clone()?, method: cseq.method };
-        let id = self.transactions.client(&key)?;
-        let transaction = self.transactions.get(id)?;
-        comes_from(peer, transaction.trunk, Some(transaction.to)).then_some(id)
+        self.transactions.client(&key)
     }
 
     /// OPTIONS outside a call: what we can do (RFC 3261 11.2).

@@ -100,6 +100,8 @@ impl Signalling {
         loop {
             let timeout = self.endpoint.poll_timeout();
             let upkeep = self.next_upkeep();
+            // A daemon without connections and registrations has nothing to wake for.
+            let has_to_look = self.transports.are_open() || !self.registrations.is_empty();
             tokio::select! {
                 // What comes from outside comes last: a flood must not hold up what calls ask for.
                 biased;
@@ -115,7 +117,7 @@ impl Signalling {
                     Ok(()) => self.reloaded(),
                     Err(_) => break,
                 },
-                _ = sweep.tick() => {
+                _ = sweep.tick(), if has_to_look => {
                     let table = self.standing.borrow().table.clone();
                     self.transports.sweep(&table, &self.endpoint.hops_in_use());
                     if sleep.happened() {
@@ -134,10 +136,12 @@ impl Signalling {
     fn news(&mut self, news: News) {
         let now = Instant::now();
         match news {
-            News::Message { peer, bytes } if self.takes(peer, &bytes) => {
-                self.endpoint.receive(now, peer, &bytes)
+            News::Message { peer, bytes } => {
+                let peer = self.owned(peer, &bytes);
+                if self.takes(peer, &bytes) {
+                    self.endpoint.receive(now, peer, &bytes);
+                }
             }
-            News::Message { .. } => {}
             News::Malformed { peer, malformed } => self.endpoint.receive_malformed(peer, malformed),
             News::Lost(lost) => self.lost(now, &lost),
         }
@@ -153,6 +157,15 @@ impl Signalling {
                 self.endpoint.transport_failed(now, lost.trunk, *hop);
             }
         }
+    }
+
+    /// Where trunks share an address, the message itself says whose it is, if it can.
+    fn owned(&self, peer: Peer, message: &[u8]) -> Peer {
+        let sharing = self.standing.borrow().table.sharing(peer.addr.ip());
+        if sharing.len() < 2 {
+            return peer;
+        }
+        Peer { trunk: self.endpoint.owner(&sharing, message).unwrap_or(peer.trunk), ..peer }
     }
 
     /// From a trunk that is no longer in the settings, only what belongs to a call is taken.

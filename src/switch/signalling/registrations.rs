@@ -33,6 +33,11 @@ impl Registrations {
         self.of.get(&trunk)
     }
 
+    /// Whether there is none, and none is tried for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.of.is_empty()
+    }
+
     /// Forgets trunks that register no longer.
     pub(super) fn keep(&mut self, registers: impl Fn(usize) -> bool) {
         self.of.retain(|trunk, _| registers(*trunk));

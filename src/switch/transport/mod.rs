@@ -163,6 +163,11 @@ impl Transports {
         send_datagram(socket, &transmit.payload, transmit.hop.addr)
     }
 
+    /// Whether connections may have to be closed.
+    pub(super) fn are_open(&self) -> bool {
+        !self.pool.is_empty()
+    }
+
     /// Closes connections that nobody needs.
     pub(super) fn sweep(&mut self, table: &Table, in_use: &HashSet<(usize, Hop)>) {
         self.pool.sweep(table, in_use);
