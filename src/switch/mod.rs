@@ -20,6 +20,7 @@ mod scratch;
 pub mod sessions;
 pub mod settings;
 pub mod signalling;
+mod sockets;
 pub mod spend;
 pub mod srtp;
 pub mod table;
@@ -30,7 +31,7 @@ mod validity;
 pub mod ways;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -125,7 +126,7 @@ impl Switch {
         let (mut sockets, mut listening) = (Vec::new(), Vec::new());
         for own in &parts.addresses.listen {
             let failed = |error| StartError::Listen(*own, error);
-            let socket = transport::bind(*own).map_err(failed)?;
+            let socket = transport::bind(*own, &parts.addresses.listen).map_err(failed)?;
             listening.push(socket.hop().map_err(failed)?);
             sockets.push(socket);
         }
@@ -323,7 +324,36 @@ async fn look_up(names: &Names, trunks: &[Trunk], bound: &[Hop]) {
 }
 
 fn media_config(addresses: &Addresses) -> media::Config {
-    let bind = addresses.listen.first().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |own| own.addr.ip());
+    let bind = media_address(&addresses.listen);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     media::Config { ports: addresses.media_ports.clone(), threads, media_timeout: MEDIA_TIMEOUT, bind }
+}
+
+/// Audio comes to the address that SIP is listened for at. Where there are several, each trunk may be told of
+/// another one, so it comes to all of their families.
+fn media_address(listen: &[Hop]) -> IpAddr {
+    let own: Vec<IpAddr> = listen.iter().map(|own| own.addr.ip()).collect();
+    match own.first() {
+        Some(first) if own.iter().all(|other| other == first) => *first,
+        Some(_) if own.iter().any(IpAddr::is_ipv6) => Ipv6Addr::UNSPECIFIED.into(),
+        Some(_) | None => Ipv4Addr::UNSPECIFIED.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn audio_is_taken_at_every_address_that_a_trunk_may_be_told() {
+        let address = |listen: &[&str]| {
+            let hops: Vec<Hop> = listen.iter().map(|own| Hop::udp(own.parse().unwrap())).collect();
+            media_address(&hops).to_string()
+        };
+        assert_eq!(address(&["10.0.0.1:5060", "10.0.0.1:5070"]), "10.0.0.1");
+        assert_eq!(address(&["10.0.0.1:5060", "192.0.2.1:5060"]), "0.0.0.0");
+        assert_eq!(address(&["0.0.0.0:5060", "[::]:5060"]), "::");
+        assert_eq!(address(&["10.0.0.1:5060", "[2001:db8::1]:5060"]), "::");
+        assert_eq!(address(&["[::1]:5060"]), "::1");
+    }
 }

@@ -6,7 +6,9 @@ use nightbell::sip::digest::{Credentials, Secret};
 use nightbell::sip::registration::Registration;
 use nightbell::sip::{Event, Hop, Transport, TrunkProfile};
 
-use super::wire_desk::{Desk, SERVER, address, header, headers, hop, param, profile, start_line, udp};
+use super::wire_desk::{
+    Desk, SERVER, address, header, headers, hop, is_keep_alive, param, profile, start_line, udp,
+};
 
 const SECOND: &str = "198.51.100.10:5060";
 
@@ -50,7 +52,7 @@ fn until_sent(desk: &mut Desk) -> (Duration, Hop, String) {
     while let Some(at) = desk.endpoint.poll_timeout() {
         desk.now = desk.now.max(at);
         desk.endpoint.handle_timeout(desk.now);
-        if let Some(transmit) = desk.endpoint.poll_transmit() {
+        if let Some(transmit) = desk.endpoint.poll_transmit().filter(|sent| !is_keep_alive(sent)) {
             return (desk.now - before, transmit.hop, String::from_utf8(transmit.payload).unwrap());
         }
     }
@@ -98,6 +100,31 @@ fn a_challenge_is_met_and_the_refresh_goes_out_with_the_same_call_id_and_nonce()
     assert_eq!(header(&refresh, "Call-ID"), header(&first, "Call-ID"));
     assert_eq!(header(&refresh, "From"), header(&first, "From"));
     assert_eq!(param(header(&refresh, "Authorization"), "nc"), "00000002");
+}
+
+/// How often line ends have gone out in so many seconds, and where to.
+fn kept_alive(desk: &mut Desk, seconds: u64) -> Vec<Hop> {
+    desk.seconds(seconds);
+    let sent = std::iter::from_fn(|| desk.endpoint.poll_transmit());
+    sent.filter(is_keep_alive).map(|sent| sent.hop).collect()
+}
+
+#[test]
+fn the_way_back_of_a_binding_over_udp_is_kept_open_every_25_seconds() {
+    let (mut desk, _) = registered();
+    assert_eq!(kept_alive(&mut desk, 24), []);
+    assert_eq!(kept_alive(&mut desk, 1), [udp(SERVER)]);
+    assert_eq!(kept_alive(&mut desk, 100), [udp(SERVER); 4]);
+    desk.endpoint.set_trunks(desk.now, vec![profile()]);
+    assert_eq!(kept_alive(&mut desk, 100), [], "there is no binding any more");
+}
+
+#[test]
+fn a_binding_over_a_connection_is_kept_alive_by_the_connection() {
+    let mut desk = Desk::with(vec![registering(&[hop(Transport::Tcp, SERVER)])]);
+    let register = desk.said();
+    grant(&mut desk, &register, 600);
+    assert_eq!(kept_alive(&mut desk, 100), []);
 }
 
 #[test]

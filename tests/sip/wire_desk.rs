@@ -1,12 +1,12 @@
 //! One endpoint on virtual time, with servers that are played by hand.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use nightbell::sip::{
-    Codec, Config, Endpoint, Event, Hop, LegId, LocalMedia, Outgoing, Peer, Timers, Transmit, Transport,
-    TrunkProfile,
+    Config, Endpoint, Event, Hop, LegId, Outgoing, Peer, Timers, Transmit, Transport, TrunkProfile,
 };
+
+pub use crate::desk::{address, header, headers, media, start_line};
 
 pub const SERVER: &str = "198.51.100.9:5060";
 pub const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 198.51.100.9\r\ns=-\r\nc=IN IP4 198.51.100.9\r\nt=0 0\r\n\
@@ -18,10 +18,6 @@ pub struct Desk {
     pub peer: Peer,
 }
 
-pub fn address(text: &str) -> SocketAddr {
-    text.parse().unwrap()
-}
-
 pub fn hop(transport: Transport, text: &str) -> Hop {
     Hop { transport, addr: address(text) }
 }
@@ -30,29 +26,9 @@ pub fn udp(text: &str) -> Hop {
     Hop::udp(address(text))
 }
 
-pub fn media() -> LocalMedia {
-    let address = address("192.0.2.1:0").ip();
-    LocalMedia { address, rtp_port: 20_000, codecs: vec![Codec::Pcma], session_id: 7 }
-}
-
 /// A trunk whose domain is `carrier.test`.
 pub fn profile() -> TrunkProfile {
-    TrunkProfile::new(address("192.0.2.1:5060"), "carrier.test", vec![Codec::Pcma])
-}
-
-/// The value of a header field.
-pub fn header<'a>(message: &'a str, name: &str) -> &'a str {
-    headers(message, name).first().copied().unwrap_or_else(|| panic!("no {name} in {message}"))
-}
-
-pub fn headers<'a>(message: &'a str, name: &str) -> Vec<&'a str> {
-    let head = message.split("\r\n\r\n").next().unwrap();
-    let fields = head.lines().filter_map(|line| line.split_once(": "));
-    fields.filter(|(own, _)| *own == name).map(|(_, value)| value).collect()
-}
-
-pub fn start_line(message: &str) -> &str {
-    message.lines().next().unwrap_or_default()
+    crate::desk::Desk::profile()
 }
 
 /// A parameter of credentials, without quotation marks.
@@ -78,6 +54,11 @@ pub fn response(request: &str, status: &str, to_tag: &str, more: &str, body: &st
     )
 }
 
+/// Line ends alone, which are no message.
+pub fn is_keep_alive(sent: &Transmit) -> bool {
+    sent.payload == b"\r\n\r\n"
+}
+
 impl Desk {
     /// With these trunks, and everything that begins by itself begun.
     pub fn with(trunks: Vec<TrunkProfile>) -> Self {
@@ -95,8 +76,9 @@ impl Desk {
         self.endpoint.receive(self.now, self.peer, text.as_bytes());
     }
 
+    /// The messages that were sent.
     pub fn transmits(&mut self) -> Vec<Transmit> {
-        std::iter::from_fn(|| self.endpoint.poll_transmit()).collect()
+        std::iter::from_fn(|| self.endpoint.poll_transmit()).filter(|sent| !is_keep_alive(sent)).collect()
     }
 
     pub fn sent(&mut self) -> Vec<String> {

@@ -46,7 +46,12 @@ pub struct Carrier {
 
 impl Carrier {
     pub async fn start(tls: Option<TlsAcceptor>, segments: Segments) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0", tls, segments).await
+    }
+
+    /// One that listens there.
+    pub async fn start_at(address: &str, tls: Option<TlsAcceptor>, segments: Segments) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let own = listener.local_addr().unwrap();
         let config = Config {
             trunks: vec![TrunkProfile::new(own, "127.0.0.1", vec![Codec::Pcma])],

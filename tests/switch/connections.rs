@@ -9,6 +9,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::bench::Bench;
 use crate::carrier::{Authority, Caller, Carrier, PATIENCE, Segments};
+use crate::phone::Phone;
 
 const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
 /// An address of nobody's.
@@ -49,6 +50,34 @@ async fn a_call_over_tcp_whose_far_end_sends_all_at_once() {
     let server = format!("server = 'tcp:{}'", carrier.address());
     let bench = Bench::of(&settings("listen = ['tcp:127.0.0.1:0']", &server), nowhere()).await;
     places_and_takes_a_call(&bench, carrier).await;
+}
+
+#[tokio::test]
+async fn beside_ipv4_a_call_over_ipv6_has_its_audio_there_too() {
+    let mut carrier = Carrier::start_at("[::1]:0", None, Segments::Merged).await;
+    let settings = format!(
+        "[sip]\nlisten = ['udp:127.0.0.1:0', 'tcp:[::1]:0']\n[[trunks]]\nname = 'phones'\n\
+         server = 'tcp:{}'\ndestinations = ['sip:*@::1']\n",
+        carrier.address()
+    );
+    let bench = Bench::of(&settings, nowhere()).await;
+    let mut leg = bench.dial_at(carrier.address());
+    let (rung, (_, agreed)) = tokio::join!(leg.rung(PATIENCE, PATIENCE), carrier.answer());
+    assert_eq!(rung, Ring::Answered);
+    assert!(agreed.remote_rtp.is_ipv6(), "{}", agreed.remote_rtp);
+    let audio = std::net::UdpSocket::bind("[::1]:0").unwrap();
+    audio.connect(agreed.remote_rtp).unwrap();
+    audio.send(b"is anybody there?").unwrap();
+    // Where no socket is open the first datagram comes back as an error of the second.
+    audio.send(b"hello?").unwrap();
+}
+
+/// A lone listener of IPv6 serves IPv4 as well, as the system's own do.
+#[tokio::test]
+async fn a_listener_of_ipv6_alone_rings_a_phone_with_an_address_of_ipv4() {
+    let bench = Bench::of(&settings("listen = ['udp:[::]:0']", ""), nowhere()).await;
+    let mut phone = Phone::start().await;
+    bench.reach(&mut phone, None).await;
 }
 
 /// `[trunks.tls]` for a carrier that calls itself so.

@@ -68,7 +68,7 @@ pub(super) struct Reliable {
     pub number: u32,
     /// The CSeq number of the INVITE.
     pub sequence: u32,
-    /// As it was sent; empty once it has been acknowledged.
+    /// As it was sent.
     pub message: Vec<u8>,
     pub interval: Duration,
 }

@@ -10,8 +10,14 @@ use super::{Endpoint, compose};
 use crate::sip::header::NameAddr;
 use crate::sip::message::{HeaderName, Method};
 use crate::sip::registration::{Jitter, Machine, News};
-use crate::sip::transport::Hop;
+use crate::sip::transport::{Hop, Transport};
 use crate::sip::uri::{Host, Uri};
+
+/// How often a binding over UDP is kept alive: a router in front of us forgets the way back after 30 s at the
+/// soonest (RFC 5626 4.4.2 has 24 to 29 s).
+const KEEP_ALIVE: Duration = Duration::from_secs(25);
+/// What keeps it alive: line ends, which every server passes over (RFC 3261 7.5).
+const LINE_ENDS: &[u8] = b"\r\n\r\n";
 
 /// The registration of one trunk, and the names that all its REGISTERs have in common (RFC 3261 10.2).
 #[derive(Debug)]
@@ -23,6 +29,8 @@ pub(super) struct Entry {
     pub sequence: u32,
     /// The Contact of the last REGISTER.
     contact: Uri,
+    /// When the way back is to be kept alive.
+    keep_alive: Option<Instant>,
 }
 
 impl Entry {
@@ -54,6 +62,7 @@ impl Endpoint {
                     tag: self.token(),
                     sequence: 0,
                     contact: Uri::parse(b""),
+                    keep_alive: None,
                 };
                 self.registrations.insert(trunk, entry);
             }
@@ -76,7 +85,9 @@ impl Endpoint {
     }
 
     fn reschedule_registration(&mut self, trunk: usize) {
-        let deadline = self.registrations.get(&trunk).and_then(|entry| entry.machine.next_timeout());
+        let entry = self.registrations.get(&trunk);
+        let deadline = entry
+            .and_then(|entry| [entry.machine.next_timeout(), entry.keep_alive].into_iter().flatten().min());
         self.deadlines.set(Owner::Registration(trunk), deadline);
     }
 
@@ -130,8 +141,22 @@ impl Endpoint {
         if let Some((hop, expires)) = entry.machine.due(now) {
             self.send_register(now, trunk, &mut entry, hop, expires, Purpose::Register(trunk));
         }
+        self.keep_alive(now, trunk, &mut entry);
         self.registrations.insert(trunk, entry);
         self.reschedule_registration(trunk);
+    }
+
+    /// Line ends to where calls come from by UDP; connections are kept alive where they are.
+    fn keep_alive(&mut self, now: Instant, trunk: usize, entry: &mut Entry) {
+        let Some(at) = entry.keep_alive else { return };
+        let Some(hop) = entry.bound().filter(|hop| hop.transport == Transport::Udp) else {
+            entry.keep_alive = None;
+            return;
+        };
+        if at <= now {
+            self.send(trunk, hop, LINE_ENDS.to_vec());
+            entry.keep_alive = Some(now + KEEP_ALIVE);
+        }
     }
 
     fn send_register(
@@ -180,6 +205,7 @@ impl Endpoint {
         match news {
             News::Registered { expires } => {
                 let associated = entry.machine.associated().to_vec();
+                entry.keep_alive = Some(now + KEEP_ALIVE);
                 self.events.push_back(Event::Registered { trunk, expires, associated });
             }
             News::Failed { status, retry_in } => {

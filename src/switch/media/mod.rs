@@ -124,6 +124,11 @@ pub enum MediaEvent {
         /// From which leg.
         leg: LegId,
     },
+    /// It was heard, and nothing has come for a third of the time after which it is given up.
+    Silent {
+        /// From which leg.
+        leg: LegId,
+    },
     /// Nothing came in the first 10 s after the agreement.
     NeverAnyMedia {
         /// From which leg.

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
+
+use crate::switch::sockets::{self, Families};
 
 /// How long a freed port is not used while there are others: packets of the old call should not reach
 /// the next one. A call is not refused for it: the source of its packets is checked anyway.
@@ -131,10 +133,9 @@ impl Ports {
     }
 
     fn bind(&self, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
-        let rtp = UdpSocket::bind((self.bind, port))?;
-        let rtcp = UdpSocket::bind((self.bind, port.saturating_add(1)))?;
+        let open = |port| sockets::datagrams(SocketAddr::new(self.bind, port), Families::Both);
+        let (rtp, rtcp) = (open(port)?, open(port.saturating_add(1))?);
         for socket in [&rtp, &rtcp] {
-            socket.set_nonblocking(true)?;
             sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER)?;
         }
         // A network that knows nothing of it carries the call all the same.

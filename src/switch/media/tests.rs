@@ -362,10 +362,12 @@ fn a_leg_says_goodbye_and_the_next_one_gets_another_port() {
 }
 
 #[test]
-fn a_leg_that_falls_silent_is_told_of() {
+fn a_leg_that_falls_silent_is_told_of_and_then_given_up() {
     let bench = Bench::new(24_220..=24_239);
     let mut phone = bench.configured(|_| {});
     phone.say(8, 0, &[1; FRAME]);
+    let told = phone.events.blocking_recv();
+    assert!(matches!(told, Some(MediaEvent::Silent { .. })), "{told:?}");
     let told = phone.events.blocking_recv();
     assert!(matches!(told, Some(MediaEvent::Timeout { .. })), "{told:?}");
 }

@@ -9,6 +9,8 @@ use crate::call::leg::LegId;
 const NEVER_ANY: Duration = Duration::from_secs(10);
 /// While the phone was told not to send, it may be silent so many times longer.
 const HOLD_FACTOR: u32 = 5;
+/// A leg that was heard is reported once it has been silent for this part of its patience.
+const WARN_PART: u32 = 3;
 
 /// The watch over one leg.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub(super) struct Watch {
     last: Instant,
     heard_any: bool,
     told_never_any: bool,
+    told_silent: bool,
     told_timeout: bool,
     begun: Option<Instant>,
 }
@@ -30,6 +33,7 @@ impl Watch {
             last: now,
             heard_any: false,
             told_never_any: false,
+            told_silent: false,
             told_timeout: false,
             begun: None,
         }
@@ -39,7 +43,7 @@ impl Watch {
     pub fn begin(&mut self, now: Instant, may_receive: bool) {
         self.begun.get_or_insert(now);
         self.last = now;
-        self.told_timeout = false;
+        (self.told_silent, self.told_timeout) = (false, false);
         self.patience = self.media_timeout * if may_receive { 1 } else { HOLD_FACTOR };
     }
 
@@ -47,12 +51,13 @@ impl Watch {
     pub fn heard(&mut self, now: Instant) {
         self.last = now;
         self.heard_any = true;
+        self.told_silent = false;
     }
 
     /// When there may be something to tell.
     pub fn due(&self) -> Option<Instant> {
         let timeout = (!self.told_timeout).then(|| self.last + self.patience);
-        [self.never_any_due(), timeout].into_iter().flatten().min()
+        [self.never_any_due(), self.silent_due(), timeout].into_iter().flatten().min()
     }
 
     /// What is to be told now.
@@ -60,6 +65,10 @@ impl Watch {
         if self.never_any_due().is_some_and(|due| due <= now) {
             self.told_never_any = true;
             return Some(MediaEvent::NeverAnyMedia { leg });
+        }
+        if self.silent_due().is_some_and(|due| due <= now) {
+            self.told_silent = true;
+            return Some(MediaEvent::Silent { leg });
         }
         if !self.told_timeout && self.last + self.patience <= now {
             self.told_timeout = true;
@@ -72,6 +81,11 @@ impl Watch {
         let open = !self.heard_any && !self.told_never_any;
         self.begun.filter(|_| open).map(|begun| begun + NEVER_ANY)
     }
+
+    fn silent_due(&self) -> Option<Instant> {
+        let open = self.heard_any && !self.told_silent && !self.told_timeout;
+        open.then(|| self.last + self.patience / WARN_PART)
+    }
 }
 
 #[cfg(test)]
@@ -83,6 +97,7 @@ mod tests {
     fn told(watch: &mut Watch, now: Instant) -> Option<&'static str> {
         watch.check(now, LEG).map(|event| match event {
             MediaEvent::NeverAnyMedia { .. } => "never any",
+            MediaEvent::Silent { .. } => "silent",
             MediaEvent::Timeout { .. } => "timeout",
         })
     }
@@ -108,9 +123,27 @@ mod tests {
         let mut watch = Watch::new(now, Duration::from_secs(60));
         watch.begin(now, true);
         watch.heard(at(50));
-        assert_eq!(told(&mut watch, at(109)), None);
-        watch.begin(at(109), false);
-        assert_eq!(told(&mut watch, at(408)), None);
-        assert_eq!(told(&mut watch, at(409)), Some("timeout"));
+        assert_eq!(told(&mut watch, at(69)), None);
+        watch.begin(at(69), false);
+        assert_eq!(told(&mut watch, at(168)), None);
+        assert_eq!(told(&mut watch, at(169)), Some("silent"));
+        assert_eq!(told(&mut watch, at(368)), None);
+        assert_eq!(told(&mut watch, at(369)), Some("timeout"));
+    }
+
+    #[test]
+    fn a_leg_that_falls_silent_is_told_of_after_twenty_seconds_each_time() {
+        let now = Instant::now();
+        let at = |s| now + Duration::from_secs(s);
+        let mut watch = Watch::new(now, Duration::from_secs(60));
+        watch.begin(now, true);
+        for heard in [5, 100] {
+            watch.heard(at(heard));
+            assert_eq!(watch.due(), Some(at(heard + 20)));
+            assert_eq!(told(&mut watch, at(heard + 19)), None);
+            assert_eq!(told(&mut watch, at(heard + 20)), Some("silent"));
+            assert_eq!((told(&mut watch, at(heard + 59)), watch.due()), (None, Some(at(heard + 60))));
+        }
+        assert_eq!(told(&mut watch, at(160)), Some("timeout"));
     }
 }

@@ -1,12 +1,13 @@
 //! The sockets of one leg.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use super::ports::Pair;
 use super::security::Security;
 use super::statistics::Statistics;
+use crate::switch::sockets;
 
 /// Sends and receives, and counts what was sent.
 #[derive(Debug)]
@@ -68,13 +69,12 @@ fn send(socket: &UdpSocket, ipv6: bool, packet: &[u8], to: SocketAddr) -> io::Re
     match to.ip() {
         // Hold as RFC 2543 told it, or a stream refused: there is nobody to send to.
         ip if ip.is_unspecified() || to.port() == 0 => Err(io::ErrorKind::AddrNotAvailable.into()),
-        IpAddr::V4(ip) if ipv6 => socket.send_to(packet, (ip.to_ipv6_mapped(), to.port())),
-        _ => socket.send_to(packet, to),
+        _ => sockets::send(socket, ipv6, packet, to),
     }
 }
 
 /// Receives a datagram; nothing if there is none.
 pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
     let (len, from) = socket.recv_from(buffer).ok()?;
-    Some((len, SocketAddr::new(from.ip().to_canonical(), from.port())))
+    Some((len, sockets::canonical(from)))
 }

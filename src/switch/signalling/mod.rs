@@ -271,6 +271,9 @@ impl Signalling {
                 tracing::warn!(call = %leg.call, leg = %leg.name, "no media for too long: the leg is ended");
                 leg.events.gone(Gone::MediaTimeout);
             }),
+            MediaEvent::Silent { leg } => self.legs.with_name(leg, |leg| {
+                tracing::warn!(call = %leg.call, leg = %leg.name, "no media comes any more: is the trunk gone?");
+            }),
             MediaEvent::NeverAnyMedia { leg } => self.legs.with_name(leg, |leg| {
                 tracing::warn!(call = %leg.call, leg = %leg.name, "no media has come for 10 s: one-way audio?");
             }),

@@ -69,7 +69,7 @@ impl Signalling {
         let name = self.trunk_name(trunk);
         let help = remedy(status);
         match told {
-            false => tracing::error!(trunk = name, status, reason, ?retry_in, help, "not registered"),
+            false => tracing::error!(trunk = name, status, reason, ?retry_in, help, "ALARM: not registered"),
             true => tracing::debug!(trunk = name, status, reason, ?retry_in, "still not registered"),
         }
         let state = Registered::Not { status, reason, retry_at: Instant::now() + retry_in };

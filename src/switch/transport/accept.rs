@@ -15,6 +15,7 @@ use super::connection::{Accepted, Arrival, ConnectionId, Ended, Link, Pulse, QUE
 use super::strangers::Strangers;
 use crate::sip::{Peer, Transport};
 use crate::switch::signalling::Standing;
+use crate::switch::sockets::canonical;
 use crate::switch::tls::refusal;
 
 /// Connections that others may have open to us.
@@ -54,7 +55,7 @@ impl Door {
             self.strangers.connection(addr);
             return None;
         };
-        let Some(place) = self.inside.enter(addr.ip().to_canonical()) else {
+        let Some(place) = self.inside.enter(addr.ip()) else {
             self.strangers.beyond_limit(addr);
             return None;
         };
@@ -72,6 +73,7 @@ pub(super) async fn accept(listener: TcpListener, transport: Transport, door: Do
         };
         match accepted {
             Ok((stream, addr)) => {
+                let addr = canonical(addr);
                 let Some((trunk, place)) = door.lets_in(addr) else { continue };
                 let peer = Peer { trunk, transport, addr };
                 tokio::spawn(welcome(stream, peer, place, door.clone()));

@@ -26,7 +26,7 @@ impl Limits {
 
     /// Whether an address may send one more message.
     pub(super) fn admit(&mut self, now: Instant, source: IpAddr) -> bool {
-        let place = self.places.hash_one(source.to_canonical()) % BUCKETS as u64;
+        let place = self.places.hash_one(source) % BUCKETS as u64;
         let bucket = usize::try_from(place).ok().and_then(|place| self.buckets.get_mut(place));
         bucket.is_some_and(|bucket| bucket.take(now, RATE, BURST))
     }

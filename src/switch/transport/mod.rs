@@ -33,6 +33,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::sip::{Hop, Malformed, Peer, Transmit, Transport};
 use crate::switch::signalling::Standing;
+use crate::switch::sockets;
 use crate::switch::table::Table;
 pub(super) use bind::{Socket, bind};
 use connection::Arrival;
@@ -100,11 +101,18 @@ pub(super) enum SendError {
     NoTrunk,
 }
 
+/// A socket that datagrams leave by.
+#[derive(Debug)]
+struct Datagrams {
+    socket: std::net::UdpSocket,
+    is_ipv6: bool,
+}
+
 /// All sockets of SIP.
 #[derive(Debug)]
 pub(super) struct Transports {
     /// For sending, in the order of the listeners.
-    datagram_sockets: Vec<Option<std::net::UdpSocket>>,
+    datagram_sockets: Vec<Option<Datagrams>>,
     datagrams: mpsc::Receiver<(Peer, Vec<u8>)>,
     arrivals: mpsc::Receiver<Arrival>,
     pool: Pool,
@@ -121,7 +129,8 @@ impl Transports {
         for socket in sockets {
             datagram_sockets.push(match socket {
                 Socket::Datagrams(socket) => {
-                    let sending = socket.try_clone()?;
+                    let sending =
+                        Datagrams { is_ipv6: socket.local_addr()?.is_ipv6(), socket: socket.try_clone()? };
                     let receiving = tokio::net::UdpSocket::from_std(socket)?;
                     let whose = udp::Whose::new(standing.clone(), strangers.clone());
                     tokio::spawn(udp::receive(receiving, whose, datagrams_to.clone()));
@@ -158,9 +167,13 @@ impl Transports {
         if transmit.hop.transport != Transport::Udp {
             return self.pool.send(known, transmit);
         }
-        let socket = known.own.socket.and_then(|place| self.datagram_sockets.get(place));
-        let socket = socket.and_then(Option::as_ref).ok_or(SendError::NoDatagrams)?;
-        send_datagram(socket, &transmit.payload, transmit.hop.addr)
+        let to = transmit.hop.addr;
+        let usual = known.own.socket.and_then(|place| self.datagram_sockets.get(place)?.as_ref());
+        let fits = |known: &&Datagrams| known.is_ipv6 == to.is_ipv6();
+        // A trunk may be called by one family and call by the other.
+        let other = || self.datagram_sockets.iter().flatten().find(fits);
+        let socket = usual.filter(fits).or_else(other).or(usual).ok_or(SendError::NoDatagrams)?;
+        send_datagram(socket, &transmit.payload, to)
     }
 
     /// Whether connections may have to be closed.
@@ -175,8 +188,8 @@ impl Transports {
 }
 
 /// A full buffer is a loss like any other on the way: SIP sends again.
-fn send_datagram(socket: &std::net::UdpSocket, payload: &[u8], to: SocketAddr) -> Result<(), SendError> {
-    match socket.send_to(payload, to) {
+fn send_datagram(from: &Datagrams, payload: &[u8], to: SocketAddr) -> Result<(), SendError> {
+    match sockets::send(&from.socket, from.is_ipv6, payload, to) {
         Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error.into()),
         Ok(_) | Err(_) => Ok(()),
     }

@@ -10,6 +10,7 @@ use super::flood::Limits;
 use super::strangers::Strangers;
 use crate::sip::Peer;
 use crate::switch::signalling::Standing;
+use crate::switch::sockets::canonical;
 
 /// The largest datagram UDP can carry.
 const DATAGRAM: usize = 65_535;
@@ -40,6 +41,7 @@ pub(super) async fn receive(socket: UdpSocket, mut whose: Whose, forward: mpsc::
                 Err(_) => continue,
             },
         };
+        let addr = canonical(addr);
         let trunk = whose.standing.borrow().table.of_source(addr.ip());
         let Some(trunk) = trunk else {
             whose.strangers.datagram(addr);
