@@ -20,13 +20,15 @@ test-wire:
 demo *options:
     cargo run --release -- demo {{options}}
 
-# The daemon at rest, then what a relayed packet costs against a bare relay on the same machine
+# The daemon at rest, the parser, the codecs, SRTP, then what a relayed packet costs against a bare relay on the same machine
 bench *options:
     cargo bench --bench daemon
     cargo bench --bench parser
+    cargo bench --bench codecs
+    cargo bench --bench srtp
     cargo bench --bench relay -- {{options}}
 
-# Fuzz one target (sip_message, sip_stream, sdp, uri, rtp) for a minute; needs a nightly toolchain and cargo-fuzz
+# Fuzz one target (sip_message, sip_stream, header, uri, digest, sdp, rtp) for a minute; needs a nightly toolchain and cargo-fuzz
 fuzz target="sip_message" seconds="60":
     cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}
 

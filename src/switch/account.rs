@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use crate::problem::{Problem, nearest};
+use crate::problem::Problem;
 use crate::sip::digest::Credentials;
 use crate::sip::registration::Registration;
 use crate::sip::{Hop, Host, Transport, TrunkProfile};
 use crate::switch::credentials;
+use crate::switch::identity::word;
 use crate::switch::settings::TrunkSettings;
 use crate::switch::trunks::{Server, server};
 
@@ -137,21 +138,11 @@ fn domain(written: &Spanned<String>, problems: &mut Vec<Problem>) -> Option<Stri
     Some(text.clone())
 }
 
+/// Whether a request that is too large for a datagram stays with UDP.
+const LARGE_BY_UDP: [(&str, bool); 2] = [("tcp", false), ("udp", true)];
+
 fn large_by_tcp(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> bool {
-    let Some(written) = &settings.large_messages else { return true };
-    match written.get_ref().as_str() {
-        "tcp" => true,
-        "udp" => false,
-        other => {
-            let help = match nearest(other, ["tcp", "udp"]) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "write tcp, or udp for a carrier without TCP".to_owned(),
-            };
-            let message = format!("large messages cannot go by `{other}`");
-            problems.push(Problem::error(written.span(), message).help(help));
-            true
-        }
-    }
+    !word("large_messages", settings.large_messages.as_ref(), &LARGE_BY_UDP, problems)
 }
 
 fn registration(settings: &TrunkSettings, problems: &mut Vec<Problem>) -> Option<(String, Duration)> {
@@ -327,7 +318,7 @@ mod tests {
             ("register = true\nusername = 'a'\nregister_every = '5s'\n", "a registration cannot last 5 s"),
             ("register = true\n", "registers, but has no username"),
             ("domain = 'sip:carrier'\n", "`sip:carrier` is not a domain"),
-            ("large_messages = 'tpc'\n", "large messages cannot go by `tpc`"),
+            ("large_messages = 'tpc'\n", "large_messages cannot be `tpc`"),
             ("outbound_proxy = 'proxy'\n", "`proxy` is not a proxy"),
             ("inbound_auth = { username = 'a' }\n", "a username without a password"),
         ] {

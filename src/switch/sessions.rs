@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
+use crate::call::settings::Period;
 use crate::problem::Problem;
 use crate::sip::ReliableProvisional;
 use crate::sip::session_timer::MIN_SE;
@@ -28,8 +29,7 @@ pub(super) fn compile_timer(settings: &TrunkSettings, problems: &mut Vec<Problem
         return None;
     }
     let shortest = Duration::from_secs(u64::from(MIN_SE));
-    let length = written.get_ref().parse::<jiff::SignedDuration>().ok();
-    let help = match length.and_then(|length| Duration::try_from(length).ok()) {
+    let help = match Period::parse(written.get_ref()).map(|period| period.0) {
         Some(length) if (shortest..=LONGEST).contains(&length) => return Some(length),
         Some(_) => "write 90s to 24h (RFC 4028 allows nothing shorter), or \"off\"",
         None => "write a length of time such as \"30m\", or \"off\"",

@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -17,8 +18,8 @@ pub struct Daemon {
     log: Log,
 }
 
-/// The lines that the daemon has logged.
-type Log = Arc<Mutex<Vec<String>>>;
+/// The lines that the daemon has logged, and whoever waits for one.
+type Log = Arc<(Mutex<Vec<String>>, Condvar)>;
 
 impl Daemon {
     /// Starts a daemon that rings these people, one level each, at loopback ports. `more` is
@@ -66,15 +67,11 @@ impl Daemon {
 
     /// Waits until a line of the log has this in it.
     pub fn wait_for_log(&self, part: &str) {
-        let started = std::time::Instant::now();
-        while !self.log.lock().unwrap().iter().any(|line| line.contains(part)) {
-            assert!(
-                started.elapsed().as_secs() < 30,
-                "the log never said `{part}`: {:?}",
-                self.log.lock().unwrap()
-            );
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
+        let (lines, one_more) = &*self.log;
+        let missing = |lines: &mut Vec<String>| !lines.iter().any(|line| line.contains(part));
+        let waited = one_more.wait_timeout_while(lines.lock().unwrap(), Duration::from_secs(30), missing);
+        let (lines, waited) = waited.unwrap();
+        assert!(!waited.timed_out(), "the log never said `{part}`: {lines:?}");
     }
 
     /// Ends it as systemd would.
@@ -211,9 +208,14 @@ fn run(folder: &Path) -> (Child, Log) {
         log.by_ref().inspect(|line| said.push(line.clone())).any(|line| line.contains("ready for calls"));
     assert!(ready, "the daemon did not start: {said:?}");
     // Somebody must go on reading, or the daemon would block on a full pipe.
-    let kept: Log = Arc::new(Mutex::new(said));
+    let kept: Log = Arc::new((Mutex::new(said), Condvar::new()));
     let keeper = kept.clone();
-    std::thread::spawn(move || log.for_each(|line| keeper.lock().unwrap().push(line)));
+    std::thread::spawn(move || {
+        log.for_each(|line| {
+            keeper.0.lock().unwrap().push(line);
+            keeper.1.notify_all();
+        });
+    });
     (child, kept)
 }
 

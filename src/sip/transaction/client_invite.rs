@@ -111,12 +111,8 @@ impl ClientInvite {
 
     /// The time has come.
     pub fn timeout(&mut self, now: Instant) -> OnTimeout {
-        if self.timers.take_if_due(Timer::NoResponse, now) {
-            self.timers.clear();
-            return OnTimeout::TimedOut;
-        }
-        if self.timers.take_if_due(Timer::ClientLinger, now) {
-            return OnTimeout::Terminated;
+        if let Some(end) = self.timers.client_end(now) {
+            return end;
         }
         if self.timers.take_if_due(Timer::Request, now) {
             // Timer A doubles without the bound of T2; timer B ends it.

@@ -69,12 +69,8 @@ impl ClientOther {
 
     /// The time has come.
     pub fn timeout(&mut self, now: Instant, lengths: &Timers) -> OnTimeout {
-        if self.timers.take_if_due(Timer::NoResponse, now) {
-            self.timers.clear();
-            return OnTimeout::TimedOut;
-        }
-        if self.timers.take_if_due(Timer::ClientLinger, now) {
-            return OnTimeout::Terminated;
+        if let Some(end) = self.timers.client_end(now) {
+            return end;
         }
         if self.timers.take_if_due(Timer::Request, now) {
             // Once a provisional response has come, the request is repeated every T2 (17.1.2.2).

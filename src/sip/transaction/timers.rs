@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::OnTimeout;
+
 /// The base values all timers are made of. The lengths are those for UDP; over reliable transport
 /// nothing is repeated and nothing lingers for repetitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +109,16 @@ impl TimerTable {
     /// When a timer fires, if it runs.
     pub fn deadline(&self, timer: Timer) -> Option<Instant> {
         self.deadlines.get(timer as usize).copied().flatten()
+    }
+
+    /// The end of a client transaction, if it has come: of the patience (timers B and F), or of the time in
+    /// which responses are absorbed (D, K and M).
+    pub(super) fn client_end(&mut self, now: Instant) -> Option<OnTimeout> {
+        if self.take_if_due(Timer::NoResponse, now) {
+            self.clear();
+            return Some(OnTimeout::TimedOut);
+        }
+        self.take_if_due(Timer::ClientLinger, now).then_some(OnTimeout::Terminated)
     }
 
     /// When the first of them fires.

@@ -9,15 +9,20 @@ use crate::audio::g722;
 use crate::sip::Codec;
 use crate::switch::clip::{Clip, FRAME, WideFrame};
 
-/// Turns octets into samples at 8000 Hz.
+/// A codec on one stream, with what it has to remember of it.
 #[derive(Debug)]
-pub(super) enum Decoder {
+pub(super) enum Stream<T> {
     Pcma,
     Pcmu,
-    G722(Box<g722::Decoder>),
+    G722(Box<T>),
 }
 
-impl Decoder {
+/// Turns octets into samples at 8000 Hz.
+pub(super) type Decoder = Stream<g722::Decoder>;
+/// Turns samples into the octets of one stream.
+pub(super) type Encoder = Stream<Adaptive>;
+
+impl<T: Default> Stream<T> {
     pub fn new(codec: Codec) -> Self {
         match codec {
             Codec::Pcma => Self::Pcma,
@@ -33,7 +38,9 @@ impl Decoder {
             Self::G722(_) => Codec::G722,
         }
     }
+}
 
+impl Decoder {
     /// Of G.722 it is the lower half of the band.
     pub fn decode(&mut self, octet: u8) -> i16 {
         match self {
@@ -44,31 +51,7 @@ impl Decoder {
     }
 }
 
-/// Turns samples into the octets of one stream.
-#[derive(Debug)]
-pub(super) enum Encoder {
-    Pcma,
-    Pcmu,
-    G722(Box<Adaptive>),
-}
-
 impl Encoder {
-    pub fn new(codec: Codec) -> Self {
-        match codec {
-            Codec::Pcma => Self::Pcma,
-            Codec::Pcmu => Self::Pcmu,
-            Codec::G722 => Self::G722(Box::default()),
-        }
-    }
-
-    pub fn codec(&self) -> Codec {
-        match self {
-            Self::Pcma => Codec::Pcma,
-            Self::Pcmu => Codec::Pcmu,
-            Self::G722(_) => Codec::G722,
-        }
-    }
-
     /// A frame of silence.
     pub fn silence(&mut self) -> [u8; FRAME] {
         match self {

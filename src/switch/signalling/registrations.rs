@@ -25,6 +25,19 @@ pub enum Registered {
 #[derive(Debug, Default)]
 pub struct Registrations {
     of: HashMap<usize, Registered>,
+    /// What the operator has been alarmed of since the last binding.
+    alarmed: HashMap<usize, (Option<u16>, String)>,
+}
+
+/// What to tell of a registration that has failed.
+#[derive(Debug, PartialEq, Eq)]
+enum Tell {
+    /// Another attempt leaves at once, at the next server if there is one: nothing is lost yet.
+    Again,
+    /// There is no binding for a while.
+    Alarm,
+    /// The same as the last time.
+    Nothing,
 }
 
 impl Registrations {
@@ -41,6 +54,16 @@ impl Registrations {
     /// Forgets trunks that register no longer.
     pub(super) fn keep(&mut self, registers: impl Fn(usize) -> bool) {
         self.of.retain(|trunk, _| registers(*trunk));
+        self.alarmed.retain(|trunk, _| registers(*trunk));
+    }
+
+    fn fails(&mut self, trunk: usize, status: Option<u16>, reason: &str, retry_in: Duration) -> Tell {
+        if retry_in.is_zero() {
+            return Tell::Again;
+        }
+        let why = (status, reason.to_owned());
+        let is_known = self.alarmed.insert(trunk, why.clone()) == Some(why);
+        if is_known { Tell::Nothing } else { Tell::Alarm }
     }
 }
 
@@ -48,6 +71,7 @@ impl Signalling {
     pub(super) fn registered(&mut self, trunk: usize, expires: Duration) {
         let state = Registered::Until(Instant::now() + expires);
         let before = self.registrations.of.insert(trunk, state);
+        self.registrations.alarmed.remove(&trunk);
         let trunk = self.trunk_name(trunk);
         match before {
             Some(Registered::Until(_)) => tracing::debug!(trunk, ?expires, "registration refreshed"),
@@ -62,15 +86,16 @@ impl Signalling {
         reason: String,
         retry_in: Duration,
     ) {
-        let told = matches!(
-            self.registrations.get(trunk),
-            Some(Registered::Not { status: last, reason: why, .. }) if *last == status && *why == reason
-        );
         let name = self.trunk_name(trunk);
         let help = remedy(status);
-        match told {
-            false => tracing::error!(trunk = name, status, reason, ?retry_in, help, "ALARM: not registered"),
-            true => tracing::debug!(trunk = name, status, reason, ?retry_in, "still not registered"),
+        match self.registrations.fails(trunk, status, &reason, retry_in) {
+            Tell::Again => {
+                tracing::warn!(trunk = name, status, reason, "not registered: asked again at once")
+            }
+            Tell::Alarm => {
+                tracing::error!(trunk = name, status, reason, ?retry_in, help, "ALARM: not registered");
+            }
+            Tell::Nothing => tracing::debug!(trunk = name, status, reason, ?retry_in, "still not registered"),
         }
         let state = Registered::Not { status, reason, retry_at: Instant::now() + retry_in };
         self.registrations.of.insert(trunk, state);
@@ -93,5 +118,22 @@ fn remedy(status: Option<u16>) -> &'static str {
         Some(404) => "the carrier does not know the account: check username and domain",
         Some(_) => "ask the carrier, with the status and the time",
         None => "check server and the network; is a firewall in the way?",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_is_alarmed_once_of_each_trouble_and_of_none_that_the_next_server_mends() {
+        let mut registrations = Registrations::default();
+        let later = Duration::from_secs(2);
+        assert_eq!(registrations.fails(0, None, "no answer", Duration::ZERO), Tell::Again);
+        assert_eq!(registrations.fails(0, None, "no answer", later), Tell::Alarm);
+        assert_eq!(registrations.fails(0, None, "no answer", Duration::ZERO), Tell::Again);
+        assert_eq!(registrations.fails(0, None, "no answer", later), Tell::Nothing);
+        assert_eq!(registrations.fails(0, Some(403), "Forbidden", later), Tell::Alarm, "another trouble");
+        assert_eq!(registrations.fails(1, Some(403), "Forbidden", later), Tell::Alarm, "another trunk");
     }
 }
