@@ -127,7 +127,7 @@ fn write_config(folder: &Path, port: u16) -> io::Result<PathBuf> {
     fs::write(folder.join("oncall.toml"), oncall)?;
     let config = format!(
         "data_dir = \"data\"\noncall = \"oncall.toml\"\n[sip]\nlisten = [\"udp:127.0.0.1:{port}\"]\n\
-         [[trunks]]\nname = \"carrier\"\nserver = \"udp:127.0.0.1:5999\"\ncountry = \"49\"\n\
+         [[trunks]]\nname = \"carrier\"\nserver = \"udp:127.0.0.1:5999\"\nping = \"off\"\ncountry = \"49\"\n\
          [[hotlines]]\nname = \"Hotline\"\nnumbers = [\"+4930123456\"]\ntrunks = [\"carrier\"]\n[hotlines.menu]\n\
          [[hotlines.routes]]\nkey = \"1\"\nname = \"Production\"\nlevels = [[\"person:anna\"]]\n"
     );

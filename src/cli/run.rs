@@ -130,6 +130,7 @@ async fn serve(daemon: &mut Daemon, signals: &mut Signals) -> Result<(), Failure
 async fn stop(daemon: Daemon, signals: &mut Signals, patience: Duration) {
     notify(&[NotifyState::Stopping]);
     let running = daemon.running();
+    tracing::info!(running, "stopping");
     if running > 0 {
         let calls = output::count(running, "call");
         tracing::warn!("{calls} still running, new ones are refused; a second signal ends them now");

@@ -108,7 +108,10 @@ async fn serve(stream: tokio::net::UnixStream, commands: mpsc::Sender<Asked>) ->
     let (reading, mut writing) = stream.into_split();
     let mut line = String::new();
     let mut reader = tokio::io::BufReader::new(reading.take(LIMIT));
-    tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await??;
+    if tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await?? == 0 {
+        // Somebody only wanted to know whether there is a daemon.
+        return Ok(());
+    }
     let (reply, answered) = oneshot::channel();
     let answer = match serde_json::from_str(&line) {
         Ok(command) => match commands.send(Asked { command, reply }).await {

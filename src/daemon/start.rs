@@ -20,7 +20,6 @@ use crate::daemon::findings::Findings;
 use crate::oncall::Roster;
 use crate::sip::Hop;
 use crate::store::{Store, StoreError, WriterHandle};
-use crate::switch::addresses::Addresses;
 use crate::switch::recorder::repair_all;
 use crate::switch::signalling::StoredLeg;
 use crate::switch::spend::{Ledger, Use};
@@ -58,6 +57,8 @@ pub enum StartError {
 pub struct Daemon {
     config_path: PathBuf,
     config: Config,
+    /// The one in use, whatever a reload says.
+    data_dir: PathBuf,
     store: Arc<Store>,
     switch: Switch,
     writer: WriterHandle,
@@ -120,6 +121,7 @@ impl Daemon {
             .map_err(|source| StartError::Io { path: config.data_dir.join("control.sock"), source })?;
         Ok(Self {
             config_path: config_path.to_owned(),
+            data_dir: config.data_dir.clone(),
             config,
             store,
             switch,
@@ -238,11 +240,10 @@ impl Daemon {
             Err(StartError::Settings(findings)) => return keep_old(&findings),
             Err(error) => return tracing::error!(%error, "reload failed: the old settings stay in use"),
         };
-        let bound = &self.config.addresses;
         let tls = ready.config.addresses.tls.clone();
-        let old = (Addresses { tls: tls.clone(), ..bound.clone() }, &self.config.data_dir);
-        if old != (ready.config.addresses.clone(), &ready.config.data_dir) {
-            tracing::warn!("[sip] listen, [media] ports and data_dir take effect at the next start");
+        let later = self.at_the_next_start(&ready.config);
+        if !later.is_empty() {
+            tracing::warn!("changed, but not in use before the next start: {}", later.join(", "));
         }
         let snapshot = Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) };
         self.switch
@@ -251,6 +252,19 @@ impl Daemon {
         self.config = ready.config;
         self.warnings = ready.warnings;
         tracing::info!("the settings were read again");
+    }
+
+    /// Settings that differ from those the daemon was started with, and cannot change while it runs.
+    fn at_the_next_start(&self, new: &Config) -> Vec<&'static str> {
+        let (running, wanted) = (self.switch.addresses(), &new.addresses);
+        let changed = [
+            ("data_dir", self.data_dir != new.data_dir),
+            ("listen", running.listen != wanted.listen),
+            ("public_address", running.public_address != wanted.public_address),
+            ("resolvers", running.resolvers != wanted.resolvers),
+            ("[media] ports", running.media_ports != wanted.media_ports),
+        ];
+        changed.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 
     /// Refuses new calls from now on; resolves when none is running.

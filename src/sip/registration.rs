@@ -22,6 +22,9 @@ const MAX_STRETCHES: u8 = 2;
 /// How long a new binding waits at most after a connection was lost, so that the clients of a server that
 /// was restarted do not all come at once.
 const AFTER_LOSS: Duration = Duration::from_secs(1);
+/// A connection that is lost sooner after the binding was granted was closed for it: some servers close each
+/// connection behind its last transaction.
+const BRIEF: Duration = Duration::from_secs(60);
 
 /// What a trunk wants registered, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +94,10 @@ pub struct Machine {
     stretched: Option<Duration>,
     /// The hop that granted the binding.
     bound: Option<Hop>,
+    /// When it was granted.
+    granted: Option<Instant>,
+    /// Connections lost in a row soon after a binding was made over them.
+    losses: u32,
     /// Something changed while a REGISTER was under way.
     again: bool,
     service_route: Vec<String>,
@@ -110,6 +117,8 @@ impl Machine {
             stretches: 0,
             stretched: None,
             bound: None,
+            granted: None,
+            losses: 0,
             again: false,
             service_route: Vec::new(),
             associated: Vec::new(),
@@ -165,7 +174,7 @@ impl Machine {
             return self.refused(now, response.status, jitter);
         }
         (self.failures, self.stretches, self.tried) = (0, 0, 0);
-        self.bound = self.hop();
+        (self.bound, self.granted) = (self.hop(), Some(now));
         self.service_route = texts(&response.headers, &HeaderName::ServiceRoute);
         self.associated = texts(&response.headers, &HeaderName::PAssociatedUri);
         // Somewhere from one half to nine tenths of the time granted.
@@ -236,10 +245,10 @@ impl Machine {
         self.failed(now, Some(status), wait + jitter.of(wait / 4))
     }
 
-    fn back_off(&mut self, (shortest, longest): (Duration, Duration)) -> Duration {
-        let doublings = 1_u32.checked_shl(self.failures.min(16)).unwrap_or(u32::MAX);
+    fn back_off(&mut self, bounds: (Duration, Duration)) -> Duration {
+        let wait = doubled(bounds, self.failures);
         self.failures = self.failures.saturating_add(1);
-        shortest.saturating_mul(doublings).min(longest)
+        wait
     }
 
     fn failed(&mut self, now: Instant, status: Option<u16>, wait: Duration) -> News {
@@ -258,12 +267,23 @@ impl Machine {
         }
     }
 
-    /// A connection is gone: a binding made over it leads nowhere.
+    /// A connection is gone: a binding made over it leads nowhere, and is made anew at once. Where that is
+    /// answered by closing the next one too, it is made ever more rarely.
     pub fn connection_lost(&mut self, now: Instant, hop: Hop, jitter: Jitter) {
-        if self.bound == Some(hop) {
-            self.bound = None;
-            self.renew(now + jitter.of(AFTER_LOSS));
+        if self.bound != Some(hop) {
+            return;
         }
+        self.bound = None;
+        let brief = self.granted.is_some_and(|at| now.saturating_duration_since(at) < BRIEF);
+        self.losses = if brief { self.losses.saturating_add(1) } else { 0 };
+        let wait = match self.losses.checked_sub(2) {
+            None => jitter.of(AFTER_LOSS),
+            Some(more) => {
+                let wait = doubled(QUICK, more);
+                wait + jitter.of(wait / 4)
+            }
+        };
+        self.renew(now + wait);
     }
 
     /// Other settings, or other addresses of the same server. True: it is another binding, and this one is
@@ -312,6 +332,11 @@ impl Machine {
     pub fn associated(&self) -> &[String] {
         &self.associated
     }
+}
+
+/// The shortest time doubled so often, up to the longest.
+fn doubled((shortest, longest): (Duration, Duration), times: u32) -> Duration {
+    shortest.saturating_mul(1_u32.checked_shl(times.min(16)).unwrap_or(u32::MAX)).min(longest)
 }
 
 /// How long our own Contact is bound; bindings of others do not matter (RFC 3261 10.2.4).

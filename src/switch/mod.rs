@@ -229,6 +229,11 @@ impl Switch {
         &self.listening
     }
 
+    /// Where we are reached, as the switch was started.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
     /// Takes new trunks, certificates, hotlines, people and prompts into use. Running calls keep what they
     /// have.
     pub async fn reload(

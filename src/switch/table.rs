@@ -39,6 +39,20 @@ pub struct Own {
     pub bind: Option<IpAddr>,
 }
 
+impl Resolved {
+    /// How sure it is that an address is this trunk's: the more the higher. Nothing: it is not.
+    fn width(&self, source: IpAddr) -> Option<u8> {
+        if self.servers.iter().any(|server| server.ip() == source) {
+            return Some(u8::MAX);
+        }
+        if self.former.contains(&source) {
+            return Some(u8::MAX - 1);
+        }
+        let networks = self.trunk.sources.iter().filter(|network| network.contains(&source));
+        networks.map(|network| network.prefix_len()).max()
+    }
+}
+
 /// All trunks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
@@ -88,18 +102,17 @@ impl Table {
     pub fn of_source(&self, source: IpAddr) -> Option<usize> {
         let source = source.to_canonical();
         let widths = self.trunks.iter().enumerate().filter_map(|(index, known)| {
-            let is_server = known.servers.iter().any(|server| server.ip() == source);
-            let was_server = known.former.contains(&source);
-            let networks = known.trunk.sources.iter().filter(|network| network.contains(&source));
-            let narrowest = networks.map(|network| network.prefix_len()).max();
-            let width = match (is_server, was_server) {
-                (true, _) => Some(u8::MAX),
-                (false, true) => Some(u8::MAX - 1),
-                (false, false) => narrowest,
-            };
-            width.map(|width| (!known.retired, width, std::cmp::Reverse(index)))
+            let width = known.width(source)?;
+            Some((!known.retired, width, std::cmp::Reverse(index)))
         });
         widths.max().map(|(_, _, std::cmp::Reverse(index))| index)
+    }
+
+    /// All trunks that an address may be of.
+    pub fn sharing(&self, source: IpAddr) -> Vec<usize> {
+        let source = source.to_canonical();
+        let known = self.trunks.iter().enumerate();
+        known.filter(|(_, known)| known.width(source).is_some()).map(|(index, _)| index).collect()
     }
 
     /// A trunk and its place.
@@ -336,6 +349,8 @@ mod tests {
         assert_eq!(of("10.1.2.3"), Some(2));
         assert_eq!(of("::ffff:10.1.2.3"), Some(2), "an IPv4 source on a dual-stack socket");
         assert_eq!(of("192.0.2.1"), None);
+        assert_eq!(table.sharing("::ffff:10.1.2.3".parse().unwrap()), [0, 1, 2]);
+        assert_eq!(table.sharing("192.0.2.1".parse().unwrap()), [] as [usize; 0]);
     }
 
     #[test]

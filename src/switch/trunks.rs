@@ -355,10 +355,25 @@ fn names_used_twice(settings: &[TrunkSettings], problems: &mut Vec<Problem>) {
     }
 }
 
+/// What to do about trunks with the same address.
+const SHARED: &str = "an address belongs to one trunk, else nobody can say whose call it is; several accounts with one \
+                      carrier may share it where each has register = true and a username of its own";
+
+/// Calls to accounts are told apart by the name in the Contact that each has registered.
+fn are_told_apart(trunk: &TrunkSettings, other: &TrunkSettings) -> bool {
+    let name = |settings: &TrunkSettings| {
+        settings.username.as_ref().filter(|_| settings.register).map(|name| name.get_ref().clone())
+    };
+    matches!((name(trunk), name(other)), (Some(own), Some(theirs)) if own != theirs)
+}
+
 /// A datagram must belong to one trunk alone.
 fn overlapping_sources(settings: &[TrunkSettings], problems: &mut Vec<Problem>) {
     for (index, trunk) in settings.iter().enumerate() {
         for other in settings.iter().take(index) {
+            if are_told_apart(trunk, other) {
+                continue;
+            }
             same_server(trunk, other, problems);
             for source in &trunk.sources {
                 let clash = other.sources.iter().find(|theirs| overlap(theirs.get_ref(), source.get_ref()));
@@ -369,8 +384,7 @@ fn overlapping_sources(settings: &[TrunkSettings], problems: &mut Vec<Problem>) 
                         theirs.get_ref(),
                         other.name.get_ref()
                     );
-                    let help = "an address belongs to one trunk, else nobody can say whose call it is";
-                    problems.push(Problem::error(source.span(), message).help(help));
+                    problems.push(Problem::error(source.span(), message).help(SHARED));
                 }
             }
         }
@@ -385,8 +399,7 @@ fn same_server(trunk: &TrunkSettings, other: &TrunkSettings, problems: &mut Vec<
     let (Some(written), Some(own)) = (next_hop(trunk), host(trunk)) else { return };
     if host(other).is_some_and(|theirs| theirs.eq_ignore_ascii_case(&own)) {
         let message = format!("the server {own} is also that of the trunk `{}`", other.name.get_ref());
-        let help = "an address belongs to one trunk, else nobody can say whose call it is";
-        problems.push(Problem::error(written.span(), message).help(help));
+        problems.push(Problem::error(written.span(), message).help(SHARED));
     }
 }
 
@@ -446,6 +459,22 @@ mod tests {
             "[[trunks]]\nname = 'a'\nserver = 'udp:192.0.2.1'\n[[trunks]]\nname = 'b'\nserver = 'udp:192.0.2.1:5070'\n",
         );
         assert_eq!(problems, ["the server 192.0.2.1 is also that of the trunk `a`"]);
+    }
+
+    #[test]
+    fn accounts_with_one_carrier_share_its_addresses_where_their_names_differ() {
+        let two = |first: &str, second: &str| {
+            let trunk = |name: &str, more: &str| {
+                format!(
+                    "[[trunks]]\nname = '{name}'\nserver = 'udp:192.0.2.1'\nsources = ['192.0.2.0/24']\n{more}\n"
+                )
+            };
+            compiled(&(trunk("a", first) + &trunk("b", second))).1.len()
+        };
+        let account = |name: &str| format!("register = true\nusername = '{name}'");
+        assert_eq!(two(&account("e0"), &account("e1")), 0);
+        assert_eq!(two(&account("e0"), &account("e0")), 2, "the server and the source");
+        assert_eq!(two(&account("e0"), "username = 'e1'\nfrom_user = 'account'"), 2, "one is not registered");
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub struct Way {
 
 /// The ways to dial a phone over the named trunks, the best first. Trunks come in the order in which they are
 /// named, a trunk's servers in the order of their records. Those that are known not to answer come last:
-/// where nothing else is left they are tried all the same. None: why not.
+/// where nothing else is left they are tried all the same, and so is a trunk that has left the settings: the
+/// call began with it, and somebody waits. None: why not.
 pub fn ways(
     table: &Table,
     names: &[String],
@@ -40,21 +41,22 @@ pub fn ways(
     let (mut live, mut dead) = (Vec::new(), Vec::new());
     for name in names {
         let Some((trunk, known)) = table.by_name(name) else { continue };
-        if known.retired || !known.trunk.may_dial(phone) {
+        if !known.trunk.may_dial(phone) {
             continue;
         }
         let hops = hops(known, phone, random);
         if hops.is_empty() {
             why = format!("the server of the trunk `{name}` is not known");
         }
-        let down = health.is_down(trunk) || unregistered(trunk);
+        let down = known.retired || health.is_down(trunk) || unregistered(trunk);
         for hop in hops {
             let way = Way { trunk, hop };
             if down || health.rests(now, trunk, hop) { dead.push(way) } else { live.push(way) }
         }
     }
     // Of those, first what rests on a trunk that is up otherwise.
-    dead.sort_by_key(|way: &Way| health.is_down(way.trunk) || unregistered(way.trunk));
+    let retired = |trunk: usize| table.trunks.get(trunk).is_none_or(|known| known.retired);
+    dead.sort_by_key(|way: &Way| (retired(way.trunk), health.is_down(way.trunk) || unregistered(way.trunk)));
     dead.truncate(MOST_DEAD);
     live.truncate(MOST.saturating_sub(dead.len()));
     live.append(&mut dead);
@@ -154,6 +156,15 @@ mod tests {
     #[test]
     fn a_trunk_that_does_not_register_us_gives_way() {
         assert_eq!(order(&table([1, 1]), &Health::default(), &[0]), ["2.1", "1.1"]);
+    }
+
+    #[test]
+    fn a_call_that_began_with_a_trunk_may_dial_over_it_when_it_has_left_the_settings() {
+        let mut table = table([1, 1]);
+        table.trunks[0].retired = true;
+        assert_eq!(order(&table, &Health::default(), &[]), ["2.1", "1.1"]);
+        table.trunks[1].retired = true;
+        assert_eq!(order(&table, &Health::default(), &[]), ["1.1", "2.1"]);
     }
 
     #[test]

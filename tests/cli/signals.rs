@@ -97,6 +97,39 @@ fn a_broken_file_keeps_the_settings_and_a_good_one_is_taken() {
 }
 
 #[test]
+fn what_waits_for_the_next_start_is_named_as_long_as_it_waits() {
+    let folder = Folder::with("waits", SETTINGS.as_bytes(), ONCALL.as_bytes());
+    let mut running = Running::start(&folder, &["run"]);
+    running.wait_for("ready for calls");
+    let reload = |running: &mut Running, settings: &str| {
+        std::fs::write(folder.path().join("nightbell.toml"), settings).unwrap();
+        running.signal("-HUP");
+        running.wait_for("the settings were read again")
+    };
+    let moved = SETTINGS.replace("[sip]", "[sip]\npublic_address = \"192.0.2.1\"");
+    let waits = "not in use before the next start: public_address";
+    for _ in 0..2 {
+        let said = reload(&mut running, &moved);
+        assert!(said.iter().any(|line| line.ends_with(waits)), "{said:#?}");
+    }
+    let said = reload(&mut running, SETTINGS);
+    assert!(!said.iter().any(|line| line.contains("next start")), "as it was started: {said:#?}");
+    running.ends_with_status_0();
+}
+
+#[test]
+fn a_command_that_only_asks_whether_the_daemon_runs_is_no_trouble() {
+    let folder = Folder::with("asked", SETTINGS.as_bytes(), ONCALL.as_bytes());
+    let mut running = Running::start(&folder, &["run"]);
+    running.wait_for("ready for calls");
+    drop(std::os::unix::net::UnixStream::connect(folder.path().join("data/control.sock")).unwrap());
+    running.signal("-HUP");
+    let said = running.wait_for("the settings were read again");
+    assert!(!said.iter().any(|line| line.contains("control socket")), "{said:#?}");
+    running.ends_with_status_0();
+}
+
+#[test]
 fn a_log_of_json_is_nothing_but_json() {
     // A phone that no trunk may dial: there is a warning to tell.
     let oncall = ONCALL.replace("127.0.0.1:9", "127.0.0.2:9");

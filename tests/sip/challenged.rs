@@ -439,3 +439,33 @@ fn early_media_of_a_challenged_invite_is_forgotten() {
     assert_eq!((status, cause), (488, FailureCause::NoMedia));
     assert!(start_line(&desk.sent()[0]).starts_with("ACK "));
 }
+
+#[test]
+fn an_invite_sent_once_more_for_a_422_has_its_credentials_once() {
+    let mut profile = with_password();
+    profile.session_timer = Some(Duration::from_secs(1800));
+    let mut desk = Desk::with(vec![profile]);
+    desk.call();
+    let first = desk.said();
+    desk.respond(&first, "407 Proxy Authentication Required", CHALLENGE);
+    let second = desk.sent().pop().unwrap();
+    desk.respond(&second, "422 Session Interval Too Small", "Min-SE: 3600\r\n");
+    let third = desk.sent().pop().unwrap();
+    assert_eq!((header(&third, "CSeq"), header(&third, "Session-Expires")), ("3 INVITE", "3600"));
+    let given = headers(&third, "Proxy-Authorization");
+    assert_eq!(given.len(), 1, "{given:#?}");
+    assert_eq!(param(given[0], "nc"), "00000002");
+}
+
+#[test]
+fn the_ack_of_an_answer_has_the_credentials_of_its_invite() {
+    let mut desk = desk();
+    desk.call();
+    let first = desk.said();
+    desk.respond(&first, "407 Proxy Authentication Required", CHALLENGE);
+    let again = desk.sent().pop().unwrap();
+    desk.accept(&again, "t");
+    let ack = desk.said();
+    assert!(ack.starts_with("ACK "), "{ack}");
+    assert_eq!(headers(&ack, "Proxy-Authorization"), headers(&again, "Proxy-Authorization"));
+}

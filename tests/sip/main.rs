@@ -18,6 +18,7 @@ mod reliable;
 mod routes;
 mod scenarios;
 mod sessions;
+mod shared;
 mod torture;
 mod wire_desk;
 

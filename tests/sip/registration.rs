@@ -350,6 +350,23 @@ fn a_binding_made_over_a_connection_that_is_lost_is_made_anew_within_a_second() 
 }
 
 #[test]
+fn a_server_that_closes_each_connection_behind_the_registration_is_not_stormed() {
+    let tcp = hop(Transport::Tcp, SERVER);
+    let mut desk = Desk::with(vec![registering(&[tcp])]);
+    desk.peer.transport = Transport::Tcp;
+    let mut registers = 0;
+    for _ in 0..600 {
+        for register in desk.sent() {
+            registers += 1;
+            grant(&mut desk, &register, 3600);
+            desk.endpoint.connection_lost(desk.now, 0, tcp);
+        }
+        desk.seconds(1);
+    }
+    assert!((5..15).contains(&registers), "{registers} in ten minutes");
+}
+
+#[test]
 fn after_the_machine_has_slept_the_binding_is_made_anew() {
     let (mut desk, _) = registered();
     desk.endpoint.renew_registrations(desk.now);
@@ -443,4 +460,15 @@ fn a_ping_without_an_answer_is_given_up_after_five_seconds() {
     assert!(matches!(desk.event(), Event::Pinged { status: None, .. }));
     assert_eq!(desk.now - sent, Duration::from_secs(5));
     assert_eq!(desk.endpoint.active(), 0);
+}
+
+#[test]
+fn a_trunk_that_gets_another_name_does_not_take_its_own_binding_back() {
+    let (mut desk, _) = registered();
+    // Its place stays for running calls; the new name has a place of its own.
+    desk.endpoint.set_trunks(desk.now, vec![profile(), registering(&[udp(SERVER)])]);
+    desk.seconds(0);
+    let register = desk.said();
+    assert_eq!(header(&register, "Expires"), "600");
+    assert_eq!(header(&register, "Contact"), "<sip:hotline@192.0.2.1:5060>");
 }

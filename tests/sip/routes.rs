@@ -127,3 +127,48 @@ fn a_large_call_that_nobody_answers_by_tcp_is_tried_by_udp() {
     desk.wait(Duration::from_secs(6));
     assert_eq!(desk.said_to().0.transport, Transport::Udp);
 }
+
+#[test]
+fn while_another_server_waits_a_connection_that_cannot_be_opened_still_leads_to_udp() {
+    let mut desk = Desk::with(vec![large()]);
+    let mut outgoing = Outgoing::new(0, udp(SERVER), "sip:+4930123456@carrier.test", media());
+    outgoing.no_response = Some(Duration::from_secs(3));
+    desk.endpoint.invite(desk.now, outgoing);
+    let (tcp, _) = desk.said_to();
+    desk.seconds(3);
+    desk.endpoint.transport_failed(desk.now, 0, tcp);
+    assert!(desk.events().is_empty(), "the server has not been asked yet");
+    assert_eq!(desk.said_to().0, udp(SERVER));
+    desk.seconds(6);
+    assert!(matches!(desk.event(), Event::Failed { cause: FailureCause::Timeout, .. }));
+}
+
+#[test]
+fn a_call_lives_whose_server_has_an_address_that_counts_as_another_trunks() {
+    // Names of two trunks have come to lead to one address: its datagrams are told to be the first one's.
+    let mut desk = Desk::with(vec![profile(), profile()]);
+    let outgoing = Outgoing::new(1, udp(SERVER), "sip:+4930123456@carrier.test", media());
+    let leg = desk.endpoint.invite(desk.now, outgoing);
+    let invite = desk.said();
+    desk.respond(&invite, "180 Ringing", "");
+    assert!(matches!(desk.event(), Event::Ringing { leg: rings, .. } if rings == leg));
+    desk.accept(&invite, "t");
+    assert!(desk.said().starts_with("ACK "));
+    assert!(matches!(desk.event(), Event::Answered { leg: answered, .. } if answered == leg));
+    let bye = format!(
+        "BYE sip:x@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {SERVER};branch=z9hG4bKbye\r\nFrom: {};tag=t\r\nTo: {}\r\n\
+         Call-ID: {}\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
+        header(&invite, "To"),
+        header(&invite, "From"),
+        header(&invite, "Call-ID")
+    );
+    // Knowing the tags is not enough: it has to come from there.
+    let server =
+        std::mem::replace(&mut desk.peer, nightbell::sip::Peer::udp(0, "203.0.113.5:5060".parse().unwrap()));
+    desk.hear(&bye);
+    assert_eq!(desk.lines(), ["SIP/2.0 481 Call/Transaction Does Not Exist"]);
+    desk.peer = server;
+    desk.hear(&bye);
+    assert_eq!(desk.lines(), ["SIP/2.0 200 OK"]);
+    assert!(matches!(desk.event(), Event::Ended { leg: ended, .. } if ended == leg));
+}

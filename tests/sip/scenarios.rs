@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use nightbell::sip::{
-    AnswerError, Cause, Direction, EndCause, Event, FailureCause, LegId, Outgoing, StoredDialog,
+    AnswerError, Cause, Direction, EndCause, Event, FailureCause, LegId, Outgoing, Peer, StoredDialog,
 };
 
 use crate::desk::{Ask, Desk, INVITE, OFFER, address, end, header, headers, media, start_line, tag};
@@ -410,7 +410,7 @@ fn requests_with_foreign_tags_get_481_and_touch_nothing() {
 fn a_request_of_another_trunk_does_not_reach_the_call() {
     let mut desk = Desk::new();
     let (_, ours) = desk.talking();
-    desk.peer.trunk = 1;
+    desk.peer = Peer::udp(1, address("203.0.113.5:5060"));
     desk.ask(Ask { method: "BYE", branch: "bye", to_tag: &ours, sequence: 2, body: "", ..INVITE });
     assert!(desk.said().starts_with("SIP/2.0 481 "));
     assert!(desk.events().is_empty());
@@ -607,15 +607,42 @@ fn a_dead_trunk_is_passed_over_after_timer_b() {
     desk.wait(Duration::from_millis(1));
     assert!(matches!(desk.event(), Event::Failed { status: 408, cause: FailureCause::Timeout, .. }));
     assert_eq!(desk.now - desk.start, Duration::from_secs(6));
+    desk.seconds(33);
     assert_eq!(desk.lines(), vec!["INVITE sip:+4930123@carrier.test SIP/2.0"; 3]);
-    assert_eq!(desk.endpoint.active(), 0);
+    assert_eq!((desk.endpoint.active(), desk.events().len()), (0, 0));
+}
+
+#[test]
+fn a_phone_that_begins_to_ring_after_timer_b_is_cancelled() {
+    let mut desk = Desk::new();
+    let (leg, invite) = desk.calling();
+    desk.seconds(7);
+    assert!(matches!(desk.event(), Event::Failed { leg: failed, .. } if failed == leg));
+    desk.lines();
+    desk.respond(&invite, "180 Ringing", "late", "", "");
+    assert!(desk.said().starts_with("CANCEL "), "the next person is being rung by now");
+    desk.respond(&invite, "487 Request Terminated", "late", "", "");
+    assert!(desk.said().starts_with("ACK "));
+    assert!(desk.events().is_empty());
+}
+
+#[test]
+fn a_call_given_up_before_any_response_is_cancelled_also_when_one_comes_after_timer_b() {
+    let mut desk = Desk::new();
+    let (leg, invite) = desk.calling();
+    desk.endpoint.hang_up(desk.now, leg, Cause::Normal);
+    desk.seconds(7);
+    desk.lines();
+    desk.respond(&invite, "180 Ringing", "late", "", "");
+    assert!(desk.said().starts_with("CANCEL "));
+    assert!(desk.events().is_empty());
 }
 
 #[test]
 fn somebody_who_answers_a_call_given_up_long_ago_is_acknowledged_and_hung_up_on() {
     let mut desk = Desk::new();
     let (_, invite) = desk.calling();
-    desk.seconds(7);
+    desk.seconds(40);
     desk.events();
     desk.lines();
     desk.accept(&invite, "late");
@@ -633,7 +660,7 @@ fn somebody_who_answers_a_call_given_up_long_ago_is_acknowledged_and_hung_up_on(
 fn an_answer_that_never_was_to_a_call_of_ours_is_dropped() {
     let mut desk = Desk::new();
     let (_, invite) = desk.calling();
-    desk.seconds(7);
+    desk.seconds(40);
     desk.events();
     desk.lines();
     let via = header(&invite, "Via").to_owned();

@@ -223,28 +223,52 @@ fn a_422_to_our_refresh_is_met_at_once() {
 
 #[test]
 fn a_refresh_that_shows_the_call_to_be_gone_ends_it() {
-    for status in ["481 Gone", "408 Request Timeout"] {
+    for (more, status) in [(UPDATES, "481 Gone"), ("", "481 Gone"), ("", "408 Request Timeout")] {
         let mut desk = desk();
-        calling_with(&mut desk, &format!("{UPDATES}Session-Expires: 1800;refresher=uac\r\n"));
+        calling_with(&mut desk, &format!("{more}Session-Expires: 1800;refresher=uac\r\n"));
         desk.seconds(900);
-        let update = desk.said();
-        desk.respond(&update, status, "", "", "");
-        assert!(desk.said().starts_with("BYE "), "{status}");
+        let refresh = desk.said();
+        desk.respond(&refresh, status, "", "", "");
+        assert!(desk.lines().pop().unwrap().starts_with("BYE "), "{status}");
         assert_eq!(end(&mut desk), EndCause::SessionExpired);
     }
 }
 
 #[test]
 fn a_refresh_that_nobody_answers_ends_the_call() {
-    for more in [UPDATES, ""] {
-        let mut desk = desk();
-        calling_with(&mut desk, &format!("{more}Session-Expires: 1800;refresher=uac\r\n"));
-        desk.seconds(900 + 32);
-        assert!(desk.lines().last().unwrap().starts_with("BYE "), "{more}");
-        assert_eq!(end(&mut desk), EndCause::SessionExpired);
-        desk.seconds(33);
-        assert_eq!(desk.endpoint.active(), 0);
-    }
+    let mut desk = desk();
+    calling_with(&mut desk, "Session-Expires: 1800;refresher=uac\r\n");
+    desk.seconds(900 + 32);
+    assert!(desk.lines().last().unwrap().starts_with("BYE "));
+    assert_eq!(end(&mut desk), EndCause::SessionExpired);
+    desk.seconds(33);
+    assert_eq!(desk.endpoint.active(), 0);
+}
+
+#[test]
+fn an_update_that_is_swallowed_on_the_way_costs_no_call_while_a_reinvite_gets_through() {
+    let mut desk = desk();
+    calling_with(&mut desk, &format!("{UPDATES}Session-Expires: 1800;refresher=uac\r\n"));
+    desk.seconds(900);
+    assert!(desk.said().starts_with("UPDATE "));
+    desk.seconds(32);
+    let reinvite = desk.sent().pop().unwrap();
+    assert!(reinvite.starts_with("INVITE sip:phone@"), "{reinvite}");
+    let more = "Contact: <sip:phone@10.0.0.9>\r\nSession-Expires: 1800;refresher=uac\r\n";
+    desk.respond(&reinvite, "200 OK", "", more, OFFER);
+    assert!(desk.said().starts_with("ACK "));
+    desk.seconds(900);
+    assert!(desk.said().starts_with("INVITE "), "UPDATE is not tried again");
+    assert!(desk.events().is_empty(), "the call goes on");
+}
+
+#[test]
+fn where_neither_update_nor_reinvite_is_answered_the_call_ends() {
+    let mut desk = desk();
+    calling_with(&mut desk, &format!("{UPDATES}Session-Expires: 1800;refresher=uac\r\n"));
+    desk.seconds(900 + 32 + 32);
+    assert!(desk.lines().last().unwrap().starts_with("BYE "));
+    assert_eq!(end(&mut desk), EndCause::SessionExpired);
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn names(trunk: &TrunkReport) -> Option<Check> {
     let server = trunk.server.as_ref()?;
     let help = "check the name, and the name servers in [sip] resolvers or /etc/resolv.conf";
     if trunk.targets.is_empty() {
-        let why = trunk.lookup_error.as_deref().unwrap_or("it has not been looked up yet");
+        let why = trunk.lookup_error.as_deref().unwrap_or("no name server has answered yet");
         return Some(Check::new("dns", Status::Failed, format!("{server} was not found: {why}")).help(help));
     }
     let target = |target: &crate::switch::report::TargetReport| {

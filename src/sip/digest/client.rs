@@ -148,13 +148,15 @@ impl Sessions {
         }
     }
 
-    /// Puts the credentials into a new request that were accepted last time.
+    /// Puts the credentials into a new request that were accepted last time, in place of those that one like
+    /// it had: a count that comes again looks like a replay.
     pub fn authorize_unasked(
         &mut self,
         credentials: &Credentials,
         request: &mut Request,
         cnonce: &str,
     ) -> Attempts {
+        strip(request);
         let mut attempts = Attempts::default();
         for session in self.list.iter_mut().filter(|session| session.proven) {
             attempts.note(&session.challenge, false);

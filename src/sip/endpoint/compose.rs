@@ -140,6 +140,15 @@ pub(super) fn twin(invite: &Request, method: Method) -> Request {
     request
 }
 
+/// The ACK of a 2xx has the credentials of its INVITE, for it cannot be challenged itself (RFC 3261 22.1).
+pub(super) fn with_credentials_of(ack: &mut Request, invite: &Request) {
+    for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
+        for value in invite.headers.get_all(&name) {
+            ack.headers.push(name.clone(), value);
+        }
+    }
+}
+
 /// A request inside a dialog (RFC 3261 12.2.1.1).
 pub(super) fn in_dialog(dialog: &StoredDialog, method: Method, sequence: u32, branch: &str) -> Request {
     let (uri, routes) = dialog.path();

@@ -7,6 +7,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `admission` | how many calls a second a trunk may begin |
+//! | `owner` | whose a message is where trunks share an address |
 //! | `receive` | which transaction, dialog or nobody a message is for |
 //! | `uas` | a call to us until it is answered or refused |
 //! | `uac` | a call of ours until it is answered or refused |
@@ -35,6 +36,7 @@ mod hang_up;
 mod in_dialog;
 mod leg;
 mod media;
+mod owner;
 mod receive;
 mod refresh;
 mod register;

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use super::event::Peer;
+use super::leg::State;
 use super::request::Outcome;
 use super::transactions::{CallKey, ClientKey, Kind, ServerKey, TransactionId};
 use super::{DialogKey, Endpoint, compose};
@@ -26,7 +27,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    fn of(headers: &Headers) -> Option<Self> {
+    pub(super) fn of(headers: &Headers) -> Option<Self> {
         let cseq = headers.cseq().ok()??;
         Some(Self {
             call_id: headers.call_id().ok()??,
@@ -178,16 +179,22 @@ impl Endpoint {
         }
     }
 
-    /// The request of ours that a response belongs to. It must have come from its trunk, with our Via
-    /// alone on it (RFC 3261 8.1.3.3); the branch is 64 random bits that nobody else has seen.
+    /// The request of ours that a response belongs to. It must have come from its trunk, or from where it
+    /// was sent, with our Via alone on it (RFC 3261 8.1.3.3); the branch is 64 random bits that nobody else
+    /// has seen.
     fn client_of(&self, peer: Peer, response: &Response) -> Option<TransactionId> {
+        let id = self.asked_by(response)?;
+        let transaction = self.transactions.get(id)?;
+        comes_from(peer, transaction.trunk, Some(transaction.to)).then_some(id)
+    }
+
+    /// The same, wherever the response has come from.
+    pub(super) fn asked_by(&self, response: &Response) -> Option<TransactionId> {
         let cseq = response.headers.cseq().ok()??;
         let vias = response.headers.vias().ok()?;
         let [via] = vias.as_slice() else { return None };
         let key = ClientKey { branch: via.branch.clone()?, method: cseq.method };
-        let id = self.transactions.client(&key)?;
-        let transaction = self.transactions.get(id)?;
-        (transaction.trunk == peer.trunk).then_some(id)
+        self.transactions.client(&key)
     }
 
     /// OPTIONS outside a call: what we can do (RFC 3261 11.2).
@@ -248,13 +255,25 @@ impl Endpoint {
     pub(super) fn leg_of(&self, peer: Peer, facts: &Facts) -> Option<super::LegId> {
         let key = DialogKey { call_id: facts.call_id.clone(), local_tag: facts.to_tag.clone()? };
         let id = *self.dialogs.get(&key)?;
-        (self.legs.get(&id)?.trunk == peer.trunk).then_some(id)
+        let leg = self.legs.get(&id)?;
+        let invited = || match &leg.state {
+            State::Calling(calling) => self.transactions.get(calling.transaction).map(|sent| sent.to),
+            _ => None,
+        };
+        comes_from(peer, leg.trunk, leg.next_hop().or_else(invited)).then_some(id)
     }
 
     /// Refuses for the moment.
     pub(super) fn answer_later(&mut self, peer: Peer, request: &Request, status: u16, delay: Duration) {
         self.answer_stateless(peer, request, status, |response| compose::with_retry_after(response, delay));
     }
+}
+
+/// Whether a message is one of a trunk's, or from the address that we speak to there. Names of two trunks may
+/// lead to one address, and a datagram from it then counts as the first one's.
+fn comes_from(peer: Peer, trunk: usize, hop: Option<Hop>) -> bool {
+    let address = |addr: std::net::SocketAddr| addr.ip().to_canonical();
+    peer.trunk == trunk || hop.is_some_and(|hop| address(hop.addr) == address(peer.addr))
 }
 
 /// Says what we can do.

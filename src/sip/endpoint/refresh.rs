@@ -72,8 +72,10 @@ impl Endpoint {
                 self.schedule_session(now, &mut leg);
                 self.keep(id, leg);
             }
-            // RFC 3311 does not have to be spoken by whoever says so: a re-INVITE does the same.
-            Outcome::Response(Response { status: 405 | 415 | 420 | 488 | 501, .. }) => {
+            // RFC 3311 does not have to be spoken by whoever says so, and boxes on the way drop what they do
+            // not know: a re-INVITE does the same, and only its silence means that the call is gone.
+            Outcome::Timeout
+            | Outcome::Response(Response { status: 405 | 408 | 415 | 420 | 488 | 501, .. }) => {
                 up.updates = false;
                 self.refresh_session(now, id, &mut leg);
                 self.keep(id, leg);
@@ -205,6 +207,7 @@ fn refreshed(up: &mut Up, response: &Response) {
 /// say in it.
 fn answer_ack(invite: &Request, response: &Response, branch: &str, direct: bool) -> Request {
     let mut ack = compose::twin(invite, Method::Ack);
+    compose::with_credentials_of(&mut ack, invite);
     if let Some(contact) = response.headers.contact().ok().flatten().filter(|_| direct) {
         ack.uri = contact.uri;
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::deadlines::Owner;
-use super::event::Event;
+use super::event::{Event, TrunkProfile};
 use super::request::Outcome;
 use super::transactions::Purpose;
 use super::{Endpoint, compose};
@@ -50,7 +50,9 @@ impl Endpoint {
                 (Some(_), None) => false,
                 (None, _) => true,
             };
-            if !stays {
+            if !stays && self.is_taken_over(trunk) {
+                self.registrations.remove(&trunk);
+            } else if !stays {
                 self.unregister_trunk(now, trunk);
             }
             if let Some(wanted) = wanted.filter(|_| !self.registrations.contains_key(&trunk)) {
@@ -66,6 +68,20 @@ impl Endpoint {
             }
             self.reschedule_registration(trunk);
         }
+    }
+
+    /// Whether another trunk registers what this one did, as after a change of its name: to take the binding
+    /// back would take it from the other.
+    fn is_taken_over(&self, trunk: usize) -> bool {
+        let (Some(entry), Some(old)) = (self.registrations.get(&trunk), self.config.trunks.get(trunk)) else {
+            return false;
+        };
+        let takes = |new: &TrunkProfile| {
+            let same_name =
+                new.registration.as_ref().is_some_and(|new| new.username == entry.machine.username());
+            same_name && new.domain == old.domain && new.contact == old.contact
+        };
+        self.config.trunks.iter().enumerate().any(|(other, new)| other != trunk && takes(new))
     }
 
     fn reschedule_registration(&mut self, trunk: usize) {

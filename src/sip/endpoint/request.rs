@@ -189,6 +189,9 @@ impl Endpoint {
         if self.falls_back(now, id) {
             return;
         }
+        if matches!(outcome, Outcome::Timeout) && self.wait_silently(now, id) {
+            return self.call_unanswered(id);
+        }
         match self.transactions.get(id).map(|transaction| &transaction.kind) {
             Some(Kind::ClientInvite { purpose: purpose @ Purpose::Reinvite(_), .. })
             | Some(Kind::ClientOther { purpose, .. }) => {

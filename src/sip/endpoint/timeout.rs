@@ -5,9 +5,9 @@ use std::time::Instant;
 use super::Endpoint;
 use super::deadlines::Owner;
 use super::event::{Cause, EndCause, Event, FailureCause, LegId};
-use super::leg::State;
+use super::leg::{Leg, State};
 use super::request::Outcome;
-use super::transactions::{Kind, TransactionId};
+use super::transactions::{Kind, Purpose, TransactionId};
 use crate::sip::transaction::{OnTimeout, Timer};
 
 impl Endpoint {
@@ -40,18 +40,29 @@ impl Endpoint {
     }
 
     /// Gives an INVITE up that nothing has come back for, if that is so. It may have arrived all the same,
-    /// with only the responses lost, and may not be cancelled before one (RFC 3261 9.1): so it goes on asking
-    /// for one, which gets a CANCEL, or an ACK and a BYE. Nobody is rung twice for long.
-    fn wait_silently(&mut self, now: Instant, id: TransactionId) -> bool {
+    /// with only the responses lost, and may not be cancelled before one (RFC 3261 9.1): so one is waited for,
+    /// which gets a CANCEL, or an ACK and a BYE. Nobody is rung twice for long.
+    pub(super) fn wait_silently(&mut self, now: Instant, id: TransactionId) -> bool {
         let until = now + self.config.timers.transaction_life();
         let Some(transaction) = self.transactions.get_mut(id) else { return false };
-        let Kind::ClientInvite { machine, .. } = &mut transaction.kind else { return false };
-        let waits = machine.is_calling();
+        let Kind::ClientInvite { machine, purpose: Purpose::Call(_), .. } = &mut transaction.kind else {
+            return false;
+        };
+        let waits = machine.give_up(until);
         if waits {
-            machine.give_up(until);
             self.reschedule(id);
         }
         waits
+    }
+
+    /// Nobody waits for the answer to our INVITE any more.
+    pub(super) fn tell_unanswered(&mut self, leg: LegId, entry: &mut Leg) {
+        let State::Calling(calling) = &mut entry.state else { return };
+        calling.unwanted.get_or_insert(Cause::NoAnswer);
+        let (status, reason) = (408, "Request Timeout".to_owned());
+        let (cause, more) = (FailureCause::Timeout, Box::default());
+        self.tell(entry, Event::Failed { leg, status, reason, cause, more });
+        entry.silent = true;
     }
 
     fn leg_timeout(&mut self, now: Instant, leg: LegId) {
@@ -92,11 +103,7 @@ impl Endpoint {
                 self.keep(leg, entry);
                 return self.call_failed(transaction, FailureCause::Timeout);
             }
-            calling.unwanted.get_or_insert(Cause::NoAnswer);
-            let (status, reason) = (408, "Request Timeout".to_owned());
-            let (cause, more) = (FailureCause::Timeout, Box::default());
-            self.tell(&entry, Event::Failed { leg, status, reason, cause, more });
-            entry.silent = true;
+            self.tell_unanswered(leg, &mut entry);
             if !self.wait_silently(now, transaction) {
                 self.send_cancel(now, &mut entry, Cause::NoAnswer);
             }

@@ -1,7 +1,7 @@
 //! A call of ours, until it is answered or refused (RFC 3261 8.1, 9.1, 13.2).
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::early::{Provisional, take_early};
 use super::event::{
@@ -61,7 +61,9 @@ impl Endpoint {
         let contact = profile.contact_for(to.transport);
         let (contact_user, mut timers) = (names.contact_user, TimerTable::default());
         if let Some(patience) = outgoing.no_response {
-            timers.start(Timer::Patience, now + patience);
+            // A connection that cannot be opened takes its time too, and then the way is UDP.
+            let by_size = if self.moved.contains(&transaction) { patience } else { Duration::ZERO };
+            timers.start(Timer::Patience, now + patience + by_size);
         }
         self.add_leg(
             leg,
@@ -231,12 +233,12 @@ impl Endpoint {
     /// The ACK of a 2xx is a request of the dialog; it is kept for the 2xx's retransmissions.
     fn acknowledge(&mut self, id: TransactionId, tag: String, dialog: &StoredDialog) {
         let branch = self.branch();
-        let ack = compose::in_dialog(dialog, Method::Ack, dialog.sequence, &branch).to_bytes();
-        if let Some(transaction) = self.transactions.get_mut(id)
-            && let Kind::ClientInvite { answered, .. } = &mut transaction.kind
-        {
-            answered.push((tag, ack.clone()));
-        }
+        let mut ack = compose::in_dialog(dialog, Method::Ack, dialog.sequence, &branch);
+        let Some(transaction) = self.transactions.get_mut(id) else { return };
+        let Kind::ClientInvite { answered, invite, .. } = &mut transaction.kind else { return };
+        compose::with_credentials_of(&mut ack, invite);
+        let ack = ack.to_bytes();
+        answered.push((tag, ack.clone()));
         self.send(dialog.trunk, dialog.next_hop, ack);
     }
 
@@ -355,6 +357,15 @@ impl Endpoint {
         let profile = self.config.trunks.get(trunk);
         let spoken = profile.is_some_and(|profile| profile.reliable_provisional != ReliableProvisional::Off);
         if spoken { PRACKS } else { 0 }
+    }
+
+    /// An INVITE that has had no response in time. One that comes late is seen to all the same.
+    pub(super) fn call_unanswered(&mut self, id: TransactionId) {
+        if let Some((leg, mut entry)) = self.take_calling(id) {
+            entry.timers.clear();
+            self.tell_unanswered(leg, &mut entry);
+            self.keep(leg, entry);
+        }
     }
 
     /// An INVITE that nobody has answered, and nobody will.

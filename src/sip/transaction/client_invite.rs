@@ -25,6 +25,8 @@ pub struct ClientInvite {
     timers: TimerTable,
     /// How long a final response is waited for after a provisional one; nothing: without end.
     patience: Option<Duration>,
+    /// Nobody waits for it any more.
+    given_up: bool,
 }
 
 impl ClientInvite {
@@ -35,7 +37,14 @@ impl ClientInvite {
             timers.start(Timer::Request, now + lengths.t1);
         }
         timers.start(Timer::NoResponse, now + lengths.timer_b);
-        Self { state: State::Calling, transport, interval: lengths.t1, timers, patience: None }
+        Self {
+            state: State::Calling,
+            transport,
+            interval: lengths.t1,
+            timers,
+            patience: None,
+            given_up: false,
+        }
     }
 
     /// A re-INVITE: there is no other trunk to pass on to, so timer B has the 64*T1 of the RFC; and nobody
@@ -84,9 +93,15 @@ impl ClientInvite {
         self.state == State::Calling
     }
 
-    /// Nobody waits for it any more; what comes back until then still belongs to it.
-    pub fn give_up(&mut self, until: Instant) {
-        self.timers.start(Timer::NoResponse, until);
+    /// Nobody waits for it any more; what comes back until then still belongs to it. False: it has had a
+    /// response, or was given up before.
+    pub fn give_up(&mut self, until: Instant) -> bool {
+        let waits = self.is_calling() && !self.given_up;
+        if waits {
+            self.given_up = true;
+            self.timers.start(Timer::NoResponse, until);
+        }
+        waits
     }
 
     /// When to call [`Self::timeout`].

@@ -36,7 +36,7 @@ use crate::switch::recorder::Recorder;
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
-use crate::switch::transport::{Lost, News, SWEEP, Transports};
+use crate::switch::transport::{Lost, News, SWEEP, SendError, Transports};
 use failure::Failure;
 pub(super) use legs::Legs;
 pub(super) use registrations::Registrations;
@@ -136,10 +136,12 @@ impl Signalling {
     fn news(&mut self, news: News) {
         let now = Instant::now();
         match news {
-            News::Message { peer, bytes } if self.takes(peer, &bytes) => {
-                self.endpoint.receive(now, peer, &bytes)
+            News::Message { peer, bytes } => {
+                let peer = self.owned(peer, &bytes);
+                if self.takes(peer, &bytes) {
+                    self.endpoint.receive(now, peer, &bytes);
+                }
             }
-            News::Message { .. } => {}
             News::Malformed { peer, malformed } => self.endpoint.receive_malformed(peer, malformed),
             News::Lost(lost) => self.lost(now, &lost),
         }
@@ -155,6 +157,15 @@ impl Signalling {
                 self.endpoint.transport_failed(now, lost.trunk, *hop);
             }
         }
+    }
+
+    /// Where trunks share an address, the message itself says whose it is, if it can.
+    fn owned(&self, peer: Peer, message: &[u8]) -> Peer {
+        let sharing = self.standing.borrow().table.sharing(peer.addr.ip());
+        if sharing.len() < 2 {
+            return peer;
+        }
+        Peer { trunk: self.endpoint.owner(&sharing, message).unwrap_or(peer.trunk), ..peer }
     }
 
     /// From a trunk that is no longer in the settings, only what belongs to a call is taken.
@@ -175,7 +186,11 @@ impl Signalling {
             let table = self.standing.borrow().table.clone();
             if let Err(error) = self.transports.send(&table, transmit) {
                 tracing::warn!(to = %hop, %error, "SIP could not be sent");
-                self.endpoint.transport_failed(Instant::now(), trunk, hop);
+                match error {
+                    // A connection was let go of: a binding made over it is gone with it.
+                    SendError::Stuck => self.endpoint.connection_lost(Instant::now(), trunk, hop),
+                    _ => self.endpoint.transport_failed(Instant::now(), trunk, hop),
+                }
             }
         }
     }

@@ -103,11 +103,14 @@ pub(super) struct Pulse {
     /// In ms since the beginning.
     heard: AtomicU64,
     said: AtomicU64,
+    /// When a line end was heard: the answer to a ping, if there was one.
+    line_end: AtomicU64,
 }
 
 impl Pulse {
     pub(super) fn new() -> Self {
-        Self { begun: Instant::now(), heard: AtomicU64::new(0), said: AtomicU64::new(0) }
+        let never = || AtomicU64::new(0);
+        Self { begun: Instant::now(), heard: never(), said: never(), line_end: never() }
     }
 
     /// When something was last heard, or a message sent.
@@ -118,6 +121,10 @@ impl Pulse {
     /// Whether anything was heard since a moment that [`Self::now`] told.
     fn has_heard_since(&self, then: u64) -> bool {
         self.heard.load(Ordering::Relaxed) >= then
+    }
+
+    fn has_answered_since(&self, then: u64) -> bool {
+        self.line_end.load(Ordering::Relaxed) >= then
     }
 
     fn now(&self) -> u64 {
@@ -199,7 +206,10 @@ impl Link {
                             return Ended::Unneeded;
                         }
                     }
-                    Ok(Some(Framed::LineEnd)) => due = None,
+                    Ok(Some(Framed::LineEnd)) => {
+                        due = None;
+                        self.pulse.note(&self.pulse.line_end);
+                    }
                     // Whoever asks without reading is answered as far as there is room.
                     Ok(Some(Framed::Ping)) => drop(pongs.try_send(LineEnds::Pong)),
                     Ok(None) => break,
@@ -272,7 +282,8 @@ impl Link {
             let _ = pings.try_send(LineEnds::Ping);
             sleep(PONG).await;
             if self.pulse.has_heard_since(asked) {
-                has_answered = true;
+                // A message that happens to come says nothing of whether pings are answered.
+                has_answered |= self.pulse.has_answered_since(asked);
             } else if has_answered {
                 return Ended::NoPong;
             } else {
@@ -408,6 +419,17 @@ mod tests {
             assert_eq!(hears(&mut ends).await, b"\r\n\r\n");
         }
         assert!(!ends.task.is_finished());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_happens_to_follow_a_ping_is_no_answer_to_it() {
+        let mut ends = carrying(true);
+        assert_eq!(hears(&mut ends).await, b"\r\n\r\n");
+        ends.far.write_all(MESSAGE_TEXT).await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(hears(&mut ends).await, b"\r\n\r\n");
+        }
+        assert!(!ends.task.is_finished(), "it has never answered a ping");
     }
 
     #[tokio::test(start_paused = true)]

@@ -29,6 +29,9 @@ const IDLE: Duration = Duration::from_secs(120);
 /// Far ends that a connection is remembered to stand in for.
 const MAX_HOPS: usize = 64;
 
+/// Far ends whose trouble is remembered.
+const MAX_TOLD: usize = 256;
+
 /// What a connection is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
@@ -53,12 +56,23 @@ struct Connection {
 pub(super) struct Pool {
     open: HashMap<Key, Connection>,
     keys: HashMap<ConnectionId, Key>,
+    /// Connections of ours that were let go of, for they are stuck or their settings have changed, until they
+    /// have closed.
+    given_up: HashMap<ConnectionId, Key>,
+    /// Why a far end was not reached the last time: told once.
+    told: HashMap<Key, String>,
     arrivals: mpsc::Sender<Arrival>,
 }
 
 impl Pool {
     pub(super) fn new(arrivals: mpsc::Sender<Arrival>) -> Self {
-        Self { open: HashMap::new(), keys: HashMap::new(), arrivals }
+        Self {
+            open: HashMap::new(),
+            keys: HashMap::new(),
+            given_up: HashMap::new(),
+            told: HashMap::new(),
+            arrivals,
+        }
     }
 
     /// Keeps the books; what is not for them is news.
@@ -79,22 +93,43 @@ impl Pool {
         self.keys.insert(connection.id, key);
         if let Some(old) = self.open.insert(key, connection) {
             // Its queue is let go of: it closes once that is empty.
-            self.keys.remove(&old.id);
+            self.forget(key, old.id);
         }
     }
 
     fn closed(&mut self, id: ConnectionId, why: &Ended) -> Option<News> {
+        if let Some(key) = self.given_up.remove(&id) {
+            // What is bound to it, as a registration may be, is bound to nothing now.
+            let lost = Lost { trunk: key.trunk, hops: vec![key.hop], was_open: true, why: why.to_string() };
+            return Some(News::Lost(lost));
+        }
         // One that was let go of here is nobody's loss.
         let key = self.keys.remove(&id)?;
         let hops = self.open.remove(&key)?.hops;
         let hop = key.hop;
         match why {
             Ended::Closed | Ended::Unneeded => tracing::debug!(%hop, "connection over: {why}"),
-            Ended::NotOpened(_) => tracing::warn!(%hop, "no connection: {why}"),
+            Ended::NotOpened(_) => self.tell_once(key, why),
             _ => tracing::warn!(%hop, "connection over: {why}"),
         }
         let was_open = !matches!(why, Ended::NotOpened(_));
+        if was_open {
+            self.told.remove(&key);
+        }
         Some(News::Lost(Lost { trunk: key.trunk, hops, was_open, why: why.to_string() }))
+    }
+
+    /// A far end that is not reached is tried again and again: the same reason is no news.
+    fn tell_once(&mut self, key: Key, why: &Ended) {
+        let (hop, why) = (key.hop, why.to_string());
+        if self.told.get(&key) == Some(&why) {
+            return tracing::debug!(%hop, "still no connection: {why}");
+        }
+        tracing::warn!(%hop, "no connection: {why}");
+        if self.told.len() >= MAX_TOLD {
+            self.told.clear();
+        }
+        self.told.insert(key, why);
     }
 
     /// Gives a message to the connection that it leaves by.
@@ -111,8 +146,11 @@ impl Pool {
         }
         match connection.queue.try_send(payload) {
             Ok(()) => Ok(()),
-            // It ends by itself, or by losing its queue.
-            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
+            // It has just ended, and the news of that is on its way: then all that waits for an answer from
+            // this hop is sent once more, this among it.
+            Err(TrySendError::Closed(_)) => Ok(()),
+            // It ends by losing its queue.
+            Err(TrySendError::Full(_)) => {
                 self.let_go(&key);
                 Err(SendError::Stuck)
             }
@@ -128,7 +166,14 @@ impl Pool {
             let shown = hop.transport != Transport::Tls;
             return [ours, theirs].into_iter().filter(|key| key.is_ours || shown).find(fits);
         }
-        [theirs, ours].into_iter().find(fits).or_else(|| self.another_from(trunk, hop))
+        let own = [theirs, ours].into_iter().find(fits);
+        own.or_else(|| self.shared(hop)).or_else(|| self.another_from(trunk, hop))
+    }
+
+    /// The connection to us from that very far end: trunks that share an address share it, and an answer
+    /// leaves by the connection that the request came by (RFC 3261 18.2.2).
+    fn shared(&self, hop: Hop) -> Option<Key> {
+        self.open.keys().find(|key| !key.is_ours && key.hop == hop).copied()
     }
 
     /// The connection from an address that was of use last.
@@ -161,7 +206,15 @@ impl Pool {
 
     fn let_go(&mut self, key: &Key) {
         if let Some(connection) = self.open.remove(key) {
-            self.keys.remove(&connection.id);
+            self.forget(*key, connection.id);
+        }
+    }
+
+    /// A connection that carries nothing of ours any more, and closes by itself.
+    fn forget(&mut self, key: Key, id: ConnectionId) {
+        self.keys.remove(&id);
+        if key.is_ours {
+            self.given_up.insert(id, key);
         }
     }
 
@@ -306,6 +359,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_for_a_connection_that_has_just_ended_is_told_as_lost_with_all_the_others() {
+        let (known, listener) = served().await;
+        let (mut pool, mut arrivals) = pool();
+        let hop = Hop { transport: Transport::Tcp, addr: listener.local_addr().unwrap() };
+        pool.send(&known, message(hop)).unwrap();
+        drop(listener.accept().await.unwrap());
+        drop(listener);
+        let ended = arrivals.recv().await.unwrap();
+        tokio::task::yield_now().await;
+        // The carrier has closed it, and we do not know yet.
+        pool.send(&known, message(hop)).unwrap();
+        let Some(News::Lost(lost)) = pool.note(ended) else { panic!("nobody would hear of it") };
+        assert_eq!((lost.hops, lost.was_open), (vec![hop], true));
+    }
+
+    #[tokio::test]
     async fn what_no_server_takes_is_lost_and_told() {
         let (known, listener) = served().await;
         let hop = Hop { transport: Transport::Tcp, addr: listener.local_addr().unwrap() };
@@ -315,6 +384,37 @@ mod tests {
         let news = pool.note(arrivals.recv().await.unwrap());
         let Some(News::Lost(Lost { trunk: 0, hops, was_open: false, .. })) = news else { panic!("{news:?}") };
         assert_eq!(hops, [hop]);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_another_stands_in_for_is_lost_once_it_has_closed() {
+        let (known, listener) = served().await;
+        let hop = Hop { transport: Transport::Tcp, addr: listener.local_addr().unwrap() };
+        let (mut pool, mut arrivals) = pool();
+        pool.send(&known, message(hop)).unwrap();
+        let key = Key { trunk: 0, hop, is_ours: true };
+        // As with other settings for TLS: a registration is bound to the old one.
+        let (queue, _waiting) = mpsc::channel(QUEUE);
+        let (id, pulse) = (ConnectionId::next(), Arc::new(Pulse::new()));
+        pool.insert(key, Connection { id, queue, pulse, hops: vec![hop], tls: None });
+        let news = loop {
+            if let Some(news) = pool.note(arrivals.recv().await.unwrap()) {
+                break news;
+            }
+        };
+        let News::Lost(Lost { trunk: 0, hops, was_open: true, .. }) = news else { panic!("{news:?}") };
+        assert_eq!(hops, [hop]);
+        assert!(pool.open.contains_key(&key), "the new one stays");
+    }
+
+    #[tokio::test]
+    async fn trunks_that_share_an_address_answer_by_the_connection_that_the_request_came_by() {
+        let (known, _listener) = served().await;
+        let (mut pool, _arrivals) = pool();
+        let (accepted, mut waiting, _, hop) = from_outside(40_001);
+        pool.note(accepted);
+        pool.send(&known, Transmit { trunk: 1, ..message(hop) }).unwrap();
+        assert_eq!(waiting.recv().await.unwrap(), message(hop).payload);
     }
 
     #[tokio::test(start_paused = true)]
