@@ -16,6 +16,8 @@ use crate::sip::Hop;
 const REST: Duration = Duration::from_secs(60);
 /// How long one rests that said it was overloaded (503).
 const SHORT_REST: Duration = Duration::from_secs(10);
+/// How long one rests at most that has asked for it.
+const LONGEST_REST: Duration = Duration::from_secs(600);
 /// When a ping that failed is repeated.
 const RETRY: Duration = Duration::from_secs(5);
 /// When a ping is repeated that a trunk answered which is down.
@@ -74,6 +76,8 @@ pub struct TrunkHealth {
 pub struct Health {
     trunks: BTreeMap<usize, TrunkHealth>,
     resting: HashMap<(usize, Hop), Instant>,
+    /// Those that have said themselves until when (Retry-After): no ping ends that.
+    asked_for: HashMap<(usize, Hop), Instant>,
 }
 
 impl Health {
@@ -91,6 +95,7 @@ impl Health {
     pub fn forget(&mut self, trunk: usize) {
         self.trunks.remove(&trunk);
         self.resting.retain(|(place, _), _| *place != trunk);
+        self.asked_for.retain(|(place, _), _| *place != trunk);
     }
 
     /// What is thought of a trunk.
@@ -105,7 +110,8 @@ impl Health {
 
     /// Whether a server is left alone while others are there.
     pub fn rests(&self, now: Instant, trunk: usize, hop: Hop) -> bool {
-        self.resting.get(&(trunk, hop)).is_some_and(|until| now < *until)
+        let until = [&self.resting, &self.asked_for].map(|known| known.get(&(trunk, hop)));
+        until.into_iter().flatten().any(|until| now < *until)
     }
 
     /// When the next ping is due; nothing where none is asked for.
@@ -118,6 +124,7 @@ impl Health {
     /// choice first.
     pub fn due(&mut self, now: Instant, servers: impl Fn(usize) -> Vec<Hop>) -> Vec<(usize, Hop)> {
         self.resting.retain(|_, until| now < *until);
+        self.asked_for.retain(|_, until| now < *until);
         let mut pings = Vec::new();
         for (trunk, known) in &mut self.trunks {
             if known.next.is_none_or(|next| now < next) {
@@ -167,9 +174,16 @@ impl Health {
     /// A call went through: whatever the pings say, the trunk works.
     pub fn worked(&mut self, now: Instant, trunk: usize, hop: Hop) -> Option<Change> {
         self.resting.remove(&(trunk, hop));
+        self.asked_for.remove(&(trunk, hop));
         let known = self.trunks.get_mut(&trunk)?;
         known.failures = 0;
         known.becomes(now, trunk, State::Up, format!("{hop} takes calls"))
+    }
+
+    /// A server that is overloaded has said for how long it wants to be left alone (RFC 3261 20.33). It is
+    /// still tried where nothing else is left.
+    pub fn asks_for_rest(&mut self, now: Instant, trunk: usize, hop: Hop, wished: Duration) {
+        self.asked_for.insert((trunk, hop), now + wished.min(LONGEST_REST));
     }
 
     /// An INVITE came to nothing: the server rests, and pings are sent at once to see what is the matter.
@@ -350,5 +364,19 @@ mod tests {
         health.pinged(now, 0, hop(2), Some(200));
         health.failed(now, 0, hop(2), false);
         assert_eq!(health.next(), Some(now));
+    }
+
+    #[test]
+    fn who_asks_for_rest_gets_it_whatever_pings_say_and_for_ten_minutes_at_most() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let mut health = Health::default();
+        health.asks_for_rest(now, 0, hop(1), Duration::from_secs(40));
+        health.pinged(now, 0, hop(1), Some(200));
+        assert!(health.rests(at(39), 0, hop(1)) && !health.rests(at(40), 0, hop(1)));
+        health.asks_for_rest(now, 0, hop(1), Duration::MAX);
+        assert!(health.rests(at(599), 0, hop(1)) && !health.rests(at(600), 0, hop(1)));
+        health.worked(now, 0, hop(1));
+        assert!(!health.rests(now, 0, hop(1)), "a call that goes through says more");
     }
 }

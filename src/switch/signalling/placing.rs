@@ -177,7 +177,11 @@ impl Signalling {
         let way = attempt.way;
         match verdict {
             Verdict::NextServer { overloaded } => {
-                self.health.failed(Instant::now(), way.trunk, way.hop, overloaded);
+                let now = Instant::now();
+                self.health.failed(now, way.trunk, way.hop, overloaded);
+                if let Some(wished) = failure.more.retry_after {
+                    self.health.asks_for_rest(now, way.trunk, way.hop, wished);
+                }
             }
             Verdict::NextTrunk => attempt.left.retain(|other| other.trunk != way.trunk),
             Verdict::Final => attempt.left.clear(),
