@@ -127,7 +127,7 @@ async fn serve(daemon: &mut Daemon, signals: &mut Signals) -> Result<(), Failure
 }
 
 /// Lets running calls end, for as long as they may; a second signal ends them now.
-async fn stop(daemon: Daemon, signals: &mut Signals, patience: Duration) {
+async fn stop(mut daemon: Daemon, signals: &mut Signals, patience: Duration) {
     notify(&[NotifyState::Stopping]);
     let running = daemon.running();
     tracing::info!(running, "stopping");
@@ -135,11 +135,23 @@ async fn stop(daemon: Daemon, signals: &mut Signals, patience: Duration) {
         let calls = output::count(running, "call");
         tracing::warn!("{calls} still running, new ones are refused; a second signal ends them now");
     }
-    tokio::select! {
-        biased;
-        () = daemon.drain() => {}
-        () = signals.end() => {}
-        () = tokio::time::sleep(patience) => tracing::warn!("calls were still running after the time to drain"),
+    let (drained, late) = (daemon.drain(), tokio::time::sleep(patience));
+    tokio::pin!(drained, late);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut drained => break,
+            () = signals.end() => break,
+            () = &mut late => {
+                tracing::warn!("calls were still running after the time to drain");
+                break;
+            }
+            // Whoever asks why it is still there gets an answer.
+            asked = daemon.command() => match asked {
+                Some(asked) => daemon.obey(asked).await,
+                None => break,
+            },
+        }
     }
     daemon.stop().await;
 }

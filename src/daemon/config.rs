@@ -101,7 +101,7 @@ impl Config {
         let folder = source.path.parent().unwrap_or(Path::new(""));
         let mut problems = Vec::new();
         let addresses = compile_addresses(&file.sip, &file.media, folder, &mut problems);
-        let trunks = compile_trunks(&file.trunks, folder, &mut problems);
+        let trunks = compile_trunks(&file.trunks, &addresses.listen, folder, &mut problems);
         problems.extend(file.voice.iter().flat_map(VoiceSettings::problems));
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));

@@ -144,6 +144,11 @@ pub fn ask(data_dir: &Path, command: &Command) -> io::Result<Option<Reply>> {
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer)?;
+    BufReader::new(stream).read_line(&mut answer).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            io::Error::other("the daemon is there, but does not answer: see its log")
+        }
+        _ => error,
+    })?;
     serde_json::from_str(&answer).map(Some).map_err(io::Error::other)
 }

@@ -99,6 +99,10 @@ fn unknown(problem: Problem) -> Problem {
     let Some((wrong, known)) = names.split_first() else { return problem };
     let message = format!("there is no key `{wrong}` here");
     let help = match nearest(wrong, known.iter().copied()) {
+        _ if *wrong == "password" && known.contains(&"password_file") => {
+            "a password never stands in the settings: write it into a file, and password_file = \"PATH\""
+                .to_owned()
+        }
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known are {}", known.join(", ")),
     };

@@ -268,9 +268,10 @@ impl Daemon {
     }
 
     /// Refuses new calls from now on; resolves when none is running.
-    pub async fn drain(&self) {
+    pub fn drain(&self) -> impl Future<Output = ()> + use<> {
         self.switch.drain();
-        self.occupancy.quiet().await;
+        let occupancy = self.occupancy.clone();
+        async move { occupancy.quiet().await }
     }
 
     /// Ends the calls that still run, writes everything down, and stops.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::sip::message::{HeaderError, HeaderName, Headers};
+use crate::sip::message::{HeaderName, Headers};
 use crate::sip::scan;
 
 /// The option tag (RFC 4028 3).
@@ -87,23 +87,18 @@ pub struct Stated {
 }
 
 impl Stated {
-    /// Reads the header fields of a message.
-    ///
-    /// # Errors
-    /// Session-Expires or Min-SE does not follow its grammar.
-    pub fn of(headers: &Headers) -> Result<Self, HeaderError> {
+    /// Reads the header fields of a message. One that cannot be read counts as none: no call depends on it
+    /// (RFC 3261 8.2.2).
+    #[must_use]
+    pub fn of(headers: &Headers) -> Self {
         let names = [HeaderName::Supported, HeaderName::Require];
         let supported = names.iter().any(|name| {
             let tags = headers.tokens(name).unwrap_or_default();
             tags.iter().any(|tag| tag.eq_ignore_ascii_case(OPTION))
         });
-        let read = |name: HeaderName| match headers.get(&name) {
-            Some(value) => SessionExpires::parse(value).map(Some).ok_or(HeaderError::Malformed(name)),
-            None => Ok(None),
-        };
-        let expires = read(HeaderName::SessionExpires)?;
-        let min = read(HeaderName::MinSe)?.map(|min| min.seconds);
-        Ok(Self { supported, expires, min })
+        let read = |name: HeaderName| headers.get(&name).and_then(SessionExpires::parse);
+        let min = read(HeaderName::MinSe).map(|min| min.seconds);
+        Self { supported, expires: read(HeaderName::SessionExpires), min }
     }
 }
 

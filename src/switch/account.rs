@@ -183,6 +183,17 @@ fn unused(settings: &TrunkSettings, account: &Account, problems: &mut Vec<Proble
         let help = "write register = true, or the password that belongs to it";
         problems.push(Problem::error(username.span(), "a username that nothing uses").help(help));
     }
+    let every = settings.register_every.span();
+    if !settings.register && !every.is_empty() {
+        let help = "write register = true, or take the line out";
+        problems.push(Problem::error(every, "register_every, but the trunk does not register").help(help));
+    }
+    if let (Some(large), Some(server)) = (&settings.large_messages, next_hop(settings))
+        && ["tcp:", "tls:"].iter().any(|reliable| server.get_ref().starts_with(reliable))
+    {
+        let help = "take the line out: all messages go by the connection";
+        problems.push(Problem::error(large.span(), "large_messages is for servers that are udp:").help(help));
+    }
     if let Some(digest) = settings.digest.as_ref().filter(|_| settings.inbound_auth.is_none()) {
         let without =
             account.credentials.is_none() && settings.username.is_none() && settings.auth_username.is_none();
@@ -292,6 +303,12 @@ mod tests {
             ("auth_username = 'a'\n", "a username without a password"),
             ("username = 'a'\n", "a username that nothing uses"),
             ("username = 'a b'\npassword_file = 'password'\n", "this is not a username"),
+            ("register_every = '5m'\n", "register_every, but the trunk does not register"),
+            (
+                "outbound_proxy = 'tls:y'\nlarge_messages = 'udp'\n",
+                "large_messages is for servers that are udp:",
+            ),
+            ("username = 'a'\npassword_file = '.'\n", "is no file with a password"),
             ("digest = ['MD5']\n", "digest algorithms without a password"),
             (
                 "username = 'a'\npassword_file = 'password'\ndigest = ['SHA256']\n",

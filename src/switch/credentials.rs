@@ -148,7 +148,7 @@ impl Reader<'_> {
             Problem::error(written.span(), message).help("put the password into that file, and nothing else")
         };
         let about = fs::metadata(&path).map_err(unreadable)?;
-        if about.permissions().mode() & 0o077 != 0 {
+        if about.is_file() && about.permissions().mode() & 0o077 != 0 {
             let message = format!("{} can be read by others", path.display());
             let help = format!("chmod 600 {}", path.display());
             return Err(Problem::error(place, message).help(help));

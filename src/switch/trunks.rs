@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use crate::oncall::{NumberFormat, Phone};
 use crate::problem::{Problem, nearest};
-use crate::sip::{Codec, IdentityPolicy, ReliableProvisional, SrtpPolicy, Transport};
+use crate::sip::{Codec, Hop, IdentityPolicy, ReliableProvisional, SrtpPolicy, Transport};
 use crate::switch::account::{Account, compile_account, next_hop};
 use crate::switch::identity::{self, CalledNumber};
 use crate::switch::limits::{self, MAX_CALL_LENGTH};
@@ -192,11 +192,44 @@ impl Trunk {
 }
 
 /// Checks `[[trunks]]`. Files are looked for in the folder.
-pub fn compile_trunks(settings: &[TrunkSettings], folder: &Path, problems: &mut Vec<Problem>) -> Vec<Trunk> {
-    let trunks = settings.iter().map(|trunk| compile_trunk(trunk, folder, problems)).collect();
+pub fn compile_trunks(
+    settings: &[TrunkSettings],
+    listen: &[Hop],
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Vec<Trunk> {
+    let trunks: Vec<_> = settings.iter().map(|trunk| compile_trunk(trunk, folder, problems)).collect();
+    for (settings, trunk) in settings.iter().zip(&trunks) {
+        problems.extend(without_a_socket(settings, trunk, listen));
+    }
     names_used_twice(settings, problems);
     overlapping_sources(settings, problems);
     trunks
+}
+
+/// Datagrams leave by a socket that is listened with: there has to be one, of the server's family.
+fn without_a_socket(settings: &TrunkSettings, trunk: &Trunk, listen: &[Hop]) -> Option<Problem> {
+    let host = trunk.server.as_ref().map(|server| (server.transport, host_address(&server.host)));
+    let (Transport::Udp, address) = host.unwrap_or((Transport::Udp, None)) else { return None };
+    let fits = |own: &Hop| {
+        // A socket of `[::]` carries both families.
+        let both = own.addr.is_ipv6() && own.addr.ip().is_unspecified();
+        let same = |address: IpAddr| both || address.is_ipv4() == own.addr.is_ipv4();
+        own.transport == Transport::Udp && address.is_none_or(same)
+    };
+    if listen.is_empty() || listen.iter().any(fits) {
+        return None;
+    }
+    let example = match address {
+        Some(IpAddr::V6(_)) => "udp:[::]:5060",
+        _ => "udp:0.0.0.0:5060",
+    };
+    let place = next_hop(settings).map_or(settings.name.span(), Spanned::span);
+    let message = format!("nothing can be sent to the trunk `{}`", settings.name.get_ref());
+    Some(
+        Problem::error(place, message)
+            .help(format!("add \"{example}\" to `listen` of [sip]: what goes by UDP leaves there")),
+    )
 }
 
 fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Problem>) -> Trunk {
@@ -418,7 +451,7 @@ mod tests {
         }
         let file: File = toml::from_str(text).unwrap();
         let mut problems = Vec::new();
-        let trunks = compile_trunks(&file.trunks, Path::new(""), &mut problems);
+        let trunks = compile_trunks(&file.trunks, &[], Path::new(""), &mut problems);
         (trunks, problems.into_iter().map(|problem| problem.message).collect())
     }
 
@@ -431,6 +464,31 @@ mod tests {
         assert!(trunk.may_dial(&Phone::parse("+4915112345").unwrap()));
         assert!(!trunk.may_dial(&Phone::parse("+4315112345").unwrap()));
         assert!(!trunk.may_dial(&Phone::parse("sip:anna@10.1.2.3").unwrap()));
+    }
+
+    #[test]
+    fn what_goes_by_udp_needs_a_socket_to_leave_by() {
+        let faults = |server: &str, listen: &[&str]| {
+            let settings: TrunkSettings = toml::from_str(&format!("name = 'a'\n{server}\n")).unwrap();
+            let listen: Vec<Hop> = listen
+                .iter()
+                .map(|own| match own.split_once(' ').unwrap() {
+                    ("udp", own) => Hop::udp(own.parse().unwrap()),
+                    (_, own) => Hop { transport: Transport::Tcp, addr: own.parse().unwrap() },
+                })
+                .collect();
+            let mut problems = Vec::new();
+            compile_trunks(&[settings], &listen, Path::new(""), &mut problems);
+            problems.into_iter().filter_map(|problem| problem.help).collect::<Vec<_>>().join(" ")
+        };
+        let (tcp, udp) = ("tcp 0.0.0.0:5060", "udp 0.0.0.0:5060");
+        assert!(faults("server = 'udp:192.0.2.1'", &[tcp]).contains("udp:0.0.0.0:5060"));
+        assert!(faults("server = 'udp:[2001:db8::1]'", &[udp]).contains("udp:[::]:5060"));
+        assert!(faults("sources = ['10.0.0.0/8']", &[tcp]).contains("udp:0.0.0.0:5060"), "phones on the LAN");
+        assert_eq!(faults("server = 'udp:192.0.2.1'", &[tcp, udp]), "");
+        assert_eq!(faults("server = 'udp:sip.carrier.example'", &[udp]), "");
+        assert_eq!(faults("server = 'udp:192.0.2.1'", &["udp [::]:5060"]), "");
+        assert_eq!(faults("server = 'tcp:192.0.2.1'", &[tcp]), "");
     }
 
     #[test]

@@ -34,6 +34,16 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
 }
 
 #[test]
+fn a_password_in_the_settings_is_shown_its_place() {
+    settings_are_refused(
+        "password",
+        "[[trunks]]\n",
+        "[[trunks]]\npassword = \"geheim\"\n",
+        &["password_file = \"PATH\""],
+    );
+}
+
+#[test]
 fn a_person_without_a_phone_is_an_error() {
     oncall_is_refused(
         "no-phone",

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use nightbell::sip::digest::{Algorithm, Credentials, Secret};
-use nightbell::sip::{Cause, Codec, Event, FailureCause, LegId, Outgoing, Peer, TrunkProfile};
+use nightbell::sip::{Cause, Codec, Event, FailureCause, LegId, Outgoing, Peer, Transport, TrunkProfile};
 
 use super::wire_desk::{
-    Desk, OFFER, SERVER, address, header, headers, media, param, profile, response, start_line, udp,
+    Desk, OFFER, SERVER, address, header, headers, hop, media, param, profile, response, start_line, udp,
 };
 
 const CHALLENGE: &str =
@@ -301,6 +301,36 @@ fn the_carrier_itself_may_challenge_the_bye_of_its_own_call() {
     let bye = desk.said();
     desk.respond(&bye, "407 Proxy Authentication Required", &fresh(5, ""));
     assert!(desk.said().contains("Proxy-Authorization: Digest "));
+}
+
+#[test]
+fn the_credentials_of_a_server_behind_tls_go_to_that_server_alone() {
+    let tls = hop(Transport::Tls, SERVER);
+    // In the clear from the same address, and by a TLS connection that somebody there has opened to us: neither
+    // has shown the server's certificate.
+    let others = [
+        Peer::udp(0, address(SERVER)),
+        Peer { trunk: 0, transport: Transport::Tls, addr: address("198.51.100.9:40001") },
+    ];
+    for other in others {
+        let mut desk = desk();
+        desk.peer.transport = Transport::Tls;
+        let number = "sip:+4930123456@carrier.test";
+        desk.endpoint.invite(desk.now, Outgoing::new(0, tls, number, media()));
+        let invite = desk.said();
+        desk.respond(&invite, "407 Proxy Authentication Required", CHALLENGE);
+        let again = desk.sent().pop().unwrap();
+        desk.accept(&again, "t");
+        assert!(desk.said().contains("Proxy-Authorization"));
+        desk.events();
+        desk.peer = other;
+        let leg = incoming_call(&mut desk);
+        desk.endpoint.hang_up(desk.now, leg, Cause::Normal);
+        let bye = desk.said();
+        assert_eq!(headers(&bye, "Proxy-Authorization"), Vec::<&str>::new(), "unasked");
+        desk.respond(&bye, "407 Proxy Authentication Required", &fresh(5, ""));
+        assert_eq!(desk.lines(), Vec::<String>::new());
+    }
 }
 
 #[test]

@@ -292,7 +292,10 @@ impl Pair {
             | Event::MediaChanged { leg, .. }
             | Event::Digit { leg, .. } => leg,
             Event::Loop { .. } => panic!("a loop between two parties"),
-            Event::Registered { .. } | Event::Unregistered { .. } | Event::Pinged { .. } => return,
+            Event::Registered { .. }
+            | Event::Unregistered { .. }
+            | Event::TooFast { .. }
+            | Event::Pinged { .. } => return,
         };
         let life = &self.sides[side].legs[&leg];
         assert!(!life.released, "something was heard of a leg that had been let go of");

@@ -27,6 +27,19 @@ fn beyond_its_rate_a_trunk_begins_no_call_and_is_told_when_to_come_back() {
     assert_eq!(start_line(&refused), "SIP/2.0 503 Service Unavailable");
     assert_eq!(header(&refused, "Retry-After"), "2");
     assert_eq!(desk.endpoint.active(), running, "nothing is kept of it");
+    let told = |desk: &mut Desk| {
+        let events = desk.events().into_iter();
+        events
+            .filter_map(|event| match event {
+                Event::TooFast { trunk: 0, refused } => Some(refused),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mut desk), [1]);
+    desk.hear(&invite(5));
+    assert_eq!(told(&mut desk), [] as [u64; 0], "once a minute is enough");
+    desk.sent();
     desk.hear(&invite(0));
     assert_eq!(desk.lines(), ["SIP/2.0 100 Trying"], "a repeated INVITE is no new call");
 }

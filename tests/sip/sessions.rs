@@ -381,3 +381,18 @@ fn an_update_outside_of_any_call_gets_481() {
     desk.ask(Ask { method: "UPDATE", body: "", ..INVITE });
     assert!(desk.said().starts_with("SIP/2.0 481 "));
 }
+
+#[test]
+fn a_session_timer_that_cannot_be_read_costs_no_call() {
+    for more in ["Session-Expires: soon\r\n", "Session-Expires: \r\n", "Min-SE: -1\r\n"] {
+        let mut desk = Desk::new();
+        let (_, answer) = called_with(&mut desk, more);
+        assert_eq!(headers(&answer, "Session-Expires"), Vec::<&str>::new(), "{more}");
+        let tag = ours(&answer);
+        desk.ask(Ask { branch: "re", to_tag: &tag, sequence: 2, more, ..INVITE });
+        assert_eq!(start_line(&desk.said()), "SIP/2.0 200 OK", "{more}");
+        desk.ask(Ask { method: "ACK", branch: "ack2", to_tag: &tag, sequence: 2, body: "", ..INVITE });
+        desk.ask(Ask { method: "UPDATE", branch: "up", to_tag: &tag, sequence: 3, body: "", more });
+        assert_eq!(start_line(&desk.said()), "SIP/2.0 200 OK", "{more}");
+    }
+}

@@ -82,6 +82,8 @@ fn write_until_killed() {
 #[test]
 fn a_daemon_that_is_killed_has_kept_all_it_had_acknowledged() {
     let scratch = Scratch::new();
+    // The calls that a kill cut short before they were acknowledged: they may lack steps for ever.
+    let mut cut_short = Vec::new();
     for round in 1..=8 {
         let mut daemon = child("write_until_killed", scratch.path(), r#"exec "$@""#);
         let mut said = Said::by(&mut daemon);
@@ -98,12 +100,13 @@ fn a_daemon_that_is_killed_has_kept_all_it_had_acknowledged() {
         assert!((last..=last + 1).contains(&count), "{last} were acknowledged, {count} are there");
         for call in &calls {
             assert!(call.ended_at.is_some(), "{} is still open", call.id);
-            if call.id.0 <= last {
+            if call.id.0 <= last && !cut_short.contains(&call.id.0) {
                 let (_, timeline) = store.reader().call(&call.id.to_string()).unwrap().unwrap();
                 assert!(timeline.len() >= 7, "{} has lost steps", call.id);
                 assert_eq!(call.outcome, Outcome::Accepted, "{}", call.id);
             }
         }
+        cut_short.extend(last + 1..=count);
         store.legs_released().unwrap();
     }
 }

@@ -71,7 +71,7 @@ impl Bench {
         let mut problems = Vec::new();
         let media = toml::from_str("ports = '54000-55999'").unwrap();
         let addresses = compile_addresses(&file.sip, &media, folder, &mut problems);
-        let trunks = compile_trunks(&file.trunks, folder, &mut problems);
+        let trunks = compile_trunks(&file.trunks, &addresses.listen, folder, &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
         Self::with(addresses, trunks, Library::default()).await
     }

@@ -254,6 +254,7 @@ impl Body {
             | Event::Digit { .. }
             | Event::Registered { .. }
             | Event::Unregistered { .. }
+            | Event::TooFast { .. }
             | Event::Pinged { .. } => {}
         }
     }

@@ -4,12 +4,15 @@
 use std::time::{Duration, Instant};
 
 use super::Endpoint;
-use super::event::Peer;
+use super::event::{Event, Peer};
 use crate::sip::message::Request;
 use crate::sip::token_bucket::TokenBucket;
 
 /// When a caller who comes too fast may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// How often it is told that calls come too fast.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 impl Endpoint {
     /// Whether one more call may begin; if not, it has been refused. Twice what comes in a second may come
@@ -22,7 +25,19 @@ impl Endpoint {
         let admitted = bucket.take(now, rate, size);
         if !admitted {
             self.answer_later(peer, request, 503, RETRY_AFTER);
+            self.tell_too_fast(now, peer.trunk);
         }
         admitted
+    }
+
+    fn tell_too_fast(&mut self, now: Instant, trunk: usize) {
+        let (refused, told) = self.too_fast.entry(trunk).or_default();
+        *refused = refused.saturating_add(1);
+        if told.is_some_and(|told| now.saturating_duration_since(told) < TELL_EVERY) {
+            return;
+        }
+        let event = Event::TooFast { trunk, refused: *refused };
+        (*refused, *told) = (0, Some(now));
+        self.events.push_back(event);
     }
 }

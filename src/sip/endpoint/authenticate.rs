@@ -1,7 +1,6 @@
 //! Requests that are challenged (RFC 3261 22): asked again with credentials, where these belong.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::time::Instant;
 
 use super::Endpoint;
@@ -14,7 +13,7 @@ use rand::Rng;
 use crate::sip::header::{CSeq, NameAddr};
 use crate::sip::message::{HeaderName, Request, Response};
 use crate::sip::transaction::Timer;
-use crate::sip::transport::Hop;
+use crate::sip::transport::{Hop, Transport};
 use crate::sip::uri::Host;
 
 /// How many servers of one trunk are remembered.
@@ -25,17 +24,27 @@ const MAX_SERVERS: usize = 16;
 pub(super) struct Account {
     sessions: Sessions,
     /// Where we have sent calls and registrations of our own: nobody else gets the trunk's credentials.
-    servers: VecDeque<IpAddr>,
+    servers: VecDeque<Hop>,
 }
 
 impl Account {
-    fn note_server(&mut self, address: IpAddr) {
-        if !self.servers.contains(&address) {
-            self.servers.push_back(address);
+    fn note_server(&mut self, hop: Hop) {
+        if !self.servers.contains(&hop) {
+            self.servers.push_back(hop);
         }
         if self.servers.len() > MAX_SERVERS {
             self.servers.pop_front();
         }
+    }
+
+    /// Whether a hop is one of the servers. In the clear the address tells, whichever port it speaks from; with
+    /// TLS only what we have connected to has shown a certificate, and nothing in the clear stands in for it.
+    fn is_server(&self, hop: Hop) -> bool {
+        let is_tls = |hop: Hop| hop.transport == Transport::Tls;
+        self.servers.iter().any(|known| match is_tls(*known) || is_tls(hop) {
+            true => *known == hop,
+            false => known.addr.ip() == hop.addr.ip(),
+        })
     }
 }
 
@@ -84,10 +93,10 @@ impl Endpoint {
         let cnonce = self.token();
         let account = self.accounts.entry(trunk).or_default();
         if begins && !is_direct {
-            account.note_server(hop.addr.ip());
+            account.note_server(hop);
         }
         let wants = !matches!(purpose, Purpose::Ping(..));
-        match wants && account.servers.contains(&hop.addr.ip()) {
+        match wants && account.is_server(hop) {
             true => account.sessions.authorize_unasked(&credentials, request, &cnonce),
             false => Attempts::default(),
         }
@@ -130,7 +139,7 @@ impl Endpoint {
         } else {
             let challenges = Challenge::all(response);
             let known = challenges.iter().all(|challenge| account.sessions.knows(challenge));
-            if !account.servers.contains(&asked.hop.addr.ip()) || !(began_here || known) {
+            if !account.is_server(asked.hop) || !(began_here || known) {
                 return None;
             }
             account.sessions.challenged(&credentials, &challenges, &mut asked.attempts).ok()?;

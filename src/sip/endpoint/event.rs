@@ -425,6 +425,13 @@ pub enum Event {
         /// When it is tried again.
         retry_in: Duration,
     },
+    /// A trunk begins calls faster than it may; they are refused. Told once a minute at most.
+    TooFast {
+        /// Which trunk.
+        trunk: usize,
+        /// How many it has begun too many since this was told the last time.
+        refused: u64,
+    },
     /// A ping ([`super::Endpoint::ping`]) has come to its end.
     Pinged {
         /// Which trunk.
@@ -461,7 +468,10 @@ impl Event {
             | Event::Digit { leg, .. }
             | Event::Failed { leg, .. }
             | Event::Ended { leg, .. } => Some(*leg),
-            Event::Registered { .. } | Event::Unregistered { .. } | Event::Pinged { .. } => None,
+            Event::Registered { .. }
+            | Event::Unregistered { .. }
+            | Event::TooFast { .. }
+            | Event::Pinged { .. } => None,
         }
     }
 }

@@ -255,7 +255,7 @@ struct Renegotiated {
 
 fn renegotiate(leg: &mut Leg, peer: Peer, request: &Request) -> Result<Renegotiated, u16> {
     let State::Up(up) = &mut leg.state else { return Err(481) };
-    let stated = Stated::of(&request.headers).map_err(|_| 400_u16)?;
+    let stated = Stated::of(&request.headers);
     let mut timer = up.session.clone();
     let session = timer.answer(&stated).map_err(|_| 422_u16)?;
     let before = up.negotiation.agreed().cloned();

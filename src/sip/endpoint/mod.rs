@@ -89,6 +89,8 @@ pub struct Endpoint {
     registrations: BTreeMap<usize, Entry>,
     /// How many calls each trunk may begin at the moment.
     call_rates: HashMap<usize, TokenBucket>,
+    /// Calls refused for coming too fast since that was told, and when it was.
+    too_fast: HashMap<usize, (u64, Option<Instant>)>,
     deadlines: Deadlines,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
@@ -115,6 +117,7 @@ impl Endpoint {
             without_tcp: HashMap::new(),
             registrations: BTreeMap::new(),
             call_rates: HashMap::new(),
+            too_fast: HashMap::new(),
             deadlines: Deadlines::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),

@@ -92,7 +92,7 @@ impl Endpoint {
                 return self.give_up(now, id, leg, EndCause::SessionExpired);
             }
             Outcome::Response(response) if response.status == 422 => {
-                if up.session.raise(&Stated::of(&response.headers).unwrap_or_default()) {
+                if up.session.raise(&Stated::of(&response.headers)) {
                     self.refresh_session(now, id, &mut leg);
                     return self.keep(id, leg);
                 }
@@ -197,7 +197,7 @@ impl Endpoint {
 
 /// What a 2xx to a refresh of ours says: the session timer, and their Contact.
 fn refreshed(up: &mut Up, response: &Response) {
-    up.session.accept(&Stated::of(&response.headers).unwrap_or_default());
+    up.session.accept(&Stated::of(&response.headers));
     if let Some(contact) = response.headers.contact().ok().flatten() {
         up.dialog.identity.target = contact.uri.to_string();
     }

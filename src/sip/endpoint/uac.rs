@@ -270,7 +270,7 @@ impl Endpoint {
             Some(agreed) => {
                 let dialog = Dialog { identity: identity.clone(), remote_sequence };
                 let mut session = calling.session;
-                session.accept(&Stated::of(&response.headers).unwrap_or_default());
+                session.accept(&Stated::of(&response.headers));
                 entry.state = State::Up(Box::new(Up {
                     dialog,
                     negotiation: calling.negotiation,
@@ -336,7 +336,7 @@ impl Endpoint {
         response: &Response,
     ) -> Option<(usize, Hop, Request)> {
         let State::Calling(calling) = &mut leg.state else { return None };
-        let stated = Stated::of(&response.headers).ok()?;
+        let stated = Stated::of(&response.headers);
         if calling.unwanted.is_some() || !calling.session.raise(&stated) {
             return None;
         }

@@ -38,14 +38,10 @@ impl Endpoint {
             return self.answer_stateless(peer, &request, 488, |_| {});
         }
         let session = SessionTimer::new(profile.session_timer);
-        match Stated::of(&request.headers) {
-            Err(_) => return self.answer_stateless(peer, &request, 400, |_| {}),
-            Ok(stated) if session.clone().answer(&stated).is_err() => {
-                return self.answer_stateless(peer, &request, 422, |response| {
-                    response.headers.push(HeaderName::MinSe, MIN_SE.to_string());
-                });
-            }
-            Ok(_) => {}
+        if session.clone().answer(&Stated::of(&request.headers)).is_err() {
+            return self.answer_stateless(peer, &request, 422, |response| {
+                response.headers.push(HeaderName::MinSe, MIN_SE.to_string());
+            });
         }
         if self.legs.len() >= self.config.max_dialogs || !self.has_room() {
             return self.answer_later(peer, &request, 503, RETRY_AFTER);
@@ -142,7 +138,7 @@ impl Endpoint {
         let (transaction, to) = (incoming.transaction, incoming.source);
         let mut response = self.answer_with(&entry, incoming, body);
         let mut session = incoming.session.clone();
-        let stated = Stated::of(&incoming.request.headers).unwrap_or_default();
+        let stated = Stated::of(&incoming.request.headers);
         compose::with_fields(&mut response.headers, session.answer(&stated).unwrap_or_default());
         let updates = allows_update(&incoming.request.headers);
         self.tell(&entry, Event::Answering { leg, dialog: dialog.identity.clone() });

@@ -113,7 +113,7 @@ fn update_of_a_call(leg: &mut Leg, peer: Peer, request: &Request) -> Outcome {
     if offer.is_some() && up.is_offering() {
         return Outcome::Refused(491);
     }
-    let Ok(stated) = Stated::of(&request.headers) else { return Outcome::Refused(400) };
+    let stated = Stated::of(&request.headers);
     let mut session = up.session.clone();
     let Ok(headers) = session.answer(&stated) else { return Outcome::Refused(422) };
     let before = up.negotiation.agreed().cloned();

@@ -29,7 +29,8 @@ impl Signalling {
     pub(super) fn invited(&mut self, dialog: sip::LegId, peer: Peer, call: &IncomingCall) {
         if let Err(NoRoom(status, why)) = self.admit(dialog, peer, call) {
             let retry_after = (status == 503).then_some(RETRY_AFTER);
-            tracing::warn!(from = %peer.addr, to = call.request_user, status, "a call was refused: {why}");
+            let trunk = self.trunk_name(peer.trunk);
+            tracing::warn!(trunk, from = %peer.addr, to = call.request_user, status, "a call was refused: {why}");
             self.endpoint.refuse(Instant::now(), dialog, status, retry_after);
         }
     }

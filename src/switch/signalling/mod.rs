@@ -226,6 +226,14 @@ impl Signalling {
             Event::Unregistered { trunk, status, reason, retry_in } => {
                 self.not_registered(trunk, status, reason, retry_in);
             }
+            Event::TooFast { trunk, refused } => {
+                let trunk = self.trunk_name(trunk);
+                tracing::warn!(
+                    trunk,
+                    refused,
+                    "calls were refused: calls_per_second of the trunk is reached"
+                );
+            }
             Event::Pinged { trunk, hop, status } => self.pinged(trunk, hop, status),
         }
     }
