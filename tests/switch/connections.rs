@@ -130,7 +130,7 @@ async fn an_expired_certificate_is_refused() {
 
 #[tokio::test]
 async fn requests_that_come_merged_or_cut_are_answered_over_the_same_connection() {
-    let bench = Bench::of(&settings("listen = ['tcp:127.0.0.1:0']", ""), nowhere()).await;
+    let bench = Bench::of(&settings("listen = ['udp:127.0.0.1:0', 'tcp:127.0.0.1:0']", ""), nowhere()).await;
     let mut caller = Caller::connect(LOOPBACK, bench.listens(Transport::Tcp), None).await.unwrap();
     let all = [1, 2, 3].map(|number| caller.options(number)).concat();
     let (first, second) = all.split_at(all.len() / 2);
@@ -143,7 +143,7 @@ async fn requests_that_come_merged_or_cut_are_answered_over_the_same_connection(
 
 #[tokio::test]
 async fn a_ping_is_answered() {
-    let bench = Bench::of(&settings("listen = ['tcp:127.0.0.1:0']", ""), nowhere()).await;
+    let bench = Bench::of(&settings("listen = ['udp:127.0.0.1:0', 'tcp:127.0.0.1:0']", ""), nowhere()).await;
     let mut caller = Caller::connect(LOOPBACK, bench.listens(Transport::Tcp), None).await.unwrap();
     caller.says("\r\n\r\n").await;
     assert_eq!(caller.hears().await, Some(Framed::LineEnd));
@@ -151,7 +151,7 @@ async fn a_ping_is_answered() {
 
 #[tokio::test]
 async fn a_message_of_no_length_is_refused_and_ends_the_connection() {
-    let bench = Bench::of(&settings("listen = ['tcp:127.0.0.1:0']", ""), nowhere()).await;
+    let bench = Bench::of(&settings("listen = ['udp:127.0.0.1:0', 'tcp:127.0.0.1:0']", ""), nowhere()).await;
     let mut caller = Caller::connect(LOOPBACK, bench.listens(Transport::Tcp), None).await.unwrap();
     let message = caller.options(1).replace("Content-Length: 0\r\n", "");
     caller.says(&message).await;
@@ -163,7 +163,7 @@ async fn a_message_of_no_length_is_refused_and_ends_the_connection() {
 async fn a_stranger_gets_no_octet() {
     let authority = Authority::new("stranger");
     authority.signs("switch.example", 2060);
-    let sip = "listen = ['tcp:127.0.0.1:0', 'tls:127.0.0.1:0']\n[sip.tls]\n\
+    let sip = "listen = ['udp:127.0.0.1:0', 'tcp:127.0.0.1:0', 'tls:127.0.0.1:0']\n[sip.tls]\n\
                certificate = 'switch.example.pem'\nkey = 'switch.example.key'";
     let bench = Bench::of(&settings(sip, ""), authority.folder()).await;
     let mut plain = Caller::connect(STRANGER, bench.listens(Transport::Tcp), None).await.unwrap();
@@ -182,7 +182,7 @@ async fn over_tls_a_carrier_with_the_wanted_certificate_is_let_in_and_one_withou
     let authority = Authority::new("mutual");
     authority.signs("switch.example", 2060);
     authority.signs("carrier.example", 2060);
-    let sip = "listen = ['tls:127.0.0.1:0']\n[sip.tls]\ncertificate = 'switch.example.pem'\n\
+    let sip = "listen = ['udp:127.0.0.1:0', 'tls:127.0.0.1:0']\n[sip.tls]\ncertificate = 'switch.example.pem'\n\
                key = 'switch.example.key'\nclient_ca = 'ca.pem'";
     let bench = Bench::of(&settings(sip, ""), authority.folder()).await;
     let at = bench.listens(Transport::Tls);
