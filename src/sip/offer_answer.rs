@@ -234,8 +234,8 @@ impl Negotiation {
     }
 
     fn audio_offer(&self) -> Media {
-        let types =
-            self.media.codecs.iter().map(|codec| (self.receive_type(*codec), *codec)).collect::<Vec<_>>();
+        let offered = self.media.codecs.iter().filter(|codec| !self.has_lost_its_number(**codec));
+        let types = offered.map(|codec| (self.receive_type(*codec), *codec)).collect::<Vec<_>>();
         let event = self.agreed.as_ref().and_then(|agreed| agreed.telephone_event);
         let free = if types.iter().any(|(number, _)| *number == TELEPHONE_EVENT) {
             OTHER_EVENT
@@ -250,6 +250,16 @@ impl Negotiation {
             .and_then(|agreed| Some((self.sent.iter().find(|media| media.port != 0)?, agreed.srtp.as_ref())));
         let (protocol, crypto) = self.security.offer(running);
         secured(audio(self.media.rtp_port, &types, Some(event), PACKET_TIME_MS, direction), &protocol, crypto)
+    }
+
+    /// The peer has given the static number of this codec to another one, or to the events, and a number
+    /// keeps its meaning.
+    fn has_lost_its_number(&self, codec: Codec) -> bool {
+        self.agreed.as_ref().is_some_and(|agreed| {
+            let events = agreed.telephone_event.map(|types| types.receive);
+            agreed.codec != codec
+                && [Some(agreed.receive_payload_type), events].contains(&Some(codec.static_type()))
+        })
     }
 
     /// The payload type a codec was agreed with, else its static one (RFC 3264 8.3.2: a number keeps its meaning).

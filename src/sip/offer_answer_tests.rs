@@ -164,6 +164,15 @@ fn a_later_offer_keeps_the_agreed_numbers() {
 }
 
 #[test]
+fn a_later_offer_gives_no_number_two_meanings() {
+    let mut negotiation = Negotiation::new(local());
+    negotiation.answer(&peer(1, "m=audio 5000 RTP/AVP 0\na=rtpmap:0 PCMA/8000\n")).unwrap();
+    let offer = text(&negotiation.offer());
+    assert!(offer.contains("m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:0 PCMA/8000\r\n"), "{offer}");
+    assert!(!offer.contains("PCMU"), "{offer}");
+}
+
+#[test]
 fn an_answer_is_read_only_behind_an_offer_and_for_what_was_offered() {
     let answer = peer(1, "m=audio 5000 RTP/AVP 8\n");
     assert_eq!(Negotiation::new(local()).accept(&answer), Err(NegotiationError::NoOffer));
