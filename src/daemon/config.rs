@@ -10,11 +10,12 @@ use toml::Spanned;
 use crate::call::compile::{Compiled, Surroundings, compile};
 use crate::call::plan::Hotline;
 use crate::call::prompt::{Piece, Prompt};
-use crate::call::settings::HotlineSettings;
+use crate::call::settings::{CallerIdSetting, HotlineSettings};
 use crate::daemon::findings::{Findings, Source};
 use crate::daemon::reading::{read, unreadable};
 use crate::oncall::{OncallFile, Phone, Roster};
 use crate::problem::Problem;
+use crate::sip::Forwarded;
 use crate::switch::addresses::{Addresses, compile_addresses};
 use crate::switch::prompts::{Library, PromptError, Sources, VoiceCommand, VoiceSettings};
 use crate::switch::settings::{MediaSettings, SipSettings, TrunkSettings};
@@ -136,6 +137,7 @@ impl Config {
         let compiled = compile(&self.hotlines, around);
         findings.add(&self.source, compiled.problems.clone());
         self.check_reach(roster, findings);
+        self.check_forwarded(&compiled.hotlines, findings);
         compiled
     }
 
@@ -162,6 +164,21 @@ impl Config {
                 let message = format!("no trunk may dial {phone} of {}", person.id);
                 findings.add(&self.source, [Problem::warning(0..0, message).help(self.way_to_reach(phone))]);
             }
+        }
+    }
+
+    /// Warns of trunks that are to be told who passes a call on, when no hotline passes numbers on.
+    fn check_forwarded(&self, hotlines: &[Arc<Hotline>], findings: &mut Findings) {
+        let shows_callers = |trunk: &Trunk| {
+            hotlines.iter().any(|hotline| {
+                hotline.caller_id == CallerIdSetting::Caller && hotline.trunks.contains(&trunk.name)
+            })
+        };
+        let tells = |trunk: &&Trunk| trunk.identity.forwarded != Forwarded::None && !shows_callers(trunk);
+        for trunk in self.trunks.iter().filter(tells) {
+            let message = format!("forwarded of the trunk {} is never used", trunk.name);
+            let help = "write caller_id = \"caller\" for a hotline that uses the trunk, or leave it out";
+            findings.add(&self.source, [Problem::warning(0..0, message).help(help)]);
         }
     }
 

@@ -263,3 +263,17 @@ fn a_data_directory_that_check_makes_is_for_its_owner_alone() {
         assert_eq!(mode & 0o777, 0o700, "{made}");
     }
 }
+
+#[test]
+fn what_names_the_hotline_behind_a_caller_s_number_is_warned_of_where_no_number_is_passed_on() {
+    let trunk = SETTINGS.replacen("[[trunks]]\n", "[[trunks]]\nforwarded = \"diversion\"\n", 1);
+    for (name, settings, warns) in [
+        ("forwarded", trunk.clone(), true),
+        ("shown", trunk.replacen("[[hotlines]]\n", "[[hotlines]]\ncaller_id = \"caller\"\n", 1), false),
+    ] {
+        let folder = Folder::with(name, settings.as_bytes(), ONCALL.as_bytes());
+        let output = folder.output(&["check"]);
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said.contains("forwarded of the trunk"), warns, "{said}");
+    }
+}
