@@ -51,6 +51,21 @@ impl Resolved {
         let networks = self.trunk.sources.iter().filter(|network| network.contains(&source));
         networks.map(|network| network.prefix_len()).max()
     }
+
+    /// The host part of URIs with numbers.
+    pub(super) fn domain(&self) -> String {
+        if let Some(domain) = &self.trunk.account.domain {
+            return domain.clone();
+        }
+        match &self.trunk.server {
+            Some(server) if server.host.contains(':') => format!("[{}]", server.host),
+            Some(server) => server.host.clone(),
+            None => match self.own.contact.ip() {
+                IpAddr::V6(address) => format!("[{address}]"),
+                IpAddr::V4(address) => address.to_string(),
+            },
+        }
+    }
 }
 
 /// All trunks.
@@ -129,7 +144,7 @@ impl Table {
     pub fn profiles(&self) -> Vec<TrunkProfile> {
         let profile = |known: &Resolved| {
             let codecs = known.trunk.codecs.clone();
-            let mut profile = TrunkProfile::new(known.own.contact, domain(known), codecs);
+            let mut profile = TrunkProfile::new(known.own.contact, known.domain(), codecs);
             profile.srtp = known.trunk.srtp;
             profile.identity = known.trunk.identity.clone();
             profile.session_timer = known.trunk.session_timer;
@@ -147,20 +162,6 @@ impl Table {
 fn hops(known: &Resolved) -> Option<Vec<Hop>> {
     let transport = transport(&known.trunk);
     (!known.retired).then(|| known.servers.iter().map(|addr| Hop { transport, addr: *addr }).collect())
-}
-
-fn domain(known: &Resolved) -> String {
-    if let Some(domain) = &known.trunk.account.domain {
-        return domain.clone();
-    }
-    match &known.trunk.server {
-        Some(server) if server.host.contains(':') => format!("[{}]", server.host),
-        Some(server) => server.host.clone(),
-        None => match known.own.contact.ip() {
-            IpAddr::V6(address) => format!("[{address}]"),
-            IpAddr::V4(address) => address.to_string(),
-        },
-    }
 }
 
 /// The names that have to be looked up.

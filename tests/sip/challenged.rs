@@ -38,6 +38,19 @@ fn answered_call(desk: &mut Desk) -> (LegId, String) {
     (leg, again)
 }
 
+/// Challenges each INVITE with another nonce; hands back how many came.
+fn challenged_without_end(desk: &mut Desk, more: &str) -> u32 {
+    let mut invites = 0;
+    for nonce in 1..20 {
+        let Some(invite) = desk.sent().into_iter().find(|message| message.starts_with("INVITE ")) else {
+            break;
+        };
+        invites += 1;
+        desk.respond(&invite, "407 Proxy Authentication Required", &fresh(nonce, more));
+    }
+    invites
+}
+
 fn failure(desk: &mut Desk) -> (u16, FailureCause) {
     match desk.event() {
         Event::Failed { status, cause, .. } => (status, cause),
@@ -119,14 +132,7 @@ fn without_a_password_a_challenge_ends_the_leg() {
 fn a_server_that_always_sends_another_nonce_is_answered_once() {
     let mut desk = desk();
     desk.call();
-    let mut invites = 0;
-    for nonce in 1..20 {
-        let Some(invite) = desk.sent().into_iter().find(|message| message.starts_with("INVITE ")) else {
-            break;
-        };
-        invites += 1;
-        desk.respond(&invite, "407 Proxy Authentication Required", &fresh(nonce, ""));
-    }
+    let invites = challenged_without_end(&mut desk, "");
     assert_eq!(invites, 2);
     assert_eq!(failure(&mut desk), (407, FailureCause::Authentication));
     desk.seconds(40);
@@ -137,14 +143,7 @@ fn a_server_that_always_sends_another_nonce_is_answered_once() {
 fn a_server_that_calls_every_nonce_stale_is_answered_twice() {
     let mut desk = desk();
     desk.call();
-    let mut invites = 0;
-    for nonce in 1..20 {
-        let Some(invite) = desk.sent().into_iter().find(|message| message.starts_with("INVITE ")) else {
-            break;
-        };
-        invites += 1;
-        desk.respond(&invite, "407 Proxy Authentication Required", &fresh(nonce, ", stale=true"));
-    }
+    let invites = challenged_without_end(&mut desk, ", stale=true");
     assert_eq!(invites, 3, "the first without credentials, and two with");
     assert_eq!(failure(&mut desk), (407, FailureCause::Authentication));
 }

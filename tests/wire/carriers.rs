@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::baresip::Baresip;
 use crate::certificate::Certificate;
 use crate::daemon::Daemon;
-use crate::foreign::{Account, Carrier, Handset};
+use crate::foreign::{Account, Carrier, Handset, accepts};
 use crate::kamailio::{Kamailio, Manners};
 use crate::linphone::Linphone;
 use crate::sipp::installed;
@@ -82,11 +82,7 @@ impl Scene {
         anna.is_rung();
         anna.picks_up();
         anna.is_connected();
-        daemon.wait_for_step("ConfirmTarget");
-        anna.presses('1');
-        daemon.wait_for_step("Bridge");
-        caller.hears(anna.tone());
-        anna.hears(caller.tone());
+        accepts(&daemon, &mut caller, &mut anna);
         anna.hangs_up();
         // The BYE to the caller is challenged, and answered.
         self.carrier.expects("WITHIN BYE authenticated as trunk-7");

@@ -7,6 +7,8 @@ use std::process::Child;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use crate::daemon::Daemon;
+
 /// Longer than anything here takes; a wait for it is a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -109,6 +111,15 @@ pub trait Handset {
     fn tone(&self) -> f64;
     /// Waits until it hears a tone.
     fn hears(&mut self, hz: f64);
+}
+
+/// Anna has picked up: she accepts the call, and both hear each other.
+pub fn accepts(daemon: &Daemon, caller: &mut dyn Handset, anna: &mut dyn Handset) {
+    daemon.wait_for_step("ConfirmTarget");
+    anna.presses('1');
+    daemon.wait_for_step("Bridge");
+    caller.hears(anna.tone());
+    anna.hears(caller.tone());
 }
 
 /// A number at a carrier.

@@ -3,7 +3,7 @@
 use crate::baresip::Baresip;
 use crate::certificate::Certificate;
 use crate::daemon::Daemon;
-use crate::foreign::Handset;
+use crate::foreign::{Handset, accepts};
 use crate::sipp::installed;
 
 const ANNA: &str = "+4915112345678";
@@ -45,11 +45,7 @@ fn call(srtp: &str, encryption: &str) {
     anna.picks_up();
     anna.is_protected();
     anna.is_connected();
-    daemon.wait_for_step("ConfirmTarget");
-    anna.presses('1');
-    daemon.wait_for_step("Bridge");
-    caller.hears(anna.tone());
-    anna.hears(caller.tone());
+    accepts(&daemon, &mut caller, &mut anna);
     caller.hangs_up();
     anna.is_hung_up_on();
     let record = daemon.only_call();

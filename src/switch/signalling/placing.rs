@@ -137,8 +137,7 @@ impl Signalling {
         }
         leg.cost = Some(self.spend(&known.trunk)?);
         leg.slots = slots;
-        let domain = table.profiles().get(way.trunk).map(|profile| profile.domain.clone());
-        let request_uri = known.trunk.request_uri(&dial.phone, &domain.unwrap_or_default());
+        let request_uri = known.trunk.request_uri(&dial.phone, &known.domain());
         tracing::info!(call = %dial.call, leg = %dial.leg, trunk = known.trunk.name, %request_uri,
             to = %way.hop, "ringing");
         let mut outgoing = Outgoing::new(way.trunk, way.hop, request_uri, media);
