@@ -70,6 +70,7 @@ struct Run {
 #[derive(Debug, Clone, Copy)]
 struct Pressed {
     signal: Signal,
+    at: u64,
     blocks_without: u32,
 }
 
@@ -117,6 +118,12 @@ impl Detector {
         }
     }
 
+    /// Where the tone of a key began that sounds now, or that may just be beginning: after one block of
+    /// 12.75 ms that looks like a key, before it is certain. What hears it too can be spared it from here on.
+    pub fn tone_since(&self) -> Option<u64> {
+        self.pressed.map(|pressed| pressed.at).or(self.run.map(|run| run.at))
+    }
+
     fn step(&mut self, step: Correlation) -> Option<Digit> {
         let last_step = self.last_step.replace(step)?;
         let block = self.bank.join(&last_step, &step);
@@ -154,7 +161,7 @@ impl Detector {
         if !certain || self.pressed.is_some_and(|pressed| pressed.signal == signal) {
             return None;
         }
-        self.pressed = Some(Pressed { signal, blocks_without: 0 });
+        self.pressed = Some(Pressed { signal, at: run.at, blocks_without: 0 });
         Some(Digit { key: signal.key()?, at: run.at })
     }
 }

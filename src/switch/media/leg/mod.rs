@@ -1,0 +1,205 @@
+//! One leg on its media thread: its state, and what it is told to do. What comes from the phone is in
+//! `hearing`, what is passed on to it in `onward`, what we say to it ourselves in `frames`, and the
+//! reports about both directions in `reporting`.
+
+mod frames;
+mod hearing;
+mod onward;
+mod reporting;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::codec::{Conversion, Encoder};
+use super::ear::Ear;
+use super::keys::Keys;
+use super::outbound::Outbound;
+use super::parcel::Parcel;
+use super::reports::Reports;
+use super::security::Security;
+use super::voice::Voice;
+use super::watch::Watch;
+use super::wire::Wire;
+use super::{InBand, MediaEvent, Parameters};
+use crate::call::leg::LegId;
+use crate::rtp::latch::Latch;
+use crate::rtp::sequence::Receiver;
+use crate::rtp::telephone_event;
+use crate::rtp::units;
+use crate::sip::Codec;
+use crate::switch::clip::Clip;
+use crate::switch::recorder::Tap;
+use frames::STILL;
+
+/// A leg.
+#[derive(Debug)]
+pub(super) struct Leg {
+    id: LegId,
+    pub wire: Wire,
+    events: mpsc::UnboundedSender<MediaEvent>,
+    keys: Keys,
+    agreed: Option<Agreed>,
+    received: Receiver,
+    presses: telephone_event::Receiver,
+    ear: Ear,
+    out: Outbound,
+    voice: Voice,
+    /// What the phone hears is encoded in one go, whoever speaks.
+    encoder: Encoder,
+    conversion: Conversion,
+    parcel: Parcel,
+    reports: Reports,
+    watch: Watch,
+    /// The leg it hears and is heard by.
+    pub partner: Option<usize>,
+    /// When something last came of the partner, and when to look again whether it is still.
+    partner_spoke: Instant,
+    look_again: Instant,
+    /// The partner is still, on hold perhaps: we send silence in its place.
+    fills_in: bool,
+    /// Presses up to this one are none of the partner's: they began before the bridge, or it was told
+    /// of them in another way.
+    private_presses: u64,
+    /// When the next frame of our own is due.
+    next_frame: Instant,
+}
+
+/// What was agreed with the phone, and where it is.
+#[derive(Debug)]
+struct Agreed {
+    parameters: Parameters,
+    latch: Latch,
+}
+
+impl Leg {
+    /// A leg that sends its frames on the grid of 20 ms through `first_frame`.
+    pub fn new(now: Instant, opening: super::Opening, media_timeout: Duration, first_frame: Instant) -> Self {
+        Self {
+            id: opening.id,
+            wire: opening.wire,
+            events: opening.events,
+            keys: Keys::new(opening.keys),
+            agreed: None,
+            received: Receiver::default(),
+            presses: telephone_event::Receiver::default(),
+            ear: Ear::default(),
+            out: Outbound::new(now),
+            voice: Voice::default(),
+            encoder: Encoder::Pcma,
+            conversion: Conversion::default(),
+            parcel: Parcel::default(),
+            reports: Reports::new(now),
+            watch: Watch::new(now, media_timeout),
+            partner: None,
+            partner_spoke: now,
+            look_again: now,
+            fills_in: false,
+            private_presses: 0,
+            next_frame: first_frame,
+        }
+    }
+
+    /// When time alone has something to do here.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.agreed.as_ref()?;
+        let frame = if self.sends_frames() { self.next_frame } else { self.look_again };
+        [Some(frame), Some(self.reports.due()), self.watch.due()].into_iter().flatten().min()
+    }
+
+    /// What was agreed, first or anew. The source is learnt again when the address changed.
+    pub fn configure(&mut self, now: Instant, parameters: Parameters) {
+        let latch = match self.agreed.take() {
+            Some(agreed) if agreed.parameters.has_same_sources(&parameters) => agreed.latch,
+            _ => Latch::new(parameters.remote_rtp, parameters.allowed_sources.clone(), now),
+        };
+        if self.encoder.codec() != parameters.codec {
+            self.encoder = Encoder::new(parameters.codec);
+            self.parcel.clear();
+        }
+        self.watch.begin(now, parameters.may_receive);
+        let before = self.wire.security.take();
+        self.wire.security = parameters.srtp.clone().map(|keys| Security::renewed(before, keys));
+        self.agreed = Some(Agreed { parameters, latch });
+        self.catch_up(now);
+    }
+
+    pub fn play(&mut self, now: Instant, clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()>) {
+        self.catch_up(now);
+        self.voice.play(clip, looped, done);
+    }
+
+    pub fn silence(&mut self) {
+        self.voice.silence();
+    }
+
+    pub fn bridge(&mut self, now: Instant, partner: usize) {
+        self.partner = Some(partner);
+        self.conversion.begin_anew();
+        self.fills_in = false;
+        self.partner_spoke = now;
+        self.look_again = now + STILL;
+        self.private_presses = self.presses.presses();
+    }
+
+    pub fn unbridge(&mut self, now: Instant) {
+        self.catch_up(now);
+        self.partner = None;
+    }
+
+    pub fn record(&mut self, now: Instant, tap: Tap) {
+        self.ear.record(now, tap);
+    }
+
+    pub fn stop_recording(&mut self, cut_ms: u32) {
+        let codec = self.agreed.as_ref().map_or(Codec::Pcma, |agreed| agreed.parameters.codec);
+        self.ear.stop_recording(codec, units(Duration::from_millis(u64::from(cut_ms))));
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Instant) {
+        if self.agreed.is_none() {
+            return;
+        }
+        self.look_after_partner(now);
+        self.send_due_frames(now);
+        if now >= self.reports.due() {
+            self.send_report(now);
+        }
+        if let Some(event) = self.watch.check(now, self.id) {
+            // The signalling task may be gone already.
+            let _ = self.events.send(event);
+        }
+    }
+
+    /// Says goodbye before the sockets are closed.
+    pub fn close(&mut self, now: Instant) {
+        let ending: Vec<_> = self.voice.end_event().collect();
+        for outgoing in ending {
+            self.send_event(outgoing);
+        }
+        // Who never sent anything does not say goodbye (RFC 3550 6.3.7).
+        if self.out.sent().0 > 0 {
+            let facts = self.facts(now);
+            if let Some(to) = self.report_address() {
+                self.wire.send_rtcp(self.reports.goodbye(now, &facts), to);
+            }
+        }
+    }
+}
+
+impl Parameters {
+    fn has_same_sources(&self, other: &Self) -> bool {
+        self.remote_rtp == other.remote_rtp && self.allowed_sources == other.allowed_sources
+    }
+
+    /// Whether keys are to be listened for in the audio, once events were seen or not.
+    fn listens_in_band(&self, events_seen: bool) -> bool {
+        match self.in_band {
+            InBand::Never => false,
+            InBand::WhenNoEventsAgreed => self.telephone_event.is_none(),
+            InBand::AlsoWhenEventsNeverSeen => self.telephone_event.is_none() || !events_seen,
+        }
+    }
+}
