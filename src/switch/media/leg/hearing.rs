@@ -1,22 +1,25 @@
 //! What comes from the phone: believed, counted, understood.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Leg;
 use super::onward::{Content, Onward};
 use crate::rtp::latch::Verdict;
 use crate::rtp::packet::{Header, Packet};
 use crate::rtp::sequence::Arrival;
-use crate::switch::media::keys::Way;
+use crate::switch::media::keys::{Began, Way};
 
+/// How long before a key in the signalling its tone may have begun, if there is one.
+const SIGNALLED_LATE: Duration = Duration::from_millis(120);
 /// Microseconds in a unit of the RTP timestamp.
 const US_PER_UNIT: u64 = 125;
 
 impl Leg {
     /// A key came in the signalling. Returns whether it is a new press.
     pub fn press(&mut self, now: Instant, key: char) -> bool {
-        self.keys.press(now, key, Way::Signalled)
+        let began = now.checked_sub(SIGNALLED_LATE).unwrap_or(now);
+        self.keys.press(now, key, Way::Signalled, Began::Came(began))
     }
 
     /// A datagram has come to the RTP port. Returns what is to go to the partner.
@@ -95,7 +98,7 @@ impl Leg {
     fn hear_event(&mut self, now: Instant, header: &Header, payload: &[u8]) -> Option<Content> {
         let heard = self.presses.receive(now, header.ssrc, header.timestamp, header.marker, payload)?;
         let key = heard.begins.then_some(heard.key);
-        if key.is_some_and(|key| !self.keys.press(now, key, Way::Event)) {
+        if key.is_some_and(|key| !self.keys.press(now, key, Way::Event, Began::Stamped(header.timestamp))) {
             self.private_presses = heard.press;
         }
         (heard.press > self.private_presses).then_some(Content::Event(key))
