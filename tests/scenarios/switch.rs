@@ -362,9 +362,8 @@ impl Switch {
     fn end_recording(&mut self, leg: LegId, cut: Cut) {
         let line = self.line(leg);
         let Some((began, done)) = line.recording.take() else { return };
-        let length = u64::try_from(began.elapsed().as_millis()).unwrap();
         let key = if cut == Cut::NewestKey { KEY } else { Duration::ZERO };
-        let length = length.saturating_sub(u64::try_from(key.as_millis()).unwrap());
+        let length = u64::try_from(began.elapsed().saturating_sub(key).as_millis()).unwrap();
         let duration_ms = if line.speaks { length } else { 0 };
         let recorded = Recorded { kept: line.speaks, duration_ms, truncated: false };
         let closing = if self.recorder_stuck { Duration::from_secs(3600) } else { CLOSING };
@@ -386,7 +385,7 @@ impl Switch {
     /// The far end of a leg is put down.
     fn hang_up(&mut self, leg: LegId) {
         self.cut(leg);
-        self.end_recording(leg, 0);
+        self.end_recording(leg, Cut::Nothing);
         let line = self.line(leg);
         line.answer = None;
         line.over = true;
