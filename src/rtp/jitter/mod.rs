@@ -40,6 +40,8 @@ const SETTLING: u64 = 5_000 * MS;
 const STEPPED_BACK: (u16, Duration) = (4, Duration::from_millis(100));
 /// While comfort noise lasts, so much of it is given at a time.
 const NOISE_STEP: u64 = 500 * MS;
+/// A timestamp farther from the newest audio tells nothing about where it belongs: 2 s.
+const NEAR: u32 = 2_000 * MS as u32;
 /// Microseconds in a sample.
 const US_PER_SAMPLE: u64 = 1_000_000 / CLOCK_RATE as u64;
 /// Packets before the newest of which it is remembered whether they came.
@@ -207,6 +209,17 @@ impl JitterBuffer {
     /// A time as a position: samples since the begin.
     pub fn position(&self, time: Instant) -> u64 {
         units(time.saturating_duration_since(self.begin))
+    }
+
+    /// Where what was given ends.
+    pub fn end(&self) -> u64 {
+        self.at
+    }
+
+    /// Where a timestamp of the source belongs, if that is within 2 s of the newest audio.
+    pub fn position_of(&self, timestamp: u32) -> Option<u64> {
+        let ahead = timestamp.wrapping_sub(self.next?.timestamp) as i32;
+        (ahead.unsigned_abs() <= NEAR).then(|| self.at.saturating_add_signed(i64::from(ahead)))
     }
 
     /// The timestamp that the source has for a position, reckoned from the newest audio that was given.
