@@ -8,6 +8,8 @@ use crate::rtp::sequence::Reception;
 
 /// The mean time between reports (RFC 3550 6.2); each is drawn from half to one and a half of it.
 const INTERVAL: Duration = Duration::from_secs(5);
+/// A report with all its parts and a goodbye, in octets, and room to spare.
+const LONGEST: usize = 160;
 /// From 1900, where NTP begins, to 1970, in s.
 const NTP_TO_UNIX: u64 = 2_208_988_800;
 /// Microseconds in a unit of the RTP timestamp.
@@ -22,6 +24,7 @@ pub(super) struct Reports {
     reported: u32,
     /// The middle of the NTP timestamp of the far side's last report, and when it came.
     heard: Option<(u32, Instant)>,
+    /// Made once: a report costs no allocation.
     buffer: Vec<u8>,
 }
 
@@ -39,7 +42,7 @@ impl Reports {
     pub fn new(now: Instant) -> Self {
         // RFC 7022: a name that tells nothing about the host.
         let cname = format!("{:024x}", rand::random::<u128>() >> 32);
-        Self { cname, due: now + interval(), reported: 0, heard: None, buffer: Vec::new() }
+        Self { cname, due: now + interval(), reported: 0, heard: None, buffer: Vec::with_capacity(LONGEST) }
     }
 
     pub fn due(&self) -> Instant {
