@@ -7,6 +7,7 @@
 
 pub mod latch;
 pub mod packet;
+pub mod quality;
 pub mod reassembly;
 pub mod rtcp;
 pub mod sequence;
