@@ -68,7 +68,13 @@ impl Reassembly {
         units(time.saturating_duration_since(self.begin))
     }
 
-    /// A packet has come; `give` gets what is in order now.
+    /// The timestamp that the source has for a position, reckoned from the newest audio that was given.
+    pub fn timestamp(&self, position: u64) -> Option<u32> {
+        self.next.map(|(_, next)| next.wrapping_sub(self.at.wrapping_sub(position) as u32))
+    }
+
+    /// A packet has come; `give` gets what is in order now. Returns where it was placed, unless it is
+    /// held back or has come too late.
     pub fn receive(
         &mut self,
         now: Instant,
@@ -76,17 +82,18 @@ impl Reassembly {
         timestamp: u32,
         payload: &[u8],
         mut give: impl FnMut(Piece<'_>),
-    ) {
+    ) -> Option<u64> {
         if payload.is_empty() || payload.len() > MAX_PAYLOAD {
-            return;
+            return None;
         }
         let Some((next, _)) = self.next else {
-            return self.deliver(now, sequence, timestamp, payload, &mut give);
+            return Some(self.deliver(now, sequence, timestamp, payload, &mut give));
         };
         let ahead = sequence.wrapping_sub(next);
         if ahead == 0 {
-            self.deliver(now, sequence, timestamp, payload, &mut give);
+            let at = self.deliver(now, sequence, timestamp, payload, &mut give);
             self.release(&mut give);
+            return Some(at);
         } else if usize::from(ahead) <= WINDOW * 2 {
             self.hold(now, sequence, timestamp, payload);
             if self.held.len() > WINDOW {
@@ -94,8 +101,9 @@ impl Reassembly {
             }
         } else if ahead < u16::MAX / 2 {
             self.flush(&mut give);
-            self.deliver(now, sequence, timestamp, payload, &mut give);
+            return Some(self.deliver(now, sequence, timestamp, payload, &mut give));
         }
+        None
     }
 
     /// The source begins anew: its numbers and timestamps have nothing to do with those before.
@@ -150,7 +158,7 @@ impl Reassembly {
         timestamp: u32,
         payload: &[u8],
         give: &mut impl FnMut(Piece<'_>),
-    ) {
+    ) -> u64 {
         let len = payload.len() as u64;
         let at = self.place(arrived, timestamp);
         self.next = Some((sequence.wrapping_add(1), timestamp.wrapping_add(payload.len() as u32)));
@@ -159,6 +167,7 @@ impl Reassembly {
         }
         give(Piece::Audio { at, payload });
         self.at = at.saturating_add(len);
+        at
     }
 
     /// Where a packet belongs: never before what was given.

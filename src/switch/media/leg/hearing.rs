@@ -81,8 +81,9 @@ impl Leg {
             let wanted = parameters.listens_in_band(self.presses.presses() > 0);
             self.ear.listen_for_keys(wanted);
             let Header { sequence, timestamp, .. } = packet.header;
-            let key = self.ear.receive(now, (sequence, timestamp), codec, payload, anew);
-            Content::Audio(codec, key.filter(|key| self.keys.press(now, *key, Way::InBand)))
+            let mut heard = self.ear.receive(now, (sequence, timestamp), codec, payload, anew);
+            heard.key = heard.key.filter(|pressed| self.keys.press(now, pressed.key, Way::InBand));
+            Content::Audio(codec, heard)
         } else if parameters.telephone_event.is_some_and(|(_, receive)| receive == payload_type) {
             self.hear_event(now, &packet.header, payload)?
         } else {
