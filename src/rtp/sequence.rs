@@ -79,15 +79,16 @@ struct Source {
     repeated: u64,
     reported_expected: u32,
     reported_received: u32,
-    transit: u32,
+    transit: Option<u32>,
     /// Jitter in 1/16 units (RFC 3550 A.8).
     jitter: u32,
 }
 
 impl Receiver {
-    /// A packet has come; `arrival` is the time it came at, in units of the timestamp.
-    pub fn receive(&mut self, ssrc: u32, sequence: u16, timestamp: u32, arrival: u32) -> Arrival {
-        let transit = arrival.wrapping_sub(timestamp);
+    /// A packet has come; `arrival` is the time it came at, in units of the timestamp. Nothing: its timestamp
+    /// does not tell when it was sent, as in a telephone-event (RFC 4733 2.2.1), and it says nothing of jitter.
+    pub fn receive(&mut self, ssrc: u32, sequence: u16, timestamp: u32, arrival: Option<u32>) -> Arrival {
+        let transit = arrival.map(|arrival| arrival.wrapping_sub(timestamp));
         let Some(source) = &mut self.source else {
             self.source = Some(Source::new(ssrc, sequence, transit));
             return Arrival::Synchronized;
@@ -98,8 +99,10 @@ impl Receiver {
         }
         self.doubtful = None;
         source.received = source.received.wrapping_add(1);
-        source.measure(transit);
-        self.jitter.take(source.jitter >> 4);
+        if let Some(transit) = transit {
+            source.measure(transit);
+            self.jitter.take(source.jitter >> 4);
+        }
         seen
     }
 
@@ -142,7 +145,7 @@ impl Receiver {
     }
 
     /// Two packets in a row make a leap or a new source credible.
-    fn doubt(&mut self, ssrc: u32, sequence: u16, transit: u32) -> Arrival {
+    fn doubt(&mut self, ssrc: u32, sequence: u16, transit: Option<u32>) -> Arrival {
         if self.doubtful != Some((ssrc, sequence)) {
             self.doubtful = Some((ssrc, sequence.wrapping_add(1)));
             return Arrival::Doubtful;
@@ -163,7 +166,7 @@ impl Jitter {
 }
 
 impl Source {
-    fn new(ssrc: u32, sequence: u16, transit: u32) -> Self {
+    fn new(ssrc: u32, sequence: u16, transit: Option<u32>) -> Self {
         Self {
             ssrc,
             first: sequence,
@@ -204,8 +207,8 @@ impl Source {
 
     /// RFC 3550 A.8, in integers.
     fn measure(&mut self, transit: u32) {
-        let change = (transit.wrapping_sub(self.transit) as i32).unsigned_abs();
-        self.transit = transit;
+        let Some(before) = self.transit.replace(transit) else { return };
+        let change = (transit.wrapping_sub(before) as i32).unsigned_abs();
         // A leap of the timestamp is none of the network's jitter.
         if change < crate::rtp::CLOCK_RATE * 10 {
             self.jitter = self.jitter + change - ((self.jitter + 8) >> 4);
@@ -251,7 +254,7 @@ mod tests {
     fn feed(receiver: &mut Receiver, sequences: impl IntoIterator<Item = u16>) -> Vec<Arrival> {
         sequences
             .into_iter()
-            .map(|n| receiver.receive(7, n, u32::from(n) * 160, u32::from(n) * 160))
+            .map(|n| receiver.receive(7, n, u32::from(n) * 160, Some(u32::from(n) * 160)))
             .collect()
     }
 
@@ -281,9 +284,9 @@ mod tests {
     fn a_new_source_is_believed_once_two_packets_in_a_row_came_of_it() {
         let mut receiver = Receiver::default();
         feed(&mut receiver, 0..10);
-        assert_eq!(receiver.receive(8, 500, 0, 0), Arrival::Doubtful);
-        assert_eq!(receiver.receive(9, 501, 0, 0), Arrival::Doubtful);
-        assert_eq!(receiver.receive(9, 502, 0, 0), Arrival::Synchronized);
+        assert_eq!(receiver.receive(8, 500, 0, None), Arrival::Doubtful);
+        assert_eq!(receiver.receive(9, 501, 0, None), Arrival::Doubtful);
+        assert_eq!(receiver.receive(9, 502, 0, None), Arrival::Synchronized);
     }
 
     #[test]
@@ -304,7 +307,7 @@ mod tests {
         assert_eq!(receiver.report().map(|report| report.lost), Some(3), "RFC 3550 6.4.1 counts otherwise");
         // Another source: what was counted stays.
         for n in [500, 501, 503] {
-            receiver.receive(8, n, 0, 0);
+            receiver.receive(8, n, 0, None);
         }
         assert_eq!(receiver.tally(), Tally { lost: 5, gaps: 4, late: 1, repeated: 1 });
         assert_eq!(receiver.ssrc(), Some(8));
@@ -315,16 +318,30 @@ mod tests {
         let mut receiver = Receiver::default();
         for n in 0..2000_u16 {
             let delay = if n % 2 == 0 { 0 } else { 80 };
-            receiver.receive(7, n, u32::from(n) * 160, u32::from(n) * 160 + delay);
+            receiver.receive(7, n, u32::from(n) * 160, Some(u32::from(n) * 160 + delay));
         }
         assert!((78..=80).contains(&receiver.jitter()), "{}", receiver.jitter());
         assert!((76..=80).contains(&receiver.mean_jitter()), "it begins at 0: {}", receiver.mean_jitter());
         assert!((78..=80).contains(&receiver.highest_jitter()));
     }
 
+    #[test]
+    fn a_key_is_no_jitter() {
+        let mut receiver = Receiver::default();
+        for n in 0..200_u16 {
+            let now = u32::from(n) * 160;
+            match n / 50 % 2 {
+                0 => receiver.receive(7, n, now, Some(now)),
+                // A key that sounds for a second: all its packets bear the time of its beginning.
+                _ => receiver.receive(7, n, u32::from(n / 50) * 8000, None),
+            };
+        }
+        assert_eq!((receiver.jitter(), receiver.highest_jitter(), receiver.tally().lost), (0, 0, 0));
+    }
+
     proptest! {
         #[test]
-        fn no_order_of_packets_breaks_it(packets: Vec<(bool, u16, u32, u32)>) {
+        fn no_order_of_packets_breaks_it(packets: Vec<(bool, u16, u32, Option<u32>)>) {
             let mut receiver = Receiver::default();
             for (other, sequence, timestamp, arrival) in packets {
                 receiver.receive(u32::from(other), sequence, timestamp, arrival);
@@ -336,7 +353,8 @@ mod tests {
         fn without_loss_none_is_reported(first: u16, count in 2_u32..70_000) {
             let mut receiver = Receiver::default();
             for n in 0..count {
-                receiver.receive(7, first.wrapping_add(n as u16), n.wrapping_mul(160), n.wrapping_mul(160));
+                let time = n.wrapping_mul(160);
+                receiver.receive(7, first.wrapping_add(n as u16), time, Some(time));
             }
             prop_assert_eq!(receiver.tally().lost, 0);
             prop_assert_eq!(receiver.jitter(), 0);

@@ -46,7 +46,7 @@ pub(super) struct Watch {
     patience: Duration,
     /// The phone is to send.
     expects: bool,
-    /// When it was first asked to.
+    /// Since when.
     begun: Option<Instant>,
     /// When anything of it came last, reports included.
     last: Instant,
@@ -87,10 +87,10 @@ impl Watch {
 
     /// Something was agreed, first or anew.
     pub fn begin(&mut self, now: Instant, may_receive: bool) {
-        self.expects = may_receive;
-        if may_receive {
-            self.begun.get_or_insert(now);
+        if may_receive && !self.expects {
+            self.begun = Some(now);
         }
+        self.expects = may_receive;
         (self.last, self.audio) = (now, now);
         (self.told_silent, self.told_timeout) = (false, false);
         self.patience = self.media_timeout * if may_receive { 1 } else { HOLD_FACTOR };
@@ -297,7 +297,8 @@ mod tests {
         scene.watch.begin(scene.at(1), false);
         assert_eq!(scene.told(40), None);
         scene.watch.begin(scene.at(40), true);
-        assert_eq!(scene.told(41), Some(Alarm::NeverAny), "the agreement is old enough");
+        assert_eq!(scene.told(49), None);
+        assert_eq!(scene.told(50), Some(Alarm::NeverAny));
     }
 
     #[test]
