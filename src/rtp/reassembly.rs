@@ -14,6 +14,8 @@ use super::units;
 const WINDOW: usize = 4;
 /// How far timestamp and clock may stray from each other, in samples: 0.5 s.
 const STRAY: u64 = 4_000;
+/// A timestamp further from the newest audio tells nothing about where it belongs: 2 s.
+const NEAR: u32 = 16_000;
 /// The longest payload that is taken, in octets; G.711 has one sample in each.
 const MAX_PAYLOAD: usize = 1_500;
 
@@ -66,6 +68,18 @@ impl Reassembly {
     /// A time as a position: samples since the begin.
     pub fn position(&self, time: Instant) -> u64 {
         units(time.saturating_duration_since(self.begin))
+    }
+
+    /// Where what was given ends.
+    pub fn end(&self) -> u64 {
+        self.at
+    }
+
+    /// Where a timestamp of the source belongs, if that is within 2 s of the newest audio.
+    pub fn position_of(&self, timestamp: u32) -> Option<u64> {
+        let (_, next) = self.next?;
+        let ahead = timestamp.wrapping_sub(next) as i32;
+        (ahead.unsigned_abs() <= NEAR).then(|| self.at.saturating_add_signed(i64::from(ahead)))
     }
 
     /// The timestamp that the source has for a position, reckoned from the newest audio that was given.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::codec::Decoder;
+use super::keys::Began;
 use crate::audio::LINE_RATE;
 use crate::audio::dtmf::{Detector, Digit};
 use crate::rtp::reassembly::{Piece, Reassembly};
@@ -78,15 +79,21 @@ impl Ear {
         self.consumers.recording = Some(Recording { tap, begin });
     }
 
-    /// Ends the recording, without its last `cut_samples`.
-    pub fn stop_recording(&mut self, codec: Codec, cut_samples: u64) {
+    /// Ends the recording; with a key that ended it, where that began.
+    pub fn stop_recording(&mut self, codec: Codec, key: Option<Began>) {
         let consumers = &mut self.consumers;
+        let mut cut = 0;
         if let Some(reassembly) = &mut self.reassembly {
             // What is still held back belongs to it; a key in it would come too late to matter.
             reassembly.flush(&mut |piece| consumers.take(codec, piece));
+            let begin = key.and_then(|began| match began {
+                Began::Stamped(timestamp) => reassembly.position_of(timestamp),
+                Began::Came(at) => Some(reassembly.position(at)),
+            });
+            cut = begin.map_or(0, |begin| reassembly.end().saturating_sub(begin));
         }
         if let Some(recording) = consumers.recording.take() {
-            recording.tap.finish(cut_samples);
+            recording.tap.finish(cut);
         }
     }
 

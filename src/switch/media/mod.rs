@@ -39,7 +39,7 @@ use ipnet::IpNet;
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::call::leg::{LegEvents, LegId};
+use crate::call::leg::{Cut, LegEvents, LegId};
 use crate::rtp::srtp::Keying;
 use crate::sip::Codec;
 use crate::switch::clip::Clip;
@@ -353,9 +353,9 @@ impl Stream {
         self.order(Order::Record(tap));
     }
 
-    /// Ends the recording, without its last `cut_ms`.
-    pub fn stop_recording(&self, cut_ms: u32) {
-        self.order(Order::StopRecording { cut_ms });
+    /// Ends the recording, without what is to be cut off its end.
+    pub fn stop_recording(&self, cut: Cut) {
+        self.order(Order::StopRecording { cut });
     }
 
     /// A key came in the signalling (SIP INFO). It reaches the script unless the same press has come

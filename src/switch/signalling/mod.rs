@@ -269,9 +269,9 @@ impl Signalling {
                 // It has just hung up: nothing was said, and nothing went wrong.
                 None => _ = done.send(Recorded { kept: false, duration_ms: 0, truncated: false }),
             },
-            Request::StopRecording { leg, cut_ms } => {
+            Request::StopRecording { leg, cut } => {
                 if let Some(stream) = self.legs.stream(leg) {
-                    stream.stop_recording(cut_ms);
+                    stream.stop_recording(cut);
                 }
             }
             Request::Release { leg, clip, reason } => self.release(leg, clip, reason),

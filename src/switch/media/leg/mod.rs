@@ -24,11 +24,10 @@ use super::voice::Voice;
 use super::watch::Watch;
 use super::wire::Wire;
 use super::{InBand, MediaEvent, Parameters, Refused};
-use crate::call::leg::LegId;
+use crate::call::leg::{Cut, LegId};
 use crate::rtp::latch::{Latch, ReportLatch};
 use crate::rtp::sequence::Receiver;
 use crate::rtp::telephone_event;
-use crate::rtp::units;
 use crate::sip::Codec;
 use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
@@ -180,9 +179,13 @@ impl Leg {
         self.ear.record(now, tap);
     }
 
-    pub fn stop_recording(&mut self, cut_ms: u32) {
+    pub fn stop_recording(&mut self, cut: Cut) {
+        let key = match cut {
+            Cut::Nothing => None,
+            Cut::NewestKey => self.keys.newest_began(),
+        };
         let codec = self.agreed.as_ref().map_or(Codec::Pcma, |agreed| agreed.parameters.codec);
-        self.ear.stop_recording(codec, units(Duration::from_millis(u64::from(cut_ms))));
+        self.ear.stop_recording(codec, key);
     }
 
     /// Does what is due.
