@@ -132,7 +132,9 @@ impl Latch {
     fn add(&mut self, fresh: Candidate) {
         if self.candidates.len() >= MAX_CANDIDATES {
             let known = self.candidates.iter().enumerate();
-            let Some((least, _)) = known.min_by_key(|(_, known)| (known.packets, known.since)) else { return };
+            let Some((least, _)) = known.min_by_key(|(_, known)| (known.packets, known.since)) else {
+                return;
+            };
             self.candidates.swap_remove(least);
         }
         self.candidates.push(fresh);
@@ -303,7 +305,11 @@ mod tests {
         let mut known = ReportLatch::default();
         let mut from = |source, own| report(&scene.latch, &mut known, source, own);
         assert_eq!(from(REPORTS, false), (true, REPORTS.to_owned()));
-        assert_eq!(from("192.0.2.1:9", false), (false, REPORTS.to_owned()), "the right host alone is nothing");
+        assert_eq!(
+            from("192.0.2.1:9", false),
+            (false, REPORTS.to_owned()),
+            "the right host alone is nothing"
+        );
         assert_eq!(from("192.0.2.1:9", true), (true, REPORTS.to_owned()), "ours still go where the SDP said");
         assert_eq!(from("203.0.113.5:4001", true), (false, REPORTS.to_owned()));
     }
@@ -316,7 +322,11 @@ mod tests {
         }
         let mut known = ReportLatch::default();
         let mut from = |source, own| report(&scene.latch, &mut known, source, own);
-        assert_eq!(from(REPORTS, true), (false, "198.51.100.9:61001".to_owned()), "not the address it has left");
+        assert_eq!(
+            from(REPORTS, true),
+            (false, "198.51.100.9:61001".to_owned()),
+            "not the address it has left"
+        );
         assert_eq!(from("198.51.100.9:7", false).0, false);
         assert_eq!(from("198.51.100.9:52222", true), (true, "198.51.100.9:52222".to_owned()));
         assert_eq!(from("198.51.100.9:7", true), (false, "198.51.100.9:52222".to_owned()), "learnt once");

@@ -274,8 +274,13 @@ impl Media {
         let pair = shared.ports.open()?;
         let rtp_port = pair.port();
         let statistics = Arc::new(Statistics::default());
-        let wire =
-            Wire { pair, statistics: Arc::clone(&statistics), security: None, ipv6: shared.bind.is_ipv6(), rtcp_mux: false };
+        let wire = Wire {
+            pair,
+            statistics: Arc::clone(&statistics),
+            security: None,
+            ipv6: shared.bind.is_ipv6(),
+            rtcp_mux: false,
+        };
         let token = Token(shared.next_token.fetch_add(1, Ordering::Relaxed));
         let opening = Box::new(Opening { id: leg, wire, events, keys });
         if !mailbox.send(Command::Open(token, opening)) {

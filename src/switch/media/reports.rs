@@ -296,7 +296,8 @@ mod tests {
 
     #[test]
     fn the_round_trip_is_told_by_the_far_sides_answer_whatever_its_clock_says() {
-        for (there, kept, back) in [(0, 0, 0), (20, 0, 30), (1, 4_000, 1), (150, 7_499, 350), (5, 60_000, 5)] {
+        for (there, kept, back) in [(0, 0, 0), (20, 0, 30), (1, 4_000, 1), (150, 7_499, 350), (5, 60_000, 5)]
+        {
             let [there_ms, kept_ms, back_ms] = [there, kept, back].map(Duration::from_millis);
             let trip = measured(there_ms, kept_ms, back_ms);
             assert!(trip.abs_diff((there + back) * 1000) < 100, "{there} {kept} {back}: {trip} us");

@@ -12,6 +12,11 @@ impl Figure {
         self.0.load(Ordering::Relaxed)
     }
 
+    #[cfg(test)]
+    pub(in crate::switch) fn preset(&self, value: u64) {
+        self.set(value);
+    }
+
     pub(super) fn add(&self, more: u64) {
         // One writer only: no read-modify-write of the processor is needed.
         self.0.store(self.get().wrapping_add(more), Ordering::Relaxed);

@@ -246,7 +246,12 @@ mod tests {
         }
 
         /// All that is told from one second to another, with a look wherever the watch wants one.
-        fn all_told(&mut self, from: u64, to: u64, around: impl Fn(&Self, u64) -> Surroundings) -> Vec<(u64, Alarm)> {
+        fn all_told(
+            &mut self,
+            from: u64,
+            to: u64,
+            around: impl Fn(&Self, u64) -> Surroundings,
+        ) -> Vec<(u64, Alarm)> {
             let mut told = Vec::new();
             for s in from..=to {
                 let around = around(self, s);
@@ -350,8 +355,10 @@ mod tests {
         scene.watch.bridged(scene.at(1));
         for s in 2..120 {
             scene.watch.heard(scene.at(s));
-            let around =
-                Surroundings { partner_spoke: Some(scene.at(s)), explained: (s > 4).then(|| scene.at(s / 5 * 5)) };
+            let around = Surroundings {
+                partner_spoke: Some(scene.at(s)),
+                explained: (s > 4).then(|| scene.at(s / 5 * 5)),
+            };
             assert_eq!(scene.watch.check(scene.at(s), &around), None, "{s}");
         }
     }

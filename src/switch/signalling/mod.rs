@@ -10,6 +10,7 @@ mod incoming;
 mod legs;
 mod outgoing;
 mod placing;
+mod quality;
 mod registrations;
 mod release;
 mod sleep;

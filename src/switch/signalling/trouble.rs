@@ -155,10 +155,8 @@ mod tests {
     use super::*;
 
     fn help(from: &str, why: Refusal) -> String {
-        let trunk = Trunk {
-            media_sources: vec!["198.51.100.0/24".parse().unwrap()],
-            ..Trunk::named("carrier")
-        };
+        let trunk =
+            Trunk { media_sources: vec!["198.51.100.0/24".parse().unwrap()], ..Trunk::named("carrier") };
         let refused = Some(Refused { from: from.parse().unwrap(), why });
         let clue = Clue { expected: Some("192.0.2.1:4000".parse().unwrap()), refused };
         Inward { trunk: &trunk, clue: &clue, port: 20_000 }.to_string()
