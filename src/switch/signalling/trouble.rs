@@ -26,6 +26,10 @@ impl Signalling {
                 tracing::warn!(call = %leg.call, leg = %leg.name, who = leg.who, "no media for too long: the leg is ended");
                 leg.events.gone(Gone::MediaTimeout);
             }),
+            MediaEvent::Broken { leg } => self.legs.with_name(leg, |leg| {
+                tracing::error!(call = %leg.call, leg = %leg.name, who = leg.who, "its audio broke: the leg is ended");
+                leg.events.gone(Gone::Broken("its audio broke".to_owned()));
+            }),
             MediaEvent::Unheard { leg } => self.legs.with_name(leg, |leg| leg.events.unheard()),
             MediaEvent::NeverAnyMedia { leg, clue } => self.trouble(leg, Trouble::NeverAny, &clue),
             MediaEvent::OneWay { leg, clue } => self.trouble(leg, Trouble::OneWay, &clue),

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc, oneshot};
 
 use super::codec::{Conversion, Encoder};
+use super::deadlines::Due;
 use super::ear::Ear;
 use super::keys::Keys;
 use super::outbound::Outbound;
@@ -123,10 +124,14 @@ impl Leg {
     }
 
     /// When time alone has something to do here.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Due> {
         self.agreed.as_ref()?;
-        let frame = if self.sends_frames() { self.next_frame } else { self.look_again };
-        [Some(frame), Some(self.reports.due()), self.watch.due()].into_iter().flatten().min()
+        let reports = self.reports.due();
+        let look = self.watch.due().map_or(reports, |due| due.min(reports));
+        Some(match self.sends_frames() {
+            true => Due::At(look.min(self.next_frame)),
+            false => Due::Soon(look.min(self.look_again)),
+        })
     }
 
     /// What was agreed, first or anew. The source is learnt again when the address changed.
@@ -199,6 +204,12 @@ impl Leg {
             self.send_report(now);
         }
         self.look_at_silence(now);
+    }
+
+    /// Something broke, and the leg cannot go on.
+    pub fn tell_broken(&self) {
+        // The signalling task may be gone already.
+        let _ = self.events.send(MediaEvent::Broken { leg: self.id });
     }
 
     /// Says goodbye before the sockets are closed.
