@@ -13,6 +13,7 @@ mod keys;
 mod leg;
 mod outbound;
 mod parcel;
+mod playing;
 mod ports;
 mod reports;
 mod security;

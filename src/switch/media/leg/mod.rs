@@ -136,6 +136,7 @@ impl Leg {
 
     pub fn bridge(&mut self, now: Instant, partner: usize) {
         self.partner = Some(partner);
+        self.hurry(now);
         self.conversion.begin_anew();
         self.fills_in = false;
         self.partner_spoke = now;
