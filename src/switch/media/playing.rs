@@ -95,10 +95,6 @@ impl Stage {
         }
     }
 
-    pub fn only_fades(&self) -> bool {
-        self.playing.is_none() && self.leaving.is_some()
-    }
-
     pub fn is_empty(&self) -> bool {
         self.playing.is_none() && self.leaving.is_none()
     }

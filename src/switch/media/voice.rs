@@ -67,11 +67,6 @@ impl Voice {
         self.event.is_some() || self.tone.is_some() || !self.stage.is_empty()
     }
 
-    /// Whether all that is left is the end of a clip that was stopped.
-    pub fn only_fades(&self) -> bool {
-        self.event.is_none() && self.tone.is_none() && self.stage.only_fades()
-    }
-
     /// What is said in the next 20 ms; nothing: silence.
     pub fn next(&mut self, encoder: &mut Encoder) -> Option<Utterance> {
         if let Some(outgoing) = self.event.as_mut().and_then(Iterator::next) {

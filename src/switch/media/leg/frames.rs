@@ -45,14 +45,6 @@ impl Leg {
         }
     }
 
-    /// What is being stopped is not to keep the partner waiting for longer than a frame, however long
-    /// the phone's packets are.
-    pub(super) fn hurry(&mut self, now: Instant) {
-        while self.voice.only_fades() && self.next_frame >= now + FRAME_TIME {
-            self.next_frame -= FRAME_TIME;
-        }
-    }
-
     pub(super) fn send_due_frames(&mut self, now: Instant) {
         self.leave_out_late_frames(now);
         while self.sends_frames() && self.next_frame <= now {

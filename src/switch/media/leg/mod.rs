@@ -6,6 +6,8 @@ mod frames;
 mod hearing;
 mod onward;
 mod reporting;
+#[cfg(test)]
+mod timing_tests;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -140,7 +142,6 @@ impl Leg {
 
     pub fn bridge(&mut self, now: Instant, partner: usize) {
         self.partner = Some(partner);
-        self.hurry(now);
         self.conversion.begin_anew();
         self.fills_in = false;
         self.partner_spoke = now;
