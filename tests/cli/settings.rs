@@ -84,7 +84,12 @@ fn only_a_file_has_a_level_that_can_be_kept() {
         &["nightbell.toml:13:11", "only a file has a level", "help:"],
     );
     let welcome = "trunks = [\"lan\"]\nwelcome = { file = \"a.wav\", level = \"loud\" }";
-    settings_are_refused("loud", "trunks = [\"lan\"]", welcome, &["nightbell.toml:13", "`loud`", "`keep`"]);
+    settings_are_refused(
+        "loud",
+        "trunks = [\"lan\"]",
+        welcome,
+        &["nightbell.toml:13:37", "no value `loud`", "known are keep"],
+    );
 }
 
 #[test]
