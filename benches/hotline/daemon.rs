@@ -1,5 +1,6 @@
 //! The daemon under load: its settings, its process, and what it takes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::io;
@@ -72,14 +73,18 @@ impl Daemon {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
-    /// What its log says went wrong, each thing once.
-    pub fn complaints(&self) -> Vec<String> {
-        let log = self.log();
-        let grave = log.lines().filter(|line| line.contains(" WARN ") || line.contains("ERROR "));
-        let mut said: Vec<_> = grave.filter_map(|line| line.splitn(2, "  ").nth(1)).map(str::to_owned).collect();
-        said.sort();
-        said.dedup();
-        said
+    /// What its log says went wrong, and how often.
+    pub fn complaints(&self) -> BTreeMap<String, usize> {
+        let mut counted = BTreeMap::new();
+        for line in self.log().lines() {
+            let grave = [" WARN ", "ERROR "].iter().find_map(|level| line.split_once(level));
+            // What stands behind it, which call it was, differs from line to line.
+            let said = grave.map(|(_, said)| said.split_whitespace().filter(|word| !word.contains('=')));
+            if let Some(said) = said {
+                *counted.entry(said.collect::<Vec<_>>().join(" ")).or_default() += 1;
+            }
+        }
+        counted
     }
 
     /// Its resident memory in octets.
@@ -211,7 +216,11 @@ fn write_settings(folder: &Path, kind: Kind, calls: usize, port: u16, carrier: u
     }
     let mut oncall = String::new();
     for person in 0..hotlines * PEOPLE {
-        let _ = write!(oncall, "[[people]]\nid = \"p{person}\"\nphones = [\"+49151{person:08}\"]\n");
+        let available = kind == Kind::Bridge;
+        let _ = write!(
+            oncall,
+            "[[people]]\nid = \"p{person}\"\nphones = [\"+49151{person:08}\"]\navailable = {available}\n"
+        );
     }
     fs::write(folder.join("oncall.toml"), oncall)?;
     let path = folder.join("nightbell.toml");
@@ -223,7 +232,7 @@ fn route(kind: Kind, hotline: usize) -> String {
     let tone = "{ file = \"tone.wav\" }";
     match kind {
         Kind::Answer => format!(
-            "[[hotlines.routes]]\nname = \"Nobody\"\nmax_people = 0\n[hotlines.routes.fallback]\n\
+            "[[hotlines.routes]]\nname = \"Nobody\"\nlevels = [[\"person:p0\"]]\n[hotlines.routes.fallback]\n\
              then = \"closing\"\nclosing = {tone}\n"
         ),
         Kind::Voicemail => format!(

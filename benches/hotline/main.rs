@@ -26,7 +26,6 @@ use crowd::{Crowd, Stage};
 use daemon::Daemon;
 use disk::Syncs;
 use figures::line;
-use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 /// What kind of call.
@@ -56,6 +55,8 @@ const RAMP: f64 = 100.0;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// So long after the last change, nothing of it is left to be done.
 const SETTLED: Duration = Duration::from_secs(2);
+/// So long a transaction over UDP outlives its call (RFC 3261 17.2.2: 64 * T1), and a bit.
+const FORGOTTEN: Duration = Duration::from_secs(34);
 
 fn main() -> io::Result<ExitCode> {
     let words: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
@@ -70,8 +71,6 @@ fn main() -> io::Result<ExitCode> {
     pin(&[0, 1]);
     let syncs = Syncs::start(&daemon.data());
     pin(&[1]);
-    // Ours must be on time, or we would measure ourselves. Who may not be first is so in the queue.
-    let _ = setpriority_process(None, -10);
     let mut failed = 0;
     for turn in 0..wanted.turns {
         let crowd = Crowd::new(wanted.kind, wanted.calls, sip.try_clone()?, daemon.port)?;
@@ -83,8 +82,8 @@ fn main() -> io::Result<ExitCode> {
     let syncs = syncs.stop()?;
     line("a sync of 4 KiB in the same folder", syncs.shown());
     let written = tell_records(&daemon, &wanted)?;
-    for complaint in daemon.complaints() {
-        line("the daemon's log", complaint);
+    for (complaint, times) in daemon.complaints() {
+        line("the daemon's log", format!("{times} times: {complaint}"));
     }
     if !daemon.stop()? {
         line("the daemon", "did not end as it should");
@@ -136,7 +135,7 @@ fn at_once(wanted: &Wanted, daemon: &Daemon, mut crowd: Crowd, turn: usize) -> i
     let dropped = daemon.dropped(true);
     crowd.hang_up_at(wanted.per_second);
     let ended = crowd.run(coming + PATIENCE, Crowd::is_over);
-    crowd.run(SETTLED, |_| false);
+    crowd.run(FORGOTTEN, |_| false);
     let after = daemon.memory()?;
 
     println!("turn {}:", turn + 1);
