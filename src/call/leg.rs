@@ -69,8 +69,8 @@ pub enum Request {
     StopRecording {
         /// Whose.
         leg: LegId,
-        /// How much of the end to cut, in ms: the tone of the finishing key.
-        cut_ms: u32,
+        /// What of its end is no part of it.
+        cut: Cut,
     },
     /// Nobody holds the leg any more: end it in whatever state it is.
     Release {
@@ -81,6 +81,15 @@ pub enum Request {
         /// What is told to the other side, and to a person reading the log.
         reason: Farewell,
     },
+}
+
+/// What is cut off the end of a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Nothing.
+    Nothing,
+    /// The key that was pressed last, from where it began, and what came after it.
+    NewestKey,
 }
 
 /// A phone to be rung.
@@ -441,9 +450,9 @@ impl Leg {
         recorded
     }
 
-    /// Ends the recording, without the last `cut_ms`.
-    pub fn stop_recording(&self, cut_ms: u32) {
-        self.ask(Request::StopRecording { leg: self.id, cut_ms });
+    /// Ends the recording, without what is to be cut off its end.
+    pub fn stop_recording(&self, cut: Cut) {
+        self.ask(Request::StopRecording { leg: self.id, cut });
     }
 
     fn ask(&self, request: Request) {

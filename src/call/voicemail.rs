@@ -2,13 +2,9 @@
 
 use crate::call::Desk;
 use crate::call::journal::{Action, Record, Step, StepResult};
-use crate::call::leg::{Heard, Leg};
+use crate::call::leg::{Cut, Heard, Leg};
 use crate::call::plan::Route;
 use crate::call::run::DISK_PATIENCE;
-
-/// How much of the end is cut when `#` ended the recording: the key's own tone, where it is heard
-/// in the audio, and the moment before it.
-const KEY_CUT_MS: u32 = 120;
 
 /// Takes a message. Hanging up is its normal end; then the epilogue closes the recording.
 pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
@@ -30,11 +26,11 @@ pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
     desk.facts.recording(caller.record(file)).await;
     let reason = match finished(caller, fallback.max_length).await {
         true => {
-            caller.stop_recording(KEY_CUT_MS);
+            caller.stop_recording(Cut::NewestKey);
             "the caller left a message and pressed #"
         }
         false => {
-            caller.stop_recording(0);
+            caller.stop_recording(Cut::Nothing);
             "the message reached its longest length"
         }
     };

@@ -264,9 +264,9 @@ impl Signalling {
                 // It has just hung up: nothing was said, and nothing went wrong.
                 None => _ = done.send(Recorded { kept: false, duration_ms: 0, truncated: false }),
             },
-            Request::StopRecording { leg, cut_ms } => {
+            Request::StopRecording { leg, cut } => {
                 if let Some(stream) = self.legs.stream(leg) {
-                    stream.stop_recording(cut_ms);
+                    stream.stop_recording(cut);
                 }
             }
             Request::Release { leg, clip, reason } => self.release(leg, clip, reason),
@@ -281,6 +281,10 @@ impl Signalling {
             }),
             MediaEvent::Silent { leg } => self.legs.with_name(leg, |leg| {
                 tracing::warn!(call = %leg.call, leg = %leg.name, "no media comes any more: is the trunk gone?");
+            }),
+            MediaEvent::Broken { leg } => self.legs.with_name(leg, |leg| {
+                tracing::error!(call = %leg.call, leg = %leg.name, "its audio broke: the leg is ended");
+                leg.events.gone(Gone::Broken("its audio broke".to_owned()));
             }),
             MediaEvent::NeverAnyMedia { leg } => self.legs.with_name(leg, |leg| {
                 tracing::warn!(call = %leg.call, leg = %leg.name, "no media has come for 10 s: one-way audio?");

@@ -1,22 +1,27 @@
 //! What comes from the phone: believed, counted, understood.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Leg;
 use super::onward::{Content, Onward};
 use crate::rtp::latch::Verdict;
 use crate::rtp::packet::{Header, Packet};
 use crate::rtp::sequence::Arrival;
-use crate::switch::media::keys::Way;
+use crate::switch::media::keys::{Began, Way};
 
+/// A key's tone may begin so much before the place where it was found, in units of the timestamp: 40 ms.
+const BEFORE_TONE: u32 = 320;
+/// How long before a key in the signalling its tone may have begun, if there is one.
+const SIGNALLED_LATE: Duration = Duration::from_millis(120);
 /// Microseconds in a unit of the RTP timestamp.
 const US_PER_UNIT: u64 = 125;
 
 impl Leg {
     /// A key came in the signalling. Returns whether it is a new press.
     pub fn press(&mut self, now: Instant, key: char) -> bool {
-        self.keys.press(now, key, Way::Signalled)
+        let began = now.checked_sub(SIGNALLED_LATE).unwrap_or(now);
+        self.keys.press(now, key, Way::Signalled, Began::Came(began))
     }
 
     /// A datagram has come to the RTP port. Returns what is to go to the partner.
@@ -81,8 +86,15 @@ impl Leg {
             let wanted = parameters.listens_in_band(self.presses.presses() > 0);
             self.ear.listen_for_keys(wanted);
             let Header { sequence, timestamp, .. } = packet.header;
-            let key = self.ear.receive(now, (sequence, timestamp), codec, payload, anew);
-            Content::Audio(codec, key.filter(|key| self.keys.press(now, *key, Way::InBand)))
+            let mut heard = self.ear.receive(now, (sequence, timestamp), codec, payload, anew);
+            if heard.mute_from.is_some() {
+                self.keys.still_held(now, Way::InBand);
+            }
+            heard.key = heard.key.filter(|pressed| {
+                let began = pressed.at.wrapping_sub(BEFORE_TONE);
+                self.keys.press(now, pressed.key, Way::InBand, Began::Stamped(began))
+            });
+            Content::Audio(codec, heard)
         } else if parameters.telephone_event.is_some_and(|(_, receive)| receive == payload_type) {
             self.hear_event(now, &packet.header, payload)?
         } else {
@@ -94,8 +106,11 @@ impl Leg {
 
     fn hear_event(&mut self, now: Instant, header: &Header, payload: &[u8]) -> Option<Content> {
         let heard = self.presses.receive(now, header.ssrc, header.timestamp, header.marker, payload)?;
+        if !heard.begins {
+            self.keys.still_held(now, Way::Event);
+        }
         let key = heard.begins.then_some(heard.key);
-        if key.is_some_and(|key| !self.keys.press(now, key, Way::Event)) {
+        if key.is_some_and(|key| !self.keys.press(now, key, Way::Event, Began::Stamped(header.timestamp))) {
             self.private_presses = heard.press;
         }
         (heard.press > self.private_presses).then_some(Content::Event(key))
