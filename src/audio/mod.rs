@@ -9,6 +9,7 @@ pub mod g722;
 pub mod level;
 pub mod prompt;
 pub mod resample;
+pub mod silence;
 pub mod tone;
 pub mod wav;
 

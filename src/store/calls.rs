@@ -39,6 +39,8 @@ pub struct CallRow {
     pub responder: Option<String>,
     /// The file of the message, inside the recordings folder.
     pub voicemail: Option<String>,
+    /// The file of the recorded call, inside the recordings folder.
+    pub recording: Option<String>,
     /// The incident that came of it.
     pub incident: Option<String>,
     /// The Call-ID of the caller's leg.
@@ -183,6 +185,7 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         route: row.get("route")?,
         responder: row.get("responder")?,
         voicemail: row.get("voicemail")?,
+        recording: row.get("recording")?,
         incident: None,
         sip_call_id: row.get("sip_call_id")?,
     })

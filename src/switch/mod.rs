@@ -143,7 +143,7 @@ impl Switch {
             },
             rng.random(),
         );
-        let recorder = Recorder::start().map_err(StartError::Media)?;
+        let recorder = Recorder::start(parts.recordings).map_err(StartError::Media)?;
         let media = Media::start(media_config(&parts.addresses)).map_err(StartError::Media)?;
         let (standing, standing_reader) = watch::channel(Standing {
             table: Arc::new(table),
@@ -162,7 +162,6 @@ impl Switch {
             house: parts.house,
             media,
             recorder,
-            recordings: parts.recordings,
             media_events,
             media_events_from,
             requests: parts.requests,
