@@ -39,8 +39,6 @@ pub struct CallRow {
     pub responder: Option<String>,
     /// The file of the message, inside the recordings folder.
     pub voicemail: Option<String>,
-    /// The file of the recorded call, inside the recordings folder.
-    pub recording: Option<String>,
     /// The incident that came of it.
     pub incident: Option<String>,
     /// The Call-ID of the caller's leg.
@@ -53,6 +51,8 @@ pub struct CallRow {
     pub verstat: Option<Verstat>,
     /// The level at which the first carrier vouches for the caller.
     pub attestation: Option<Attestation>,
+    /// The file of the recorded call, inside the recordings folder.
+    pub recording: Option<String>,
 }
 
 /// Which calls are asked for. The default asks for all of them.

@@ -6,7 +6,7 @@ use super::codec::Decoder;
 use super::keys::Began;
 use crate::audio::LINE_RATE;
 use crate::audio::dtmf::{Detector, Digit};
-use crate::rtp::reassembly::{Piece, Reassembly};
+use crate::rtp::jitter::{JitterBuffer, Piece, Sound};
 use crate::sip::Codec;
 use crate::switch::recorder::Tap;
 
@@ -18,7 +18,7 @@ const MUTED_BEFORE: u64 = 100;
 /// Listens to one leg. While nobody wants to know, it does nothing.
 #[derive(Debug, Default)]
 pub(super) struct Ear {
-    reassembly: Option<Reassembly>,
+    buffer: Option<JitterBuffer>,
     consumers: Consumers,
 }
 
@@ -90,7 +90,7 @@ impl Ear {
 
     /// Begins to record, in place of what was recorded before.
     pub fn record(&mut self, now: Instant, tap: Tap) {
-        let begin = self.reassembly.get_or_insert_with(|| Reassembly::new(now)).position(now);
+        let begin = self.buffer.get_or_insert_with(|| JitterBuffer::new(now)).position(now);
         self.consumers.recording = Some(Recording { tap, begin, key_since: None });
     }
 
@@ -98,12 +98,12 @@ impl Ear {
     pub fn stop_recording(&mut self, codec: Codec, keep: Keep) {
         let consumers = &mut self.consumers;
         let mut end = None;
-        if let Some(reassembly) = &mut self.reassembly {
+        if let Some(buffer) = &mut self.buffer {
             // What is still held back belongs to it; a key in it would come too late to matter.
-            reassembly.flush(&mut |piece| consumers.take(codec, piece));
+            buffer.flush(|piece: Piece<'_>| consumers.take(codec, piece));
             end = match keep {
-                Keep::Before(Began::Stamped(timestamp)) => reassembly.position_of(timestamp),
-                Keep::Before(Began::Came(at)) => Some(reassembly.position(at)),
+                Keep::Before(Began::Stamped(timestamp)) => buffer.position_of(timestamp),
+                Keep::Before(Began::Came(at)) => Some(buffer.position(at)),
                 Keep::All | Keep::Nothing => None,
             };
         }
@@ -126,20 +126,20 @@ impl Ear {
         anew: bool,
     ) -> Heard {
         if self.consumers.is_idle() {
-            self.reassembly = None;
+            self.buffer = None;
             self.consumers.decoder = None;
             return Heard::default();
         }
         let consumers = &mut self.consumers;
-        let reassembly = self.reassembly.get_or_insert_with(|| Reassembly::new(now));
+        let buffer = self.buffer.get_or_insert_with(|| JitterBuffer::new(now));
         let mut give = |piece: Piece<'_>| consumers.take(codec, piece);
         if anew {
-            reassembly.resynchronize(&mut give);
+            buffer.resynchronize(&mut give);
         }
-        let at = reassembly.receive(now, sequence, timestamp, payload, &mut give);
+        let at = buffer.receive(now, (sequence, timestamp), Sound::Audio(payload), &mut give);
         let Some(listener) = &mut self.consumers.listener else { return Heard::default() };
         let key = listener.found.take().and_then(|digit| {
-            let at = reassembly.timestamp(listener.position(digit.at))?;
+            let at = buffer.timestamp(listener.position(digit.at))?;
             Some(InBandKey { key: digit.key, at })
         });
         Heard { key, mute_from: listener.tone_from(at, payload.len()) }
@@ -153,12 +153,13 @@ impl Consumers {
 
     fn take(&mut self, codec: Codec, piece: Piece<'_>) {
         match piece {
-            Piece::Lost { samples, .. } => {
+            Piece::Lost { samples, .. } | Piece::Pause { samples, .. } => {
                 if let Some(listener) = &mut self.listener {
                     listener.lost(samples);
                 }
             }
             Piece::Audio { at, payload } => self.hear(codec, at, payload),
+            Piece::Noise { .. } => {}
         }
     }
 
