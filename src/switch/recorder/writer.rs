@@ -2,7 +2,7 @@
 //! be safe.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::sync::mpsc::{Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -55,11 +55,8 @@ impl Writer {
     }
 
     fn visit(&mut self) {
-        loop {
-            match self.openings.try_recv() {
-                Ok(opening) => self.begin(opening),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(opening) = self.openings.try_recv() {
+            self.begin(opening);
         }
         let now = Instant::now();
         let (spare, waiting) = (&mut self.spare, &self.waiting);
