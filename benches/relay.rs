@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use nightbell::call::leg::Leg;
 use nightbell::rtp::packet::{HEADER, Header, Packet};
 use nightbell::sip::Codec;
-use nightbell::switch::media::{Config, InBand, Media, Parameters, Stream};
+use nightbell::switch::media::{Config, InBand, KeyRules, Media, Parameters, Stream};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -153,6 +153,7 @@ fn stream(
         may_receive: true,
         allowed_sources: Vec::new(),
         in_band: InBand::Never,
+        key_rules: KeyRules::default(),
         srtp: None,
     });
     (stream, leg)

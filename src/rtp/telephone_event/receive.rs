@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::Payload;
 
-/// A press of which nothing came for so long is over, though its end was not seen.
+/// A press of which nothing came for so long is over, though its end was not seen; the next packet of it
+/// still is no new press.
 const SILENCE: Duration = Duration::from_millis(150);
 /// A timestamp behind the newest press by less than this is of an old press, out of order; one
 /// further behind is of a sender that began to count anew. Units of the timestamp: 2 s.
@@ -19,6 +20,10 @@ const REPEATED_END: u32 = 320;
 /// near its limit of 0xffff (RFC 4733 2.5.1.3). Units of the timestamp: 200 ms.
 const SEGMENT_SLACK: u32 = 1_600;
 
+/// Audio this far behind the end of a press, as far as that was seen, tells that it is over. Some phones go
+/// on to send audio beside their events. Units of the timestamp: 60 ms.
+const GRACE: u32 = 480;
+
 /// What a packet tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heard {
@@ -28,13 +33,25 @@ pub struct Heard {
     pub press: u64,
     /// Whether this is the first packet of the press: the key is to be reported.
     pub begins: bool,
+    /// The timestamp that the packet should have: another one than it has where an end is repeated under
+    /// new timestamps.
+    pub timestamp: u32,
 }
 
 /// Follows the presses of one stream.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Receiver {
     presses: u64,
     newest: Option<Press>,
+    repeated_ends: bool,
+    /// The source and the timestamp of the newest hook flash.
+    flash: Option<(u32, u32)>,
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Self { presses: 0, newest: None, repeated_ends: true, flash: None }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -43,12 +60,22 @@ struct Press {
     event: u8,
     /// Of the newest segment.
     timestamp: u32,
+    /// Of the newest end, which may have been given another one.
+    end_timestamp: u32,
     duration: u16,
     ended: bool,
+    /// It is over without an end, unless more of it comes.
+    left: bool,
     seen: Instant,
 }
 
 impl Receiver {
+    /// Whether an end that comes alone under a new timestamp, within 40 ms of the end of the same key, is that
+    /// end again; it is, unless said otherwise.
+    pub fn expect_repeated_ends(&mut self, expected: bool) {
+        self.repeated_ends = expected;
+    }
+
     /// A packet of events has come. Nothing: it is no key, or of an older press, out of order.
     pub fn receive(
         &mut self,
@@ -60,19 +87,42 @@ impl Receiver {
     ) -> Option<Heard> {
         let payload = Payload::read(payload)?;
         let key = payload.key()?;
-        let begins = match &mut self.newest {
-            Some(press) if press.is_old(ssrc, timestamp) => return None,
-            Some(press) if press.goes_on(now, ssrc, timestamp, marker, payload) => {
+        let heard = |press, begins, timestamp| Some(Heard { key, press, begins, timestamp });
+        if let Some(press) = &mut self.newest {
+            if press.is_old(ssrc, timestamp) {
+                return None;
+            }
+            if press.goes_on(now, ssrc, timestamp, marker, payload) {
                 press.follow(now, timestamp, payload);
-                false
+                return heard(self.presses, false, press.timestamp);
             }
-            newest => {
-                *newest = Some(Press::new(now, ssrc, timestamp, payload));
-                self.presses = self.presses.saturating_add(1);
-                true
+            if self.repeated_ends && press.ends_again(ssrc, timestamp, marker, payload) {
+                (press.end_timestamp, press.ended) = (timestamp, true);
+                return heard(self.presses, false, press.timestamp);
             }
-        };
-        Some(Heard { key, press: self.presses, begins })
+        }
+        self.newest = Some(Press::new(now, ssrc, timestamp, payload));
+        self.presses = self.presses.saturating_add(1);
+        heard(self.presses, true, timestamp)
+    }
+
+    /// A packet of audio has come. Returns from which octet on (8000 octets a second) a key is pressed that
+    /// is told in events: what is heard there is its tone, if anything.
+    pub fn audio(&mut self, now: Instant, ssrc: u32, timestamp: u32, octets: usize) -> Option<usize> {
+        let press = self.newest.as_mut().filter(|press| press.is_held(now) && press.ssrc == ssrc)?;
+        let ahead = timestamp.wrapping_sub(press.timestamp) as i32;
+        if ahead > 0 && ahead.unsigned_abs() > u32::from(press.duration) + GRACE {
+            press.left = true;
+            return None;
+        }
+        let from = usize::try_from(ahead.min(0).unsigned_abs()).ok()?;
+        (from < octets).then_some(from)
+    }
+
+    /// Whether this is the first packet of a hook flash.
+    pub fn flash(&mut self, ssrc: u32, timestamp: u32, payload: &[u8]) -> bool {
+        let is_flash = Payload::read(payload).is_some_and(|payload| payload.is_flash());
+        is_flash && self.flash.replace((ssrc, timestamp)) != Some((ssrc, timestamp))
     }
 
     /// How many presses have begun.
@@ -84,12 +134,22 @@ impl Receiver {
 impl Press {
     fn new(now: Instant, ssrc: u32, timestamp: u32, payload: Payload) -> Self {
         let Payload { event, end, duration, .. } = payload;
-        Self { ssrc, event, timestamp, duration, ended: end, seen: now }
+        Self {
+            ssrc,
+            event,
+            timestamp,
+            end_timestamp: timestamp,
+            duration,
+            ended: end,
+            left: false,
+            seen: now,
+        }
     }
 
     fn is_old(&self, ssrc: u32, timestamp: u32) -> bool {
-        let behind = self.timestamp.wrapping_sub(timestamp);
-        self.ssrc == ssrc && behind != 0 && behind < OLD
+        let behind = self.end_timestamp.wrapping_sub(timestamp);
+        let own = timestamp == self.timestamp || timestamp == self.end_timestamp;
+        self.ssrc == ssrc && !own && behind < OLD
     }
 
     fn goes_on(&self, now: Instant, ssrc: u32, timestamp: u32, marker: bool, payload: Payload) -> bool {
@@ -97,7 +157,12 @@ impl Press {
             return false;
         }
         let ahead = timestamp.wrapping_sub(self.timestamp);
-        ahead == 0 || (!marker && (self.is_segment(now, ahead) || self.is_repeated_end(ahead, payload)))
+        ahead == 0 || (!marker && self.is_segment(now, ahead))
+    }
+
+    /// Whether it is held, as far as is known: neither its end nor its absence was noticed.
+    fn is_held(&self, now: Instant) -> bool {
+        !self.ended && !self.left && now.saturating_duration_since(self.seen) < SILENCE
     }
 
     /// Whether a timestamp so far ahead is the next segment of this press.
@@ -108,15 +173,21 @@ impl Press {
         contiguous && !self.ended && now.saturating_duration_since(self.seen) < SILENCE
     }
 
-    fn is_repeated_end(&self, ahead: u32, payload: Payload) -> bool {
-        self.ended && payload.end && ahead <= u32::from(self.duration) + REPEATED_END
+    fn ends_again(&self, ssrc: u32, timestamp: u32, marker: bool, payload: Payload) -> bool {
+        let ahead = timestamp.wrapping_sub(self.end_timestamp);
+        let (same, duration) = ((self.ssrc, self.event) == (ssrc, payload.event), u32::from(self.duration));
+        // Its own end may be lost; but two presses of one key do not overlap.
+        let soon = if self.ended { duration + REPEATED_END } else { duration };
+        same && payload.end && !marker && ahead <= soon
     }
 
     fn follow(&mut self, now: Instant, timestamp: u32, payload: Payload) {
         let same_segment = timestamp == self.timestamp;
         self.duration = if same_segment { self.duration.max(payload.duration) } else { payload.duration };
         self.timestamp = timestamp;
+        self.end_timestamp = timestamp;
         self.ended |= payload.end;
+        self.left = false;
         self.seen = now;
     }
 }

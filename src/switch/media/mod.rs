@@ -9,6 +9,10 @@
 mod codec;
 mod command;
 mod ear;
+mod early;
+#[cfg(test)]
+mod key_tests;
+mod keypad;
 mod keys;
 mod leg;
 mod outbound;
@@ -91,8 +95,26 @@ pub struct Parameters {
     pub allowed_sources: Vec<IpNet>,
     /// Whether keys count that are heard as tones.
     pub in_band: InBand,
+    /// How the phone tells of its keys, beyond that.
+    pub key_rules: KeyRules,
     /// What protects the stream (SRTP); nothing: it is in the clear.
     pub srtp: Option<SrtpKeys>,
+}
+
+/// How a phone tells of its keys in events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyRules {
+    /// The rate of the events' timestamps and durations, in Hz, as their rtpmap says.
+    pub event_rate: u32,
+    /// Whether an end that comes alone under a new timestamp soon after that of the same key is that end
+    /// again.
+    pub repeated_ends: bool,
+}
+
+impl Default for KeyRules {
+    fn default() -> Self {
+        Self { event_rate: crate::rtp::CLOCK_RATE, repeated_ends: true }
+    }
 }
 
 /// What protects a stream in both directions.

@@ -2,7 +2,7 @@
 
 use super::Signalling;
 use crate::sip::{self, Agreed, Direction, StoredDialog};
-use crate::switch::media::{InBand, Parameters};
+use crate::switch::media::{InBand, KeyRules, Parameters};
 use crate::switch::srtp::media_keys;
 
 impl Signalling {
@@ -42,6 +42,7 @@ impl Signalling {
             // A responder's keys must come from the phone's own signalling, where it has any: a
             // mailbox greeting with a tone in it cannot accept a call.
             in_band: if leg.caller { InBand::AlsoWhenEventsNeverSeen } else { InBand::WhenNoEventsAgreed },
+            key_rules: KeyRules::default(),
             srtp: agreed.srtp.as_ref().map(media_keys),
         });
     }

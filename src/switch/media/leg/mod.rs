@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::codec::{Conversion, Encoder};
 use super::ear::Ear;
+use super::early::EarlyEar;
 use super::keys::Keys;
 use super::outbound::Outbound;
 use super::parcel::Parcel;
@@ -31,6 +32,7 @@ use crate::sip::Codec;
 use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
 use frames::STILL;
+use onward::Relayed;
 
 /// A leg.
 #[derive(Debug)]
@@ -43,6 +45,7 @@ pub(super) struct Leg {
     received: Receiver,
     presses: telephone_event::Receiver,
     ear: Ear,
+    early_ear: Option<EarlyEar>,
     out: Outbound,
     voice: Voice,
     /// What the phone hears is encoded in one go, whoever speaks.
@@ -61,6 +64,12 @@ pub(super) struct Leg {
     /// Presses up to this one are none of the partner's: they began before the bridge, or it was told
     /// of them in another way.
     private_presses: u64,
+    /// The tone of a key sounds in its audio, or may just be beginning.
+    tone_sounds: bool,
+    /// That tone began before the bridge.
+    private_tone: bool,
+    /// The event of the partner's that is passed on to it.
+    relayed: Option<Relayed>,
     /// When the next frame of our own is due.
     next_frame: Instant,
 }
@@ -84,6 +93,7 @@ impl Leg {
             received: Receiver::default(),
             presses: telephone_event::Receiver::default(),
             ear: Ear::default(),
+            early_ear: None,
             out: Outbound::new(now),
             voice: Voice::default(),
             encoder: Encoder::Pcma,
@@ -96,6 +106,9 @@ impl Leg {
             look_again: now,
             fills_in: false,
             private_presses: 0,
+            tone_sounds: false,
+            private_tone: false,
+            relayed: None,
             next_frame: first_frame,
         }
     }
@@ -118,6 +131,7 @@ impl Leg {
             self.parcel.clear();
         }
         self.watch.begin(now, parameters.may_receive);
+        self.presses.expect_repeated_ends(parameters.key_rules.repeated_ends);
         let before = self.wire.security.take();
         self.wire.security = parameters.srtp.clone().map(|keys| Security::renewed(before, keys));
         self.agreed = Some(Agreed { parameters, latch });
@@ -140,9 +154,12 @@ impl Leg {
         self.partner_spoke = now;
         self.look_again = now + STILL;
         self.private_presses = self.presses.presses();
+        self.private_tone = self.tone_sounds;
+        self.out.part();
     }
 
     pub fn unbridge(&mut self, now: Instant) {
+        self.end_relayed_event();
         self.catch_up(now);
         self.partner = None;
     }
@@ -178,6 +195,7 @@ impl Leg {
 
     /// Says goodbye before the sockets are closed.
     pub fn close(&mut self, now: Instant) {
+        self.end_relayed_event();
         let ending: Vec<_> = self.voice.end_event().collect();
         for outgoing in ending {
             self.send_event(outgoing);
