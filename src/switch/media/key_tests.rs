@@ -11,12 +11,12 @@ use super::codec::{Decoder, Encoder};
 use super::leg::Leg;
 use super::ports::Ports;
 use super::statistics::Statistics;
-use super::tests::{EVENT, socket};
+use super::tests::{EVENT, clip, socket};
 use super::wire::Wire;
 use super::{InBand, KeyRules, Opening, Parameters};
 use crate::audio::dtmf::{Detector, frequencies};
 use crate::audio::tone::{Sine, tone};
-use crate::call::leg::{self as call, Heard};
+use crate::call::leg::{self as call, Heard, KeySet};
 use crate::rtp::packet::{Header, Packet};
 use crate::rtp::telephone_event::{Payload, Receiver};
 use crate::sip::Codec;
@@ -533,4 +533,33 @@ fn of_speech_99_percent_go_on_untouched_to_a_phone_that_is_told_of_keys() {
     assert_eq!(heard.len(), said.len());
     assert!(changed * 100 <= said.len(), "{changed} of {} octets", said.len());
     assert_eq!(far.events(), "");
+}
+
+#[test]
+fn a_prompt_is_silent_40_ms_after_a_key_that_ends_it_without_anybody_else_and_goes_on_after_another_key() {
+    for (n, ms) in [20_u16, 30, 60].into_iter().enumerate() {
+        let phone = |parameters: &mut Parameters| {
+            parameters.in_band = InBand::AlsoWhenEventsNeverSeen;
+            parameters.packet_time_ms = Some(ms);
+        };
+        // The phone that hears the prompt is the one that is listened to.
+        let mut line = Line::apart(26_220 + n as u16 * 10, no_events, phone);
+        let (done, mut over) = tokio::sync::oneshot::channel();
+        let until = KeySet::of(|key| key == '1');
+        let now = line.now;
+        line.sides[1].leg.play(now, clip(0x11, 500), false, until, done);
+        let mut far = Far::default();
+        (0..20).for_each(|_| line.frame(&mut far));
+        line.says_event(1, '9', 1000, 160, true);
+        (0..20).for_each(|_| line.frame(&mut far));
+        assert_eq!(far.packets.last().map(|(_, payload)| payload[0]), Some(0x11), "9 means nothing here");
+        assert!(over.try_recv().is_err());
+        line.says_event(1, '1', 5000, 160, false);
+        far.packets.clear();
+        (0..20).for_each(|_| line.frame(&mut far));
+        let sound: Vec<u8> = far.packets.iter().flat_map(|(_, payload)| payload.clone()).collect();
+        let left = sound.iter().position(|octet| *octet == 0xd5).expect("silence");
+        assert!(left <= 320 && sound[left..].iter().all(|octet| *octet == 0xd5), "{ms} ms: {left} octets");
+        assert_eq!(line.sides[1].script_heard(), "91");
+    }
 }

@@ -43,7 +43,7 @@ use ipnet::IpNet;
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::call::leg::{Cut, LegEvents, LegId};
+use crate::call::leg::{Cut, KeySet, LegEvents, LegId};
 use crate::rtp::srtp::Keying;
 use crate::sip::Codec;
 use crate::switch::clip::Clip;
@@ -298,7 +298,13 @@ impl Stream {
     /// Plays a clip, in place of what is being played and before the bridged leg. `done` is sent at
     /// its end, and dropped unsent when something else takes its place.
     pub fn play(&self, clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()>) {
-        self.order(Order::Play { clip, looped, done });
+        self.play_until(clip, looped, KeySet::NONE, done);
+    }
+
+    /// The same, until the end or one of the keys: it is silent within 40 ms of that, however busy the one is
+    /// who waits for the key.
+    pub fn play_until(&self, clip: Arc<Clip>, looped: bool, until: KeySet, done: oneshot::Sender<()>) {
+        self.order(Order::Play { clip, looped, until, done });
     }
 
     /// Stops playing.

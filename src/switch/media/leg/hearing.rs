@@ -24,7 +24,17 @@ impl Leg {
     /// A key came in the signalling. Returns whether it is a new press.
     pub fn press(&mut self, now: Instant, key: char) -> bool {
         let began = now.checked_sub(SIGNALLED_LATE).unwrap_or(now);
-        self.keys.press(now, key, Way::Signalled, Began::Came(began))
+        self.pressed(now, key, Way::Signalled, Began::Came(began))
+    }
+
+    /// A key was told in some way. If it is a new press the script hears of it, and what it stops is silent
+    /// at once.
+    fn pressed(&mut self, now: Instant, key: char, way: Way, began: Began) -> bool {
+        let new = self.keys.press(now, key, way, began);
+        if new && self.silenced_by.contains(key) {
+            self.silence();
+        }
+        new
     }
 
     /// A datagram has come to the RTP port. Returns what is to go to the partner.
@@ -132,7 +142,7 @@ impl Leg {
     /// and the tone is not for it.
     fn hear_tone(&mut self, now: Instant, pressed: InBandKey) -> Option<char> {
         let began = Began::Stamped(pressed.at.wrapping_sub(BEFORE_TONE));
-        let new = self.keys.press(now, pressed.key, Way::InBand, began);
+        let new = self.pressed(now, pressed.key, Way::InBand, began);
         self.private_tone |= !new;
         new.then_some(pressed.key)
     }
@@ -148,7 +158,7 @@ impl Leg {
             self.keys.still_held(now, Way::Event);
         }
         let key = heard.begins.then_some(heard.key);
-        if key.is_some_and(|key| !self.keys.press(now, key, Way::Event, Began::Stamped(timestamp))) {
+        if key.is_some_and(|key| !self.pressed(now, key, Way::Event, Began::Stamped(timestamp))) {
             self.private_presses = heard.press;
         }
         (header.timestamp, header.marker) = (heard.timestamp, heard.begins);

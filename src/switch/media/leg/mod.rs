@@ -24,7 +24,7 @@ use super::voice::Voice;
 use super::watch::Watch;
 use super::wire::Wire;
 use super::{InBand, MediaEvent, Parameters};
-use crate::call::leg::{Cut, LegId};
+use crate::call::leg::{Cut, KeySet, LegId};
 use crate::rtp::latch::Latch;
 use crate::rtp::sequence::Receiver;
 use crate::rtp::telephone_event;
@@ -48,6 +48,8 @@ pub(super) struct Leg {
     early_ear: Option<EarlyEar>,
     out: Outbound,
     voice: Voice,
+    /// Keys of this phone that stop what it is played.
+    silenced_by: KeySet,
     /// What the phone hears is encoded in one go, whoever speaks.
     encoder: Encoder,
     conversion: Conversion,
@@ -96,6 +98,7 @@ impl Leg {
             early_ear: None,
             out: Outbound::new(now),
             voice: Voice::default(),
+            silenced_by: KeySet::NONE,
             encoder: Encoder::Pcma,
             conversion: Conversion::default(),
             parcel: Parcel::default(),
@@ -138,8 +141,16 @@ impl Leg {
         self.catch_up(now);
     }
 
-    pub fn play(&mut self, now: Instant, clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()>) {
+    pub fn play(
+        &mut self,
+        now: Instant,
+        clip: Arc<Clip>,
+        looped: bool,
+        until: KeySet,
+        done: oneshot::Sender<()>,
+    ) {
         self.catch_up(now);
+        self.silenced_by = until;
         self.voice.play(clip, looped, done);
     }
 
