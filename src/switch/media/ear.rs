@@ -6,7 +6,7 @@ use super::codec::Decoder;
 use super::keys::Began;
 use crate::audio::LINE_RATE;
 use crate::audio::dtmf::{Detector, Digit};
-use crate::rtp::reassembly::{Piece, Reassembly};
+use crate::rtp::jitter::{JitterBuffer, Piece, Sound};
 use crate::sip::Codec;
 use crate::switch::recorder::Tap;
 
@@ -16,7 +16,7 @@ const CHUNK: usize = 160;
 /// Listens to one leg. While nobody wants to know, it does nothing.
 #[derive(Debug, Default)]
 pub(super) struct Ear {
-    reassembly: Option<Reassembly>,
+    buffer: Option<JitterBuffer>,
     consumers: Consumers,
 }
 
@@ -75,7 +75,7 @@ impl Ear {
 
     /// Begins to record, in place of what was recorded before.
     pub fn record(&mut self, now: Instant, tap: Tap) {
-        let begin = self.reassembly.get_or_insert_with(|| Reassembly::new(now)).position(now);
+        let begin = self.buffer.get_or_insert_with(|| JitterBuffer::new(now)).position(now);
         self.consumers.recording = Some(Recording { tap, begin });
     }
 
@@ -83,14 +83,14 @@ impl Ear {
     pub fn stop_recording(&mut self, codec: Codec, key: Option<Began>) {
         let consumers = &mut self.consumers;
         let mut cut = 0;
-        if let Some(reassembly) = &mut self.reassembly {
+        if let Some(buffer) = &mut self.buffer {
             // What is still held back belongs to it; a key in it would come too late to matter.
-            reassembly.flush(&mut |piece| consumers.take(codec, piece));
+            buffer.flush(|piece: Piece<'_>| consumers.take(codec, piece));
             let begin = key.and_then(|began| match began {
-                Began::Stamped(timestamp) => reassembly.position_of(timestamp),
-                Began::Came(at) => Some(reassembly.position(at)),
+                Began::Stamped(timestamp) => buffer.position_of(timestamp),
+                Began::Came(at) => Some(buffer.position(at)),
             });
-            cut = begin.map_or(0, |begin| reassembly.end().saturating_sub(begin));
+            cut = begin.map_or(0, |begin| buffer.end().saturating_sub(begin));
         }
         if let Some(recording) = consumers.recording.take() {
             recording.tap.finish(cut);
@@ -107,20 +107,20 @@ impl Ear {
         anew: bool,
     ) -> Heard {
         if self.consumers.is_idle() {
-            self.reassembly = None;
+            self.buffer = None;
             self.consumers.decoder = None;
             return Heard::default();
         }
         let consumers = &mut self.consumers;
-        let reassembly = self.reassembly.get_or_insert_with(|| Reassembly::new(now));
+        let buffer = self.buffer.get_or_insert_with(|| JitterBuffer::new(now));
         let mut give = |piece: Piece<'_>| consumers.take(codec, piece);
         if anew {
-            reassembly.resynchronize(&mut give);
+            buffer.resynchronize(&mut give);
         }
-        let at = reassembly.receive(now, sequence, timestamp, payload, &mut give);
+        let at = buffer.receive(now, (sequence, timestamp), Sound::Audio(payload), &mut give);
         let Some(listener) = &mut self.consumers.listener else { return Heard::default() };
         let key = listener.found.take().and_then(|digit| {
-            let at = reassembly.timestamp(listener.position(digit.at))?;
+            let at = buffer.timestamp(listener.position(digit.at))?;
             Some(InBandKey { key: digit.key, at })
         });
         Heard { key, mute_from: listener.tone_from(at, payload.len()) }
@@ -134,12 +134,13 @@ impl Consumers {
 
     fn take(&mut self, codec: Codec, piece: Piece<'_>) {
         match piece {
-            Piece::Lost { samples, .. } => {
+            Piece::Lost { samples, .. } | Piece::Pause { samples, .. } => {
                 if let Some(listener) = &mut self.listener {
                     listener.lost(samples);
                 }
             }
             Piece::Audio { at, payload } => self.hear(codec, at, payload),
+            Piece::Noise { .. } => {}
         }
     }
 

@@ -221,7 +221,7 @@ impl Far {
     fn events(&self) -> String {
         let mut receiver = Receiver::default();
         // Another one's may not know of upstreams that repeat their ends.
-        receiver.expect_repeated_ends(false);
+        receiver.agree(8000, false);
         let mut keys = String::new();
         for (header, payload) in self.packets.iter().filter(|(header, _)| header.payload_type == EVENT) {
             let now = Instant::now();

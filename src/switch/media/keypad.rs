@@ -24,8 +24,8 @@ const WAITING: usize = 32;
 /// How a key is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// RFC 4733.
-    Event,
+    /// RFC 4733, with so many units of the timestamp a second.
+    Event(u32),
     /// As its two tones in the audio.
     Tone,
 }
@@ -97,8 +97,8 @@ impl Keypad {
 
 impl Pressed {
     fn begin(key: char, form: Form, timestamp: impl FnOnce() -> u32) -> Option<Self> {
-        if form == Form::Event {
-            return Some(Self::Event(Sender::new(key, timestamp())?));
+        if let Form::Event(rate) = form {
+            return Some(Self::Event(Sender::new(key, timestamp(), rate)?));
         }
         let sines = dtmf::frequencies(key)?.map(|frequency| Sine { frequency, level: TONE_LEVEL });
         Some(Self::Tone { clip: Arc::new(Clip::from_samples(&tone(&sines, TONE_MS, 2))), next: 0 })
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn keys_pressed_in_a_row_are_all_told_with_50_ms_or_more_between_them() {
         let mut keypad = Keypad::default();
-        "5512".chars().for_each(|key| keypad.press(key, Form::Event));
+        "5512".chars().for_each(|key| keypad.press(key, Form::Event(8000)));
         let sent = sent(&mut keypad);
         let events = events(&sent);
         let begins: Vec<_> = events.iter().filter(|(_, event, _)| event.marker).collect();
@@ -190,14 +190,14 @@ mod tests {
     #[test]
     fn more_keys_than_anybody_presses_are_forgotten() {
         let mut keypad = Keypad::default();
-        (0..10 * WAITING).for_each(|_| keypad.press('1', Form::Event));
+        (0..10 * WAITING).for_each(|_| keypad.press('1', Form::Event(8000)));
         assert_eq!(events(&sent(&mut keypad)).iter().filter(|(_, event, _)| event.marker).count(), WAITING);
     }
 
     #[test]
     fn a_key_is_ended_when_the_stream_is_closed_and_those_that_wait_are_not_begun() {
         let mut keypad = Keypad::default();
-        "12".chars().for_each(|key| keypad.press(key, Form::Event));
+        "12".chars().for_each(|key| keypad.press(key, Form::Event(8000)));
         keypad.next(Instant::now(), &mut Encoder::Pcma, || 0);
         let ends: Vec<_> = keypad.end().filter_map(|event| Payload::read(&event.payload)).collect();
         assert_eq!(ends.len(), 3);

@@ -172,7 +172,7 @@ mod tests {
     fn a_key_goes_before_a_clip_and_is_ended_when_the_stream_is_closed() {
         let (mut voice, (done, _over)) = (Voice::default(), oneshot::channel());
         voice.play(clip(1), false, done);
-        voice.press('1', Form::Event);
+        voice.press('1', Form::Event(8000));
         assert!(matches!(next(&mut voice), Some(Utterance::Event(_))));
         assert_eq!(voice.end_event().count(), 3);
         assert!(matches!(next(&mut voice), Some(Utterance::Frame(_))));

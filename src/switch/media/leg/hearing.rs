@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Leg;
 use super::onward::{Content, Event, Onward, Sound};
+use crate::rtp::CLOCK_RATE;
 use crate::rtp::latch::Verdict;
 use crate::rtp::packet::{Header, Packet};
 use crate::rtp::sequence::Arrival;
@@ -158,16 +159,14 @@ impl Leg {
             self.keys.still_held(now, Way::Event);
         }
         let key = heard.begins.then_some(heard.key);
-        if key.is_some_and(|key| !self.pressed(now, key, Way::Event, Began::Stamped(timestamp))) {
+        let rate = self.agreed.as_ref()?.parameters.key_rules.event_rate;
+        // Timestamps of another clock say nothing about the place in the audio.
+        let began = if rate == CLOCK_RATE { Began::Stamped(timestamp) } else { Began::Came(now) };
+        if key.is_some_and(|key| !self.pressed(now, key, Way::Event, began)) {
             self.private_presses = heard.press;
         }
         (header.timestamp, header.marker) = (heard.timestamp, heard.begins);
-        let event = Event {
-            press: heard.press,
-            begins: key,
-            payload: Payload::read(payload)?,
-            rate: self.agreed.as_ref()?.parameters.key_rules.event_rate,
-        };
+        let event = Event { press: heard.press, begins: key, payload: Payload::read(payload)?, rate };
         (heard.press > self.private_presses).then_some(Content::Event(event))
     }
 

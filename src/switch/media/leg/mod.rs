@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::codec::{Conversion, Encoder};
+use super::deadlines::Due;
 use super::ear::Ear;
 use super::early::EarlyEar;
+use super::keypad::Form;
 use super::keys::Keys;
 use super::outbound::Outbound;
 use super::parcel::Parcel;
@@ -117,10 +119,14 @@ impl Leg {
     }
 
     /// When time alone has something to do here.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Due> {
         self.agreed.as_ref()?;
-        let frame = if self.sends_frames() { self.next_frame } else { self.look_again };
-        [Some(frame), Some(self.reports.due()), self.watch.due()].into_iter().flatten().min()
+        let reports = self.reports.due();
+        let look = self.watch.due().map_or(reports, |due| due.min(reports));
+        Some(match self.sends_frames() {
+            true => Due::At(look.min(self.next_frame)),
+            false => Due::Soon(look.min(self.look_again)),
+        })
     }
 
     /// What was agreed, first or anew. The source is learnt again when the address changed.
@@ -134,7 +140,7 @@ impl Leg {
             self.parcel.clear();
         }
         self.watch.begin(now, parameters.may_receive);
-        self.presses.expect_repeated_ends(parameters.key_rules.repeated_ends);
+        self.presses.agree(parameters.key_rules.event_rate, parameters.key_rules.repeated_ends);
         let before = self.wire.security.take();
         self.wire.security = parameters.srtp.clone().map(|keys| Security::renewed(before, keys));
         self.agreed = Some(Agreed { parameters, latch });
@@ -204,6 +210,12 @@ impl Leg {
         }
     }
 
+    /// Something broke, and the leg cannot go on.
+    pub fn tell_broken(&self) {
+        // The signalling task may be gone already.
+        let _ = self.events.send(MediaEvent::Broken { leg: self.id });
+    }
+
     /// Says goodbye before the sockets are closed.
     pub fn close(&mut self, now: Instant) {
         self.end_relayed_event();
@@ -224,6 +236,11 @@ impl Leg {
 impl Parameters {
     fn has_same_sources(&self, other: &Self) -> bool {
         self.remote_rtp == other.remote_rtp && self.allowed_sources == other.allowed_sources
+    }
+
+    /// How the phone is told of keys.
+    fn key_form(&self) -> Form {
+        self.telephone_event.map_or(Form::Tone, |_| Form::Event(self.key_rules.event_rate))
     }
 
     /// Whether keys are to be listened for in the audio, once events were seen or not.

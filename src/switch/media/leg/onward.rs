@@ -77,9 +77,10 @@ impl Leg {
 
     fn forward_audio(&mut self, now: Instant, onward: &Onward, sound: &Sound, datagram: &mut [u8]) {
         let Some(agreed) = &self.agreed else { return };
-        let knows_events = agreed.parameters.telephone_event.is_some();
+        let form = agreed.parameters.key_form();
+        let knows_events = form != Form::Tone;
         if let Some(key) = sound.key.filter(|_| knows_events) {
-            return self.tell_key(now, key, Form::Event);
+            return self.tell_key(now, key, form);
         }
         if self.voice.speaks() || !agreed.parameters.may_send {
             return;
@@ -106,9 +107,8 @@ impl Leg {
     /// ourselves.
     fn forward_event(&mut self, now: Instant, onward: &Onward, event: &Event, datagram: &mut [u8]) {
         let Some(parameters) = self.agreed.as_ref().map(|agreed| &agreed.parameters) else { return };
-        let form = if parameters.telephone_event.is_some() { Form::Event } else { Form::Tone };
-        let rates = [event.rate, parameters.key_rules.event_rate];
-        let same_clock = parameters.telephone_event.is_some() && rates == [CLOCK_RATE; 2];
+        let form = parameters.key_form();
+        let same_clock = event.rate == CLOCK_RATE && form == Form::Event(CLOCK_RATE);
         let goes_on = match event.begins {
             Some(_) => same_clock && !self.voice.speaks(),
             None => self.relayed.as_ref().is_some_and(|relayed| {
@@ -162,10 +162,8 @@ impl Leg {
 
     /// The partner's key came in the signalling: this phone gets it as an event, or else as a sound.
     pub fn pass_key(&mut self, now: Instant, key: char) {
-        match self.agreed.as_ref().map(|agreed| agreed.parameters.telephone_event) {
-            Some(Some(_)) => self.tell_key(now, key, Form::Event),
-            Some(None) => self.tell_key(now, key, Form::Tone),
-            None => {}
+        if let Some(form) = self.agreed.as_ref().map(|agreed| agreed.parameters.key_form()) {
+            self.tell_key(now, key, form);
         }
     }
 
