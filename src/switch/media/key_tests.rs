@@ -73,6 +73,7 @@ impl Side {
             statistics: Arc::new(Statistics::default()),
             security: None,
             ipv6: false,
+            rtcp_mux: false,
         };
         let opening = Opening { id: script.id(), wire, events: mpsc::unbounded_channel().0, keys };
         let mut leg = Leg::new(now, opening, Duration::from_secs(60), now);
@@ -93,6 +94,7 @@ impl Side {
             in_band: InBand::Never,
             key_rules: KeyRules::default(),
             srtp: None,
+            rtcp_mux: false,
         };
         change(&mut parameters);
         let codec = parameters.codec;
@@ -177,10 +179,10 @@ impl Line {
         self.says(who, EVENT, false, timestamp, &payload);
     }
 
-    /// 20 ms pass.
+    /// 20 ms pass. A leg's frames are due on a grid of whole ms, so some are late by up to 5.
     fn frame(&mut self, far: &mut Far) {
-        for _ in 0..20 {
-            self.now += Duration::from_millis(1);
+        for _ in 0..4 {
+            self.now += Duration::from_millis(5);
             self.sides.iter_mut().for_each(|side| side.leg.tick(self.now));
         }
         far.take(&self.sides[1].phone);
@@ -269,7 +271,7 @@ fn pressed(dice: &mut Dice, count: usize) -> (Vec<i16>, String) {
         let sines = frequencies(key).expect("a key").map(|frequency| Sine { frequency, level });
         sound.extend(tone(&sines, dice.between(50, 300) as u32, 1));
         // Pauses of whole samples, so that every phase against the packets comes.
-        sound.resize(sound.len() + dice.between(900, 2600) as usize, 0);
+        sound.resize(sound.len() + dice.between(480, 1600) as usize, 0);
     }
     sound.resize(sound.len() + 4000, 0);
     (sound, keys)
@@ -497,7 +499,7 @@ fn babble(dice: &mut Dice, ms: usize) -> Vec<i16> {
         let (glide, first, second) = (
             dice.between(20, 80) as f64 - 100.0 * dice.below(2) as f64,
             dice.between(250, 900) as f64,
-            dice.between(900, 2600) as f64,
+            dice.between(480, 1600) as f64,
         );
         let (length, level) = (dice.between(60, 350) * 8, dice.between(1000, 9000) as f64);
         let resonance = |hz: f64, at: f64| 1.0 / (1.0 + ((hz - at) / 180.0).powi(2));
@@ -561,5 +563,53 @@ fn a_prompt_is_silent_40_ms_after_a_key_that_ends_it_without_anybody_else_and_go
         let left = sound.iter().position(|octet| *octet == 0xd5).expect("silence");
         assert!(left <= 320 && sound[left..].iter().all(|octet| *octet == 0xd5), "{ms} ms: {left} octets");
         assert_eq!(line.sides[1].script_heard(), "91");
+    }
+}
+
+/// So many ms of a key, and as much silence.
+fn sounding(key: char, ms: u32) -> Vec<i16> {
+    let sines = frequencies(key).expect("a key").map(|frequency| Sine { frequency, level: -9.0 });
+    let mut sound = tone(&sines, ms, 1);
+    sound.resize(sound.len() * 2, 0);
+    sound
+}
+
+#[test]
+fn a_responder_who_agreed_to_events_presses_nothing_by_a_tone_and_a_caller_does_until_an_event_is_seen() {
+    let responder = |parameters: &mut Parameters| parameters.in_band = InBand::WhenNoEventsAgreed;
+    let mut line = Line::apart(26_250, responder, |_| {});
+    line.caller_says(&sounding('1', 200), |_| false);
+    assert_eq!(line.sides[0].script_heard(), "");
+    let caller = |parameters: &mut Parameters| parameters.in_band = InBand::AlsoWhenEventsNeverSeen;
+    let mut line = Line::apart(26_260, caller, |_| {});
+    line.caller_says(&sounding('1', 200), |_| false);
+    assert_eq!(line.sides[0].script_heard(), "1");
+    line.says_event(0, '2', 90_000, 160, true);
+    line.caller_says(&sounding('3', 200), |_| false);
+    assert_eq!(line.sides[0].script_heard(), "2");
+}
+
+#[test]
+fn events_of_another_clock_are_understood_and_told_on_in_the_clock_of_the_partner() {
+    let wide = |parameters: &mut Parameters| parameters.key_rules.event_rate = 48_000;
+    for (n, (caller, responder, step)) in
+        [(Some(wide), None, 160), (None, Some(wide), 960)].into_iter().enumerate()
+    {
+        let change = |wide: Option<fn(&mut Parameters)>| {
+            move |parameters: &mut Parameters| wide.into_iter().for_each(|wide| wide(parameters))
+        };
+        let caller = change(caller.map(|wide| wide as fn(&mut Parameters)));
+        let responder = change(responder.map(|wide| wide as fn(&mut Parameters)));
+        let mut line = Line::new(26_270 + n as u16 * 10, caller, responder);
+        let mut far = Far::default();
+        for packet in 1..=8_u16 {
+            line.says_event(0, '6', 77_000, packet.min(5) * 960, packet > 5);
+            line.frame(&mut far);
+        }
+        (0..10).for_each(|_| line.frame(&mut far));
+        assert_eq!((line.sides[0].script_heard().as_str(), far.events().as_str()), ("6", "6"));
+        let events = far.packets.iter().filter(|(header, _)| header.payload_type == EVENT);
+        let durations = events.filter_map(|(_, payload)| Some(Payload::read(payload)?.duration));
+        assert_eq!(durations.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 5, 5].map(|n| n * step));
     }
 }
