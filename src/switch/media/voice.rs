@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::codec::Encoder;
 use super::keypad::{Form, Keypad};
+use super::playing::{Playing, Stage};
 use crate::rtp::telephone_event::Outgoing;
 use crate::switch::clip::{Clip, FRAME};
 
@@ -26,26 +27,18 @@ pub(super) enum Utterance {
 #[derive(Debug, Default)]
 pub(super) struct Voice {
     keys: Keypad,
-    clip: Option<Playing>,
-}
-
-#[derive(Debug)]
-struct Playing {
-    clip: Arc<Clip>,
-    next: usize,
-    looped: bool,
-    done: Option<oneshot::Sender<()>>,
+    stage: Stage,
 }
 
 impl Voice {
     /// Plays a clip in place of what is being played.
     pub fn play(&mut self, clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()>) {
-        self.clip = Some(Playing { clip, next: 0, looped, done: Some(done) });
+        self.stage.play(Playing::new(clip, looped, Some(done)));
     }
 
     /// Stops playing.
     pub fn silence(&mut self) {
-        self.clip = None;
+        self.stage.leave();
     }
 
     /// Tells a key, after those that wait already.
@@ -55,7 +48,7 @@ impl Voice {
 
     /// Whether there is anything to be said.
     pub fn speaks(&self) -> bool {
-        self.keys.is_busy() || self.clip.is_some()
+        self.keys.is_busy() || !self.stage.is_empty()
     }
 
     /// What is said in the 20 ms from `at` on; nothing: silence. `timestamp` is asked for that of an event
@@ -66,49 +59,21 @@ impl Voice {
         encoder: &mut Encoder,
         timestamp: impl FnOnce() -> u32,
     ) -> Option<Utterance> {
-        let key = self.keys.next(at, encoder, timestamp);
-        key.or_else(|| next_frame(&mut self.clip, encoder).map(Utterance::Frame))
+        if let Some(key) = self.keys.next(at, encoder, timestamp) {
+            self.stage.interrupt();
+            return Some(key);
+        }
+        self.stage.next_frame(encoder).map(Utterance::Frame)
     }
 
     /// Time passed unused: what would have been said in it is left out.
     pub fn skip(&mut self, frames: u64) {
-        if let Some(playing) = &mut self.clip {
-            playing.skip(frames);
-        }
+        self.stage.skip(frames);
     }
 
     /// Ends a key that is being sent: its last packets.
     pub fn end_event(&mut self) -> impl Iterator<Item = Outgoing> {
         self.keys.end()
-    }
-}
-
-/// The next frame of what is played; at its end it is over, and told so.
-fn next_frame(playing: &mut Option<Playing>, encoder: &mut Encoder) -> Option<[u8; FRAME]> {
-    let frame = playing.as_mut()?.next_frame(encoder);
-    if frame.is_none() {
-        let done = playing.take().and_then(|over| over.done);
-        // The script may have stopped waiting.
-        let _ = done.map(|done| done.send(()));
-    }
-    frame
-}
-
-impl Playing {
-    fn next_frame(&mut self, encoder: &mut Encoder) -> Option<[u8; FRAME]> {
-        if self.looped && self.next >= self.clip.pcma.len() {
-            self.next = 0;
-        }
-        let frame = encoder.frame(&self.clip, self.next);
-        self.next = self.next.saturating_add(1);
-        frame
-    }
-
-    fn skip(&mut self, frames: u64) {
-        let next = (self.next as u64).saturating_add(frames);
-        let len = self.clip.pcma.len() as u64;
-        let next = if self.looped { next.checked_rem(len).unwrap_or(0) } else { next.min(len) };
-        self.next = usize::try_from(next).unwrap_or(usize::MAX);
     }
 }
 
