@@ -2,13 +2,9 @@
 
 use crate::call::Desk;
 use crate::call::journal::{Action, Record, Step, StepResult};
-use crate::call::leg::{Heard, Leg};
+use crate::call::leg::{Cut, Heard, Leg};
 use crate::call::plan::Route;
 use crate::call::run::DISK_PATIENCE;
-
-/// How much of the end is cut when `#` ended the recording: the key's own tone, where it is heard
-/// in the audio, and the moment before it.
-const KEY_CUT_MS: u32 = 120;
 
 /// Takes a message. Hanging up is its normal end; then the epilogue closes the recording.
 pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
@@ -28,13 +24,13 @@ pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
         at: desk.house.clock.now(),
     });
     desk.facts.recording(caller.record(file)).await;
-    let reason = match finished(caller, fallback.max_length).await {
+    let reason = match finished(caller, desk, fallback.max_length).await {
         true => {
-            caller.stop_recording(KEY_CUT_MS);
+            caller.stop_recording(Cut::NewestKey);
             "the caller left a message and pressed #"
         }
         false => {
-            caller.stop_recording(0);
+            caller.stop_recording(Cut::Nothing);
             "the message reached its longest length"
         }
     };
@@ -50,12 +46,21 @@ pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
     reason.to_owned()
 }
 
-/// Waits for `#`: `true`; or for the longest length: `false`.
-async fn finished(caller: &mut Leg, longest: std::time::Duration) -> bool {
+/// Waits for `#`: `true`; or for the longest length: `false`. A caller who is not heard is told so once.
+async fn finished(caller: &mut Leg, desk: &Desk, longest: std::time::Duration) -> bool {
     let deadline = tokio::time::Instant::now() + longest;
     loop {
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-        match caller.key(left).await {
+        let unheard = caller.unheard();
+        let heard = tokio::select! {
+            biased;
+            heard = caller.key(left) => heard,
+            () = unheard.told() => {
+                caller.start(&desk.hotline.prompts.cannot_hear, false);
+                continue;
+            }
+        };
+        match heard {
             Heard::Key('#') => return true,
             Heard::Key(_) => {}
             Heard::Nothing => return false,

@@ -5,9 +5,10 @@
 //! an argument.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod jitter;
 pub mod latch;
 pub mod packet;
-pub mod reassembly;
+pub mod quality;
 pub mod rtcp;
 pub mod sequence;
 pub mod srtp;

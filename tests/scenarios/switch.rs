@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use nightbell::call::journal::Record;
-use nightbell::call::leg::{Dial, Farewell, Gone, Leg, LegEvents, LegId, Recorded, Request};
+use nightbell::call::leg::{Cut, Dial, Farewell, Gone, Leg, LegEvents, LegId, Recorded, Request};
 use nightbell::call::prompt::Prompt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -17,6 +17,9 @@ use crate::story::{Cue, Deed, Sign, Story};
 const ACK: Duration = Duration::from_millis(100);
 /// How long a recording takes to be whole on the disk.
 const CLOSING: Duration = Duration::from_millis(20);
+
+/// How long before the script hears of a key its tone began.
+const KEY: Duration = Duration::from_millis(120);
 
 /// How the disk behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,7 +273,7 @@ impl Switch {
             Request::Silence { leg } => self.cut(leg),
             Request::Bridge(caller, responder) => self.bridge(caller, responder),
             Request::Record { leg, name: _, done } => self.begin_recording(leg, done),
-            Request::StopRecording { leg, cut_ms } => self.end_recording(leg, cut_ms),
+            Request::StopRecording { leg, cut } => self.end_recording(leg, cut),
             Request::Release { leg, clip, reason } => self.release(leg, clip, reason),
         }
     }
@@ -356,11 +359,12 @@ impl Switch {
         self.sign(leg, &Sign::Recorded);
     }
 
-    fn end_recording(&mut self, leg: LegId, cut_ms: u32) {
+    fn end_recording(&mut self, leg: LegId, cut: Cut) {
         let line = self.line(leg);
         let Some((began, done)) = line.recording.take() else { return };
-        let length = u64::try_from(began.elapsed().as_millis()).unwrap();
-        let duration_ms = if line.speaks { length.saturating_sub(u64::from(cut_ms)) } else { 0 };
+        let key = if cut == Cut::NewestKey { KEY } else { Duration::ZERO };
+        let length = u64::try_from(began.elapsed().saturating_sub(key).as_millis()).unwrap();
+        let duration_ms = if line.speaks { length } else { 0 };
         let recorded = Recorded { kept: line.speaks, duration_ms, truncated: false };
         let closing = if self.recorder_stuck { Duration::from_secs(3600) } else { CLOSING };
         self.in_time(closing, Due::RecordingWhole(done, recorded));
@@ -381,7 +385,7 @@ impl Switch {
     /// The far end of a leg is put down.
     fn hang_up(&mut self, leg: LegId) {
         self.cut(leg);
-        self.end_recording(leg, 0);
+        self.end_recording(leg, Cut::Nothing);
         let line = self.line(leg);
         line.answer = None;
         line.over = true;

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::leg::Leg;
 use super::{Opening, Parameters};
+use crate::call::leg::Cut;
 use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
 
@@ -23,6 +24,9 @@ pub(super) enum Command {
     Leg(Token, Order),
     /// A key in the signalling: it concerns the partner too.
     Press(Token, char),
+    /// Lets the thread meet a fault in a leg, or one that ends it.
+    #[cfg(test)]
+    Break(Option<Token>),
     Shutdown,
 }
 
@@ -33,7 +37,7 @@ pub(super) enum Order {
     Play { clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()> },
     Silence,
     Record(Tap),
-    StopRecording { cut_ms: u32 },
+    StopRecording { cut: Cut },
 }
 
 impl Order {
@@ -44,7 +48,7 @@ impl Order {
             Self::Play { clip, looped, done } => leg.play(now, clip, looped, done),
             Self::Silence => leg.silence(),
             Self::Record(tap) => leg.record(now, tap),
-            Self::StopRecording { cut_ms } => leg.stop_recording(cut_ms),
+            Self::StopRecording { cut } => leg.stop_recording(cut),
         }
     }
 }

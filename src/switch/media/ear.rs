@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use super::codec::Decoder;
+use super::keys::Began;
 use crate::audio::LINE_RATE;
-use crate::audio::dtmf::Detector;
-use crate::rtp::reassembly::{Piece, Reassembly};
+use crate::audio::dtmf::{Detector, Digit};
+use crate::rtp::jitter::{JitterBuffer, Piece, Sound};
 use crate::sip::Codec;
 use crate::switch::recorder::Tap;
 
@@ -15,16 +16,44 @@ const CHUNK: usize = 160;
 /// Listens to one leg. While nobody wants to know, it does nothing.
 #[derive(Debug, Default)]
 pub(super) struct Ear {
-    reassembly: Option<Reassembly>,
+    buffer: Option<JitterBuffer>,
     consumers: Consumers,
+}
+
+/// What was heard with a packet.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// The key that is certain now. Its tone began in this packet or before.
+    pub key: Option<InBandKey>,
+    /// The octet of this packet's payload from which on the tone of a key sounds, or may just be
+    /// beginning; 0: all of it.
+    pub mute_from: Option<usize>,
+}
+
+/// A key that was heard as tones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct InBandKey {
+    /// `0`-`9`, `*`, `#`, `A`-`D`.
+    pub key: char,
+    /// Where its tone began, as a timestamp of the phone's stream.
+    pub at: u32,
 }
 
 #[derive(Debug, Default)]
 struct Consumers {
-    detector: Option<Detector>,
+    listener: Option<Listener>,
     recording: Option<Recording>,
     /// Of the stream in its order; it begins afresh with what listens.
     decoder: Option<Decoder>,
+}
+
+#[derive(Debug)]
+struct Listener {
+    detector: Detector,
+    /// Where the first sample it heard was.
+    origin: Option<u64>,
+    /// The newest key that is certain and was not told yet.
+    found: Option<Digit>,
 }
 
 #[derive(Debug)]
@@ -38,33 +67,37 @@ impl Ear {
     /// Whether in-band keys are to be listened for.
     pub fn listen_for_keys(&mut self, wanted: bool) {
         if !wanted {
-            self.consumers.detector = None;
-        } else if self.consumers.detector.is_none() {
-            self.consumers.detector = Some(Detector::new(LINE_RATE));
+            self.consumers.listener = None;
+        } else if self.consumers.listener.is_none() {
+            self.consumers.listener = Some(Listener::new());
         }
     }
 
     /// Begins to record, in place of what was recorded before.
     pub fn record(&mut self, now: Instant, tap: Tap) {
-        let begin = self.reassembly.get_or_insert_with(|| Reassembly::new(now)).position(now);
+        let begin = self.buffer.get_or_insert_with(|| JitterBuffer::new(now)).position(now);
         self.consumers.recording = Some(Recording { tap, begin });
     }
 
-    /// Ends the recording, without its last `cut_samples`.
-    pub fn stop_recording(&mut self, codec: Codec, cut_samples: u64) {
+    /// Ends the recording; with a key that ended it, where that began.
+    pub fn stop_recording(&mut self, codec: Codec, key: Option<Began>) {
         let consumers = &mut self.consumers;
-        if let Some(reassembly) = &mut self.reassembly {
+        let mut cut = 0;
+        if let Some(buffer) = &mut self.buffer {
             // What is still held back belongs to it; a key in it would come too late to matter.
-            reassembly.flush(&mut |piece| {
-                consumers.take(codec, piece);
+            buffer.flush(|piece: Piece<'_>| consumers.take(codec, piece));
+            let begin = key.and_then(|began| match began {
+                Began::Stamped(timestamp) => buffer.position_of(timestamp),
+                Began::Came(at) => Some(buffer.position(at)),
             });
+            cut = begin.map_or(0, |begin| buffer.end().saturating_sub(begin));
         }
         if let Some(recording) = consumers.recording.take() {
-            recording.tap.finish(cut_samples);
+            recording.tap.finish(cut);
         }
     }
 
-    /// A packet of audio has come. Returns the in-band key that is certain now.
+    /// A packet of audio has come.
     pub fn receive(
         &mut self,
         now: Instant,
@@ -72,43 +105,46 @@ impl Ear {
         codec: Codec,
         payload: &[u8],
         anew: bool,
-    ) -> Option<char> {
+    ) -> Heard {
         if self.consumers.is_idle() {
-            self.reassembly = None;
+            self.buffer = None;
             self.consumers.decoder = None;
-            return None;
+            return Heard::default();
         }
         let consumers = &mut self.consumers;
-        let reassembly = self.reassembly.get_or_insert_with(|| Reassembly::new(now));
-        let mut key = None;
-        let mut give = |piece: Piece<'_>| key = consumers.take(codec, piece).or(key);
+        let buffer = self.buffer.get_or_insert_with(|| JitterBuffer::new(now));
+        let mut give = |piece: Piece<'_>| consumers.take(codec, piece);
         if anew {
-            reassembly.resynchronize(&mut give);
+            buffer.resynchronize(&mut give);
         }
-        reassembly.receive(now, sequence, timestamp, payload, &mut give);
-        key
+        let at = buffer.receive(now, (sequence, timestamp), Sound::Audio(payload), &mut give);
+        let Some(listener) = &mut self.consumers.listener else { return Heard::default() };
+        let key = listener.found.take().and_then(|digit| {
+            let at = buffer.timestamp(listener.position(digit.at))?;
+            Some(InBandKey { key: digit.key, at })
+        });
+        Heard { key, mute_from: listener.tone_from(at, payload.len()) }
     }
 }
 
 impl Consumers {
     fn is_idle(&self) -> bool {
-        self.detector.is_none() && self.recording.is_none()
+        self.listener.is_none() && self.recording.is_none()
     }
 
-    fn take(&mut self, codec: Codec, piece: Piece<'_>) -> Option<char> {
+    fn take(&mut self, codec: Codec, piece: Piece<'_>) {
         match piece {
-            Piece::Lost { samples, .. } => {
-                if let Some(detector) = &mut self.detector {
-                    detector.lost(samples);
+            Piece::Lost { samples, .. } | Piece::Pause { samples, .. } => {
+                if let Some(listener) = &mut self.listener {
+                    listener.lost(samples);
                 }
-                None
             }
             Piece::Audio { at, payload } => self.hear(codec, at, payload),
+            Piece::Noise { .. } => {}
         }
     }
 
-    fn hear(&mut self, codec: Codec, mut at: u64, payload: &[u8]) -> Option<char> {
-        let mut key = None;
+    fn hear(&mut self, codec: Codec, mut at: u64, payload: &[u8]) {
         let mut samples = [0_i16; CHUNK];
         let known = self.decoder.take().filter(|decoder| decoder.codec() == codec);
         let decoder = self.decoder.insert(known.unwrap_or_else(|| Decoder::new(codec)));
@@ -120,11 +156,41 @@ impl Consumers {
             if let Some(recording) = &mut self.recording {
                 recording.write(at, samples);
             }
-            let digits = self.detector.as_mut().map(|detector| detector.process(samples)).unwrap_or_default();
-            key = digits.last().map(|digit| digit.key).or(key);
+            if let Some(listener) = &mut self.listener {
+                listener.hear(at, samples);
+            }
             at = at.saturating_add(octets.len() as u64);
         }
-        key
+    }
+}
+
+impl Listener {
+    fn new() -> Self {
+        Self { detector: Detector::new(LINE_RATE), origin: None, found: None }
+    }
+
+    fn hear(&mut self, at: u64, samples: &[i16]) {
+        self.origin.get_or_insert(at);
+        self.found = self.detector.process(samples).last().copied().or(self.found);
+    }
+
+    fn lost(&mut self, samples: u64) {
+        if self.origin.is_some() {
+            self.detector.lost(samples);
+        }
+    }
+
+    /// A place in what the detector heard as a position.
+    fn position(&self, at: u64) -> u64 {
+        self.origin.unwrap_or(0).saturating_add(at)
+    }
+
+    /// The octet from which on the tone of a key sounds in a packet of `len` that was placed `at`. One
+    /// that is not in its place yet is taken to sound as what was heard last.
+    fn tone_from(&self, at: Option<u64>, len: usize) -> Option<usize> {
+        let begin = self.position(self.detector.tone_since()?);
+        let from = at.map_or(0, |at| begin.saturating_sub(at));
+        usize::try_from(from).ok().filter(|from| *from < len)
     }
 }
 
@@ -133,6 +199,95 @@ impl Recording {
         // What was held back from before the begin is no part of it.
         if let Some(at) = at.checked_sub(self.begin) {
             self.tap.write(at, samples);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::audio::dtmf::frequencies;
+    use crate::audio::g711::linear_to_alaw;
+    use crate::audio::tone::{Sine, tone};
+
+    /// So many samples of silence, then 100 ms of a key, then silence; in A-law, one second.
+    fn pressed_after(silence: usize, key: char) -> Vec<u8> {
+        let sines = frequencies(key).expect("a key").map(|frequency| Sine { frequency, level: -9.0 });
+        let mut samples = vec![0_i16; silence];
+        samples.extend(tone(&sines, 100, 1));
+        samples.resize(8000, 0);
+        samples.into_iter().map(linear_to_alaw).collect()
+    }
+
+    /// What an ear heard packet by packet, told in the order of their numbers. The first has a timestamp
+    /// shortly before the wrap.
+    fn heard(octets: &[u8], packet: usize, order: impl Fn(usize) -> usize) -> Vec<Heard> {
+        let begin = Instant::now();
+        let mut ear = Ear::default();
+        ear.listen_for_keys(true);
+        let packets: Vec<&[u8]> = octets.chunks(packet).collect();
+        let mut heard = vec![Heard::default(); packets.len()];
+        for n in (0..packets.len()).map(order) {
+            let now = begin + Duration::from_micros((n * packet * 125) as u64);
+            let timestamp = FIRST.wrapping_add((n * packet) as u32);
+            heard[n] = ear.receive(now, (n as u16, timestamp), Codec::Pcma, packets[n], false);
+        }
+        heard
+    }
+
+    const FIRST: u32 = u32::MAX - 1000;
+
+    #[test]
+    fn a_key_is_told_once_with_the_timestamp_where_its_tone_began() {
+        for packet in [80, 160, 240, 480] {
+            let told: Vec<_> = heard(&pressed_after(2000, '5'), packet, |n| n)
+                .iter()
+                .filter_map(|heard| heard.key)
+                .collect();
+            assert_eq!(told.iter().map(|pressed| pressed.key).collect::<String>(), "5");
+            let began = told[0].at.wrapping_sub(FIRST);
+            assert!(began.abs_diff(2000) <= 60, "in packets of {packet}: {began}");
+        }
+    }
+
+    #[test]
+    fn the_tone_is_marked_from_20_ms_after_its_begin_at_most_until_50_ms_after_its_end() {
+        for packet in [80, 160, 240, 480] {
+            let marked: Vec<usize> = heard(&pressed_after(2000, '5'), packet, |n| n)
+                .iter()
+                .enumerate()
+                .filter_map(|(n, heard)| heard.mute_from.map(|from| n * packet + from))
+                .collect();
+            // A packet that ends before the tone is suspected has gone on by then.
+            let first = *marked.first().expect("marked");
+            assert!((1940..=2160).contains(&first), "in packets of {packet}: {first}");
+            assert!(marked.windows(2).all(|pair| pair[1] / packet == pair[0] / packet + 1));
+            assert!(
+                marked.iter().skip(1).all(|at| at % packet == 0),
+                "the packets after it are marked whole"
+            );
+            assert!((2800..=2800 + 400 + packet).contains(&(marked[marked.len() - 1] + packet)));
+        }
+    }
+
+    #[test]
+    fn a_packet_that_comes_before_its_turn_is_marked_as_what_was_heard_last() {
+        // The tone fills the packets 10 to 14; 13 comes before 12.
+        let swapped = |n| if n == 12 || n == 13 { 25 - n } else { n };
+        let heard = heard(&pressed_after(1600, '#'), 160, swapped);
+        assert_eq!([heard[12].mute_from, heard[13].mute_from], [Some(0); 2]);
+        assert_eq!(heard.iter().filter(|heard| heard.key.is_some()).count(), 1);
+    }
+
+    #[test]
+    fn nobody_who_does_not_listen_is_told_of_keys() {
+        let mut ear = Ear::default();
+        let now = Instant::now();
+        for (n, octets) in pressed_after(0, '1').chunks(160).enumerate() {
+            let numbers = (n as u16, n as u32 * 160);
+            assert_eq!(ear.receive(now, numbers, Codec::Pcma, octets, false), Heard::default());
         }
     }
 }

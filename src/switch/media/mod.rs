@@ -8,12 +8,18 @@
 
 mod codec;
 mod command;
+mod deadlines;
 mod ear;
+#[cfg(test)]
+mod fault_tests;
 mod keys;
 mod leg;
+mod mailbox;
 mod outbound;
 mod parcel;
+mod playing;
 mod ports;
+mod priority;
 mod reports;
 mod security;
 #[cfg(test)]
@@ -29,27 +35,28 @@ mod wire;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::call::leg::{LegEvents, LegId};
+use crate::call::leg::{Cut, LegEvents, LegId};
 use crate::rtp::srtp::Keying;
 use crate::sip::Codec;
 use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
 use command::{Command, Order, Token};
+use mailbox::{Mailbox, mailbox};
 use ports::Ports;
 use thread::MediaThread;
 use wire::Wire;
 
 pub use ports::OpenError;
+pub use priority::{Priority, probe as probe_priority};
 pub use statistics::{Figure, Statistics};
 
 /// How media is to be run.
@@ -72,6 +79,8 @@ pub struct Parameters {
     pub remote_rtp: SocketAddr,
     /// Where its SDP wants RTCP.
     pub remote_rtcp: SocketAddr,
+    /// RTP and RTCP share the RTP ports of both sides (RFC 5761).
+    pub rtcp_mux: bool,
     /// The codec, in both directions.
     pub codec: Codec,
     /// The payload type the phone wants for it.
@@ -128,12 +137,73 @@ pub enum MediaEvent {
     Silent {
         /// From which leg.
         leg: LegId,
+        /// Why, perhaps.
+        clue: Clue,
     },
-    /// Nothing came in the first 10 s after the agreement.
+    /// No audio came in the first 10 s after the agreement.
     NeverAnyMedia {
         /// From which leg.
         leg: LegId,
+        /// Why, perhaps.
+        clue: Clue,
     },
+    /// A fault of ours: the leg is neither heard nor spoken to any more.
+    Broken {
+        /// Which.
+        leg: LegId,
+    },
+    /// Nor in the first 30 s.
+    Unheard {
+        /// From which leg.
+        leg: LegId,
+    },
+    /// For 8 s of a bridge no audio came of it, while its partner was heard.
+    OneWay {
+        /// From which leg.
+        leg: LegId,
+        /// Why, perhaps.
+        clue: Clue,
+    },
+    /// It reports that nothing of what we send arrives.
+    NothingArrives {
+        /// At which leg.
+        leg: LegId,
+        /// Where it is sent.
+        clue: Clue,
+    },
+}
+
+/// What is known of a stream that is not heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clue {
+    /// Where it is spoken to, and its audio should come from.
+    pub expected: Option<SocketAddr>,
+    /// The newest packet that was dropped, if none was taken since.
+    pub refused: Option<Refused>,
+}
+
+/// A packet that was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// Where it came from.
+    pub from: SocketAddr,
+    /// Why.
+    pub why: Refusal,
+}
+
+/// Why a packet was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its source is neither in the SDP nor among those of the trunk, or came too late to be learnt.
+    Stranger,
+    /// Its source has not sent enough yet to be believed.
+    Unproven,
+    /// The stream is protected, and the packet is not, or with another key.
+    Unauthentic,
+    /// It is no RTP.
+    Unreadable,
+    /// Its payload type was not agreed on.
+    PayloadType(u8),
 }
 
 /// A leg on its way to its thread.
@@ -156,25 +226,9 @@ struct Shared {
     ports: Arc<Ports>,
     bind: IpAddr,
     threads: Vec<Mailbox>,
+    priority: Priority,
     running: Mutex<Vec<JoinHandle<()>>>,
     next_token: AtomicU64,
-}
-
-/// The way to a thread.
-#[derive(Debug, Clone)]
-struct Mailbox {
-    commands: std_mpsc::Sender<Command>,
-    wake: Arc<OwnedFd>,
-}
-
-impl Mailbox {
-    /// Gives an order. Returns whether there is still a thread to obey it.
-    fn send(&self, command: Command) -> bool {
-        let sent = self.commands.send(command).is_ok();
-        // It fails only when the counter is full, and then the thread is being woken already.
-        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
-        sent
-    }
 }
 
 impl Media {
@@ -182,22 +236,37 @@ impl Media {
     pub fn start(config: Config) -> io::Result<Self> {
         let mut threads = Vec::new();
         let mut running = Vec::new();
+        let (granted, grants) = sync_channel(config.threads.max(1));
         for n in 0..config.threads.max(1) {
-            let (commands, receiver) = std_mpsc::channel();
-            let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-            let thread = MediaThread::new(receiver, Arc::clone(&wake), config.media_timeout)?;
+            let (mailbox, orders) = mailbox()?;
+            let thread = MediaThread::new(orders, config.media_timeout)?;
             let builder = std::thread::Builder::new().name(format!("media-{n}"));
-            running.push(builder.spawn(move || thread.run())?);
-            threads.push(Mailbox { commands, wake });
+            let granted = granted.clone();
+            running.push(builder.spawn(move || thread.run(&granted))?);
+            threads.push(mailbox);
         }
+        drop(granted);
+        // Each tells once, first of all; the worst counts.
+        let priority = grants.iter().take(threads.len()).max().unwrap_or(Priority::Normal);
         let shared = Shared {
             ports: Arc::new(Ports::new(config.bind, config.ports)),
             bind: config.bind,
+            priority,
             threads,
             running: Mutex::new(running),
             next_token: AtomicU64::new(0),
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// What the system has granted the threads.
+    pub fn priority(&self) -> Priority {
+        self.shared.priority
+    }
+
+    /// How many threads there are.
+    pub fn threads(&self) -> usize {
+        self.shared.threads.len()
     }
 
     /// Opens a stream for a leg. Legs of one `shard`, the call's id, share a thread, as they must to
@@ -210,20 +279,28 @@ impl Media {
         keys: LegEvents,
     ) -> Result<Stream, OpenError> {
         let shared = &self.shared;
-        let count = shared.threads.len() as u64;
-        let place = shard.checked_rem(count).and_then(|place| usize::try_from(place).ok());
-        let mailbox = place.and_then(|place| shared.threads.get(place)).ok_or(OpenError::Ended)?;
         let pair = shared.ports.open()?;
         let rtp_port = pair.port();
         let statistics = Arc::new(Statistics::default());
-        let wire =
-            Wire { pair, statistics: Arc::clone(&statistics), security: None, ipv6: shared.bind.is_ipv6() };
+        let wire = Wire {
+            pair,
+            statistics: Arc::clone(&statistics),
+            security: None,
+            ipv6: shared.bind.is_ipv6(),
+            rtcp_mux: false,
+        };
         let token = Token(shared.next_token.fetch_add(1, Ordering::Relaxed));
-        let opening = Box::new(Opening { id: leg, wire, events, keys });
-        if !mailbox.send(Command::Open(token, opening)) {
-            return Err(OpenError::Ended);
+        let mut order = Command::Open(token, Box::new(Opening { id: leg, wire, events, keys }));
+        for mailbox in shared.threads_for(shard) {
+            if mailbox.is_full() {
+                return Err(OpenError::Busy);
+            }
+            order = match mailbox.send(order) {
+                Ok(()) => return Ok(Stream { token, mailbox: mailbox.clone(), rtp_port, statistics }),
+                Err(order) => order,
+            };
         }
-        Ok(Stream { token, mailbox: mailbox.clone(), rtp_port, statistics })
+        Err(OpenError::Ended)
     }
 
     /// Ends all streams and the threads, and waits for them.
@@ -238,9 +315,18 @@ impl Media {
 }
 
 impl Shared {
+    /// The thread of a shard, and those that take its place, one after the other, when it has ended: all
+    /// legs of a shard meet on one thread.
+    fn threads_for(&self, shard: u64) -> impl Iterator<Item = &Mailbox> {
+        let count = self.threads.len();
+        let first = shard.checked_rem(count as u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+        self.threads.iter().cycle().skip(first).take(count)
+    }
+
     fn end(&self) {
         for mailbox in &self.threads {
-            mailbox.send(Command::Shutdown);
+            // One that has ended needs no order to end.
+            let _ = mailbox.send(Command::Shutdown);
         }
     }
 }
@@ -287,7 +373,7 @@ impl Stream {
     /// Lets two legs of one shard hear each other, in place of those they heard before. Ends with
     /// either.
     pub fn bridge(&self, other: &Self) {
-        self.mailbox.send(Command::Bridge(self.token, other.token));
+        self.tell(Command::Bridge(self.token, other.token));
     }
 
     /// Records what the leg says from now on.
@@ -295,15 +381,15 @@ impl Stream {
         self.order(Order::Record(tap));
     }
 
-    /// Ends the recording, without its last `cut_ms`.
-    pub fn stop_recording(&self, cut_ms: u32) {
-        self.order(Order::StopRecording { cut_ms });
+    /// Ends the recording, without what is to be cut off its end.
+    pub fn stop_recording(&self, cut: Cut) {
+        self.order(Order::StopRecording { cut });
     }
 
     /// A key came in the signalling (SIP INFO). It reaches the script unless the same press has come
     /// in the media.
     pub fn press(&self, key: char) {
-        self.mailbox.send(Command::Press(self.token, key));
+        self.tell(Command::Press(self.token, key));
     }
 
     /// What it counts.
@@ -312,13 +398,17 @@ impl Stream {
     }
 
     fn order(&self, order: Order) {
+        self.tell(Command::Leg(self.token, order));
+    }
+
+    fn tell(&self, command: Command) {
         // After a shutdown there is nobody to obey, and nothing left to be done.
-        self.mailbox.send(Command::Leg(self.token, order));
+        let _ = self.mailbox.send(command);
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.mailbox.send(Command::Close(self.token));
+        self.tell(Command::Close(self.token));
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::audio::g711::{ALAW_TO_ULAW, alaw_to_linear, linear_to_alaw};
-use crate::call::leg::{Leg, Request};
+use crate::call::leg::{Cut, Leg, Request};
 use crate::rtp::packet::{Header, Packet};
 use crate::rtp::rtcp::{self, Part};
 use crate::rtp::telephone_event::Payload;
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) const EVENT: u8 = 101;
 
 pub(super) struct Bench {
-    media: Media,
+    pub(super) media: Media,
     requests: mpsc::UnboundedSender<Request>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Phone {
     pub(super) rtp: UdpSocket,
     pub(super) rtcp: UdpSocket,
     pub(super) stream: Stream,
-    events: mpsc::UnboundedReceiver<MediaEvent>,
+    pub(super) events: mpsc::UnboundedReceiver<MediaEvent>,
     _leg: Leg,
     sequence: u16,
 }
@@ -69,8 +69,7 @@ pub(super) fn receive(socket: &UdpSocket) -> Vec<u8> {
 }
 
 pub(super) fn clip(octet: u8, frames: usize) -> Arc<Clip> {
-    let octets = vec![[octet; FRAME]; frames];
-    Arc::new(Clip { pcma: octets.clone().into(), pcmu: octets.into(), wide: None })
+    Arc::new(Clip::from_samples(&vec![alaw_to_linear(octet); frames * FRAME]))
 }
 
 impl Phone {
@@ -83,6 +82,7 @@ impl Phone {
         Parameters {
             remote_rtp: self.rtp.local_addr().expect("bound"),
             remote_rtcp: self.rtcp.local_addr().expect("bound"),
+            rtcp_mux: false,
             codec: Codec::Pcma,
             packet_time_ms: None,
             send_payload_type: 8,
@@ -372,34 +372,83 @@ fn a_leg_that_falls_silent_is_told_of_and_then_given_up() {
     assert!(matches!(told, Some(MediaEvent::Timeout { .. })), "{told:?}");
 }
 
-#[test]
-fn what_a_leg_says_is_recorded_in_order_and_the_end_is_cut() {
-    let bench = Bench::new(24_240..=24_259);
+/// Says so many frames, each of an octet of its own and the second one late, then what `ends` it, and gives
+/// the samples that were recorded, from the first that is not silent.
+fn recorded(bench: &Bench, frames: u16, cut: Cut, ends: impl FnOnce(&mut Phone, u32)) -> Vec<i16> {
     let folder = Scratch::new();
     let path: PathBuf = folder.path().join("a.wav");
     let (done, recorded) = oneshot::channel();
     let recorder = Recorder::start().expect("a recorder");
-    let mut phone = bench.configured(|_| {});
+    let mut phone = bench.configured(|p| p.in_band = InBand::AlsoWhenEventsNeverSeen);
     phone.stream.record(recorder.open(path.clone(), done));
-    let (keeper, stored) = (phone.stream.statistics(), 25);
-    for n in [0, 2, 1].into_iter().chain(3..stored) {
+    for n in [0, 2, 1].into_iter().chain(3..frames) {
         phone.sequence = 500 + n;
         phone.say(8, 9000 + u32::from(n) * 160, &[0x20 + n as u8; FRAME]);
     }
-    while keeper.packets_received.get() < u64::from(stored) {
+    ends(&mut phone, 9000 + u32::from(frames) * 160);
+    let said = u64::from(phone.sequence - 500);
+    let keeper = phone.stream.statistics();
+    while keeper.packets_received.get() < said {
         phone.hear();
     }
-    phone.stream.stop_recording(100);
+    phone.stream.stop_recording(cut);
     let recorded = recorded.blocking_recv().expect("told");
     assert!(recorded.kept && !recorded.truncated, "{recorded:?}");
     let samples: Vec<i16> =
         hound::WavReader::open(path).expect("a WAV").samples().map(|sample| sample.expect("whole")).collect();
-    let skip = samples.iter().position(|sample| *sample != 0).unwrap_or(0);
-    for n in 0..stored - 5 {
-        let at = skip + usize::from(n) * FRAME;
-        assert_eq!(samples[at..at + FRAME], [alaw_to_linear(0x20 + n as u8); FRAME], "frame {n}");
-    }
-    assert!(samples[skip..].iter().filter(|sample| **sample != 0).count() <= usize::from(stored - 5) * FRAME);
+    samples.into_iter().skip_while(|sample| *sample == 0).collect()
+}
+
+/// What is said in so many frames.
+fn said(frames: u16) -> Vec<i16> {
+    (0..frames).flat_map(|n| [alaw_to_linear(0x20 + n as u8); FRAME]).collect()
+}
+
+#[test]
+fn what_a_leg_says_is_recorded_in_order() {
+    let bench = Bench::new(24_240..=24_259);
+    let recorded = recorded(&bench, 25, Cut::Nothing, |_, _| {});
+    assert_eq!(recorded[..said(25).len()], said(25));
+}
+
+#[test]
+fn a_recording_ends_where_the_event_of_the_finishing_key_began() {
+    let bench = Bench::new(24_640..=24_659);
+    let recorded = recorded(&bench, 25, Cut::NewestKey, |phone, end| {
+        // The phone goes on to send audio beside it.
+        for n in 1..=4 {
+            let payload = Payload { event: 11, end: false, volume: 10, duration: n * 160 };
+            phone.say(EVENT, end - 160, &payload.to_octets());
+            phone.say(8, end + u32::from(n - 1) * 160, &[0x77; FRAME]);
+        }
+    });
+    assert_eq!(recorded, said(24));
+}
+
+#[test]
+fn a_recording_ends_40_ms_before_the_tone_of_the_finishing_key() {
+    let bench = Bench::new(24_660..=24_679);
+    let recorded = recorded(&bench, 25, Cut::NewestKey, |phone, end| {
+        for (n, octets) in tone_of('#', 100).chunks(FRAME).enumerate() {
+            phone.say(8, end + n as u32 * 160, octets);
+        }
+    });
+    let (length, wanted) = (recorded.len(), 23 * FRAME);
+    assert!(length.abs_diff(wanted) <= 60, "{length} samples for {wanted}");
+    assert_eq!(recorded[..length.min(wanted)], said(25)[..length.min(wanted)]);
+}
+
+#[test]
+fn without_a_key_nothing_is_cut_off_a_recording() {
+    let bench = Bench::new(24_680..=24_699);
+    assert_eq!(recorded(&bench, 25, Cut::NewestKey, |_, _| {})[..said(25).len()], said(25));
+}
+
+/// A key's tone of so many ms, in A-law.
+fn tone_of(key: char, ms: u32) -> Vec<u8> {
+    let frequencies = crate::audio::dtmf::frequencies(key).expect("a key");
+    let sines = frequencies.map(|frequency| crate::audio::tone::Sine { frequency, level: -9.0 });
+    crate::audio::tone::tone(&sines, ms, 2).into_iter().map(linear_to_alaw).collect()
 }
 
 #[test]
@@ -549,8 +598,8 @@ fn we_speak_in_packets_of_the_length_the_phone_asks_for() {
 fn whole_clip(phone: &Phone, octets: usize) -> Option<Vec<u8>> {
     let (mut last, payload) = phone.hear();
     assert_eq!(payload.len(), octets);
-    let sound: Arc<[[u8; FRAME]]> = (1..=12).map(|octet| [octet; FRAME]).collect();
-    let clip = Clip { pcma: Arc::clone(&sound), pcmu: sound, wide: None };
+    let sound: Vec<i16> = (1..=12).flat_map(|octet| [alaw_to_linear(octet); FRAME]).collect();
+    let clip = Clip::from_samples(&sound);
     let (done, mut over) = oneshot::channel();
     phone.stream.play(Arc::new(clip), false, done);
     let (mut heard, mut whole, mut ended) = (Vec::new(), true, false);
@@ -641,7 +690,7 @@ fn keys_are_heard_in_the_audio_of_a_phone_in_g722_and_what_it_says_is_recorded()
     while keeper.packets_received.get() < 54 {
         responder.hear();
     }
-    caller.stream.stop_recording(0);
+    caller.stream.stop_recording(Cut::Nothing);
     assert!(recorded.blocking_recv().expect("told").kept);
     let samples: Vec<i16> =
         hound::WavReader::open(path).expect("a WAV").samples().map(|sample| sample.expect("whole")).collect();

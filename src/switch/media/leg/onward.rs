@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::Leg;
 use crate::rtp::packet::{Header, Packet};
 use crate::sip::Codec;
+use crate::switch::media::ear::Heard;
 use crate::switch::media::parcel::octets_in;
 
 /// What a packet means to the partner.
@@ -18,8 +19,8 @@ pub(in crate::switch::media) struct Onward {
 
 #[derive(Debug)]
 pub(in crate::switch::media) enum Content {
-    /// Audio, and the key that was heard in it.
-    Audio(Codec, Option<char>),
+    /// Audio, and what was heard in it; the key only if it is a new press.
+    Audio(Codec, Heard),
     /// A packet of a key, and the key if it begins with it.
     Event(Option<char>),
 }
@@ -35,7 +36,9 @@ impl Leg {
             return;
         }
         let payload_type = match (&onward.content, parameters.telephone_event) {
-            (Content::Audio(_, Some(key)), Some(_)) => return self.send_key(now, *key),
+            (Content::Audio(_, Heard { key: Some(pressed), .. }), Some(_)) => {
+                return self.send_key(now, pressed.key);
+            }
             (Content::Audio(codec, _), _) => {
                 if onward.anew {
                     self.conversion.begin_anew();
