@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::codec::Encoder;
+use super::playing::Playing;
 use super::voice::Utterance;
 use crate::audio::dtmf;
 use crate::audio::tone::{Sine, tone};
@@ -42,7 +43,7 @@ pub(super) struct Keypad {
 #[derive(Debug)]
 enum Pressed {
     Event(Sender),
-    Tone { clip: Arc<Clip>, next: usize },
+    Tone(Playing),
 }
 
 impl Keypad {
@@ -101,17 +102,14 @@ impl Pressed {
             return Some(Self::Event(Sender::new(key, timestamp(), rate)?));
         }
         let sines = dtmf::frequencies(key)?.map(|frequency| Sine { frequency, level: TONE_LEVEL });
-        Some(Self::Tone { clip: Arc::new(Clip::from_samples(&tone(&sines, TONE_MS, 2))), next: 0 })
+        let clip = Arc::new(Clip::from_samples(&tone(&sines, TONE_MS, 2)));
+        Some(Self::Tone(Playing::new(clip, false, None)))
     }
 
     fn next(&mut self, encoder: &mut Encoder) -> Option<Utterance> {
         match self {
             Self::Event(sender) => sender.next().map(Utterance::Event),
-            Self::Tone { clip, next } => {
-                let frame = encoder.frame(clip, *next)?;
-                *next = next.saturating_add(1);
-                Some(Utterance::Frame(frame))
-            }
+            Self::Tone(playing) => playing.next_frame(encoder).map(Utterance::Frame),
         }
     }
 }
