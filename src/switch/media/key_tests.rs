@@ -284,7 +284,7 @@ fn of_a_thousand_keys_heard_as_tones_each_reaches_a_phone_that_knows_events_once
     let codecs = codecs.into_iter().chain([(Codec::G722, Codec::G722)]).enumerate();
     for (n, (from, to)) in codecs {
         let caller = |parameters: &mut Parameters| (in_band(parameters), in_codec(from)(parameters)).0;
-        let mut line = Line::new(26_000 + n as u16 * 10, caller, in_codec(to));
+        let mut line = Line::new(27_000 + n as u16 * 10, caller, in_codec(to));
         let (sound, keys) = pressed(&mut dice, 250);
         let far = line.caller_says(&sound, |_| false);
         assert_eq!(far.events(), keys, "{from:?} to {to:?}");
@@ -298,7 +298,7 @@ fn of_a_thousand_keys_heard_as_tones_each_reaches_a_phone_that_knows_events_once
 fn keys_heard_as_tones_are_not_doubled_by_lost_packets() {
     let mut dice = Dice(12);
     for (n, percent) in [1, 5, 10].into_iter().enumerate() {
-        let mut line = Line::new(26_040 + n as u16 * 10, in_band, |_| {});
+        let mut line = Line::new(27_040 + n as u16 * 10, in_band, |_| {});
         let (sound, keys) = pressed(&mut dice, 150);
         let far = line.caller_says(&sound, |_| dice.below(100) < percent);
         assert_eq!(far.tones(Codec::Pcma), "", "{percent} % lost");
@@ -313,7 +313,7 @@ fn keys_heard_as_tones_are_not_doubled_by_lost_packets() {
 #[test]
 fn a_phone_that_knows_no_events_hears_the_tones_themselves_untouched() {
     let mut dice = Dice(13);
-    let mut line = Line::new(26_070, in_band, in_band);
+    let mut line = Line::new(27_070, in_band, in_band);
     let (sound, keys) = pressed(&mut dice, 30);
     let far = line.caller_says(&sound, |_| false);
     let mut encoder = Encoder::new(Codec::Pcma);
@@ -354,11 +354,11 @@ fn presses_with_leaks(line: &mut Line, keys: &str, held: u32, pause: u32) -> Far
 #[test]
 fn a_tone_beside_its_event_goes_on_to_nobody() {
     for held in [60, 100, 500] {
-        let mut line = Line::new(26_080, |_| {}, |_| {});
+        let mut line = Line::new(27_080, |_| {}, |_| {});
         let far = presses_with_leaks(&mut line, "1559#", held, 200);
         assert_eq!((far.events(), far.tones(Codec::Pcma)), ("1559#".to_owned(), String::new()));
         assert_eq!(line.sides[0].script_heard(), "1559#");
-        let mut line = Line::new(26_090, |_| {}, no_events);
+        let mut line = Line::new(27_090, |_| {}, no_events);
         let far = presses_with_leaks(&mut line, "1559#", held, 200);
         assert_eq!((far.events(), far.tones(Codec::Pcma)), (String::new(), "1559#".to_owned()), "{held} ms");
     }
@@ -367,10 +367,10 @@ fn a_tone_beside_its_event_goes_on_to_nobody() {
 #[test]
 fn keys_that_come_faster_than_they_can_be_told_are_all_told() {
     let keys = "00112233445566778899";
-    let mut line = Line::new(26_100, |_| {}, no_events);
+    let mut line = Line::new(27_100, |_| {}, no_events);
     let far = presses_with_leaks(&mut line, keys, 60, 60);
     assert_eq!(far.tones(Codec::Pcma), keys);
-    let mut line = Line::new(26_110, |_| {}, |_| {});
+    let mut line = Line::new(27_110, |_| {}, |_| {});
     let (now, mut far) = (line.now, Far::default());
     // By the signalling, all at once.
     for key in keys.chars() {
@@ -390,7 +390,7 @@ fn a_key_in_the_signalling_and_in_the_audio_is_told_once_whatever_the_partner_kn
                 parameters.telephone_event = None;
             }
         };
-        let mut line = Line::new(26_120 + n as u16 * 10, in_band, partner);
+        let mut line = Line::new(27_120 + n as u16 * 10, in_band, partner);
         let (now, mut far) = (line.now, Far::default());
         assert!(line.sides[0].leg.press(now, '4'));
         line.sides[1].leg.pass_key(now, '4');
@@ -407,7 +407,7 @@ fn a_key_in_the_signalling_and_in_the_audio_is_told_once_whatever_the_partner_kn
 
 #[test]
 fn an_event_goes_on_with_one_offset_for_all_its_packets_and_a_marker_whatever_it_came_with() {
-    let mut line = Line::new(26_140, |_| {}, |_| {});
+    let mut line = Line::new(27_140, |_| {}, |_| {});
     let mut far = Far::default();
     line.says(0, 8, false, 100, &[0x11; FRAME]);
     for n in 1..=6_u16 {
@@ -424,7 +424,7 @@ fn an_event_goes_on_with_one_offset_for_all_its_packets_and_a_marker_whatever_it
 
 #[test]
 fn ends_that_a_relay_before_us_gave_new_timestamps_go_on_with_that_of_their_event() {
-    let mut line = Line::new(26_150, |_| {}, |_| {});
+    let mut line = Line::new(27_150, |_| {}, |_| {});
     let mut far = Far::default();
     line.says_event(0, '9', 1000, 160, false);
     for n in 0..3 {
@@ -437,7 +437,7 @@ fn ends_that_a_relay_before_us_gave_new_timestamps_go_on_with_that_of_their_even
 
 #[test]
 fn an_event_that_something_else_broke_into_is_not_begun_again() {
-    let mut line = Line::new(26_160, |_| {}, |_| {});
+    let mut line = Line::new(27_160, |_| {}, |_| {});
     let mut far = Far::default();
     line.says_event(0, '3', 1000, 160, false);
     line.frame(&mut far);
@@ -454,7 +454,7 @@ fn an_event_that_something_else_broke_into_is_not_begun_again() {
 
 #[test]
 fn an_event_whose_sender_goes_is_ended_three_times_for_the_partner() {
-    let mut line = Line::new(26_170, |_| {}, |_| {});
+    let mut line = Line::new(27_170, |_| {}, |_| {});
     let mut far = Far::default();
     line.says_event(0, '*', 1000, 160, false);
     line.says_event(0, '*', 1000, 320, false);
@@ -472,7 +472,7 @@ fn an_event_whose_sender_goes_is_ended_three_times_for_the_partner() {
 #[test]
 fn a_tone_that_began_before_the_bridge_is_not_heard_by_the_partner() {
     for (n, partner) in [in_band, |_: &mut Parameters| {}].into_iter().enumerate() {
-        let mut line = Line::apart(26_180 + n as u16 * 10, in_band, partner);
+        let mut line = Line::apart(27_180 + n as u16 * 10, in_band, partner);
         let sines = frequencies('1').expect("a key").map(|frequency| Sine { frequency, level: -9.0 });
         let mut sound = tone(&sines, 500, 1);
         sound.resize(8000, 0);
@@ -525,7 +525,7 @@ fn babble(dice: &mut Dice, ms: usize) -> Vec<i16> {
 #[test]
 fn of_speech_99_percent_go_on_untouched_to_a_phone_that_is_told_of_keys() {
     let mut dice = Dice(14);
-    let mut line = Line::new(26_200, in_band, |_| {});
+    let mut line = Line::new(27_200, in_band, |_| {});
     let sound = babble(&mut dice, 20_000);
     let far = line.caller_says(&sound, |_| false);
     let mut encoder = Encoder::new(Codec::Pcma);
@@ -545,7 +545,7 @@ fn a_prompt_is_silent_40_ms_after_a_key_that_ends_it_without_anybody_else_and_go
             parameters.packet_time_ms = Some(ms);
         };
         // The phone that hears the prompt is the one that is listened to.
-        let mut line = Line::apart(26_220 + n as u16 * 10, no_events, phone);
+        let mut line = Line::apart(27_220 + n as u16 * 10, no_events, phone);
         let (done, mut over) = tokio::sync::oneshot::channel();
         let until = KeySet::of(|key| key == '1');
         let now = line.now;
@@ -577,11 +577,11 @@ fn sounding(key: char, ms: u32) -> Vec<i16> {
 #[test]
 fn a_responder_who_agreed_to_events_presses_nothing_by_a_tone_and_a_caller_does_until_an_event_is_seen() {
     let responder = |parameters: &mut Parameters| parameters.in_band = InBand::WhenNoEventsAgreed;
-    let mut line = Line::apart(26_250, responder, |_| {});
+    let mut line = Line::apart(27_250, responder, |_| {});
     line.caller_says(&sounding('1', 200), |_| false);
     assert_eq!(line.sides[0].script_heard(), "");
     let caller = |parameters: &mut Parameters| parameters.in_band = InBand::AlsoWhenEventsNeverSeen;
-    let mut line = Line::apart(26_260, caller, |_| {});
+    let mut line = Line::apart(27_260, caller, |_| {});
     line.caller_says(&sounding('1', 200), |_| false);
     assert_eq!(line.sides[0].script_heard(), "1");
     line.says_event(0, '2', 90_000, 160, true);
@@ -600,7 +600,7 @@ fn events_of_another_clock_are_understood_and_told_on_in_the_clock_of_the_partne
         };
         let caller = change(caller.map(|wide| wide as fn(&mut Parameters)));
         let responder = change(responder.map(|wide| wide as fn(&mut Parameters)));
-        let mut line = Line::new(26_270 + n as u16 * 10, caller, responder);
+        let mut line = Line::new(27_270 + n as u16 * 10, caller, responder);
         let mut far = Far::default();
         for packet in 1..=8_u16 {
             line.says_event(0, '6', 77_000, packet.min(5) * 960, packet > 5);

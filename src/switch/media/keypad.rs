@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::codec::Encoder;
+use super::playing::Playing;
 use super::voice::Utterance;
 use crate::audio::dtmf;
 use crate::audio::tone::{Sine, tone};
 use crate::rtp::telephone_event::{Outgoing, Sender};
-use crate::switch::clip::{Clip, Excerpt};
+use crate::switch::clip::Clip;
 
 /// How long a key sounds, in ms; within Q.24's 40 ms and a margin for the far side's detector.
 const TONE_MS: u32 = 100;
@@ -42,7 +43,7 @@ pub(super) struct Keypad {
 #[derive(Debug)]
 enum Pressed {
     Event(Sender),
-    Tone(Excerpt),
+    Tone(Playing),
 }
 
 impl Keypad {
@@ -102,18 +103,13 @@ impl Pressed {
         }
         let sines = dtmf::frequencies(key)?.map(|frequency| Sine { frequency, level: TONE_LEVEL });
         let clip = Arc::new(Clip::from_samples(&tone(&sines, TONE_MS, 2)));
-        Some(Self::Tone(Excerpt { clip, at: 0, looped: false }))
+        Some(Self::Tone(Playing::new(clip, false, None)))
     }
 
     fn next(&mut self, encoder: &mut Encoder) -> Option<Utterance> {
         match self {
             Self::Event(sender) => sender.next().map(Utterance::Event),
-            Self::Tone(rest) if rest.is_over() => None,
-            Self::Tone(rest) => {
-                let frame = encoder.frame(rest);
-                rest.advance(1);
-                Some(Utterance::Frame(frame))
-            }
+            Self::Tone(playing) => playing.next_frame(encoder).map(Utterance::Frame),
         }
     }
 }

@@ -100,6 +100,7 @@ fn parameters(remote: SocketAddr, packet_time_ms: u16) -> Parameters {
         may_receive: true,
         allowed_sources: Vec::new(),
         in_band: InBand::Never,
+        key_rules: KeyRules::default(),
         srtp: None,
         rtcp_mux: false,
         key_rules: KeyRules::default(),
