@@ -9,8 +9,10 @@
 //! tells what of memory and files is given back.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::expect_used)]
 
+mod common;
+
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,22 +20,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nightbell::audio::g711::{ALAW_TO_ULAW, ULAW_TO_ALAW};
-use nightbell::call::leg::Leg;
+use nightbell::call::leg::{Leg, Request};
 use nightbell::daemon::limits::raise_open_files;
 use nightbell::rtp::packet::{HEADER, Header, Packet};
 use nightbell::rtp::srtp::{Keying, MASTER, Receiver, Sender, Suite};
 use nightbell::sip::Codec;
-use nightbell::switch::media::{Config, InBand, Media, Parameters, SrtpKeys, Stream};
+use nightbell::switch::media::{Config, Media, SrtpKeys, Stream};
 use preempt_rt::sched::{Pid, Scheduler, SchedulerParams, set_scheduler};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
 use rustix::process::setpriority_process;
-use rustix::thread::{CpuSet, sched_setaffinity};
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use rustix::time::Timespec;
 use tokio::sync::mpsc;
 
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+use common::{LOOPBACK, clock, cpu_of, pin, stream};
+
 const FRAME: usize = 160;
 
 fn main() {
@@ -86,7 +88,7 @@ fn memory(calls: usize, times: usize) {
     };
     tell("at rest");
     for time in 1..=times {
-        let streams: Vec<_> = (0..calls * 2).map(|_| stream(&media, &requests, &phone, "ours")).collect();
+        let streams: Vec<_> = (0..calls * 2).map(|_| call(&media, &requests, &phone, "ours")).collect();
         for pair in streams.chunks(2) {
             pair[0].0.bridge(&pair[1].0);
         }
@@ -264,7 +266,7 @@ fn run_ours(calls: usize, seconds: usize, how: &str) -> Outcome {
     let streams: Vec<_> = phones
         .iter()
         .enumerate()
-        .map(|(n, phone)| stream(&media, &requests, phone, if n % 2 == 0 { "ours" } else { how }))
+        .map(|(n, phone)| call(&media, &requests, phone, if n % 2 == 0 { "ours" } else { how }))
         .collect();
     for pair in streams.chunks(2) {
         pair[0].0.bridge(&pair[1].0);
@@ -278,32 +280,15 @@ fn run_ours(calls: usize, seconds: usize, how: &str) -> Outcome {
     Outcome::new(traffic, cpu, seconds, calls, memory)
 }
 
-fn stream(
+fn call(
     media: &Media,
-    requests: &mpsc::UnboundedSender<nightbell::call::leg::Request>,
+    requests: &mpsc::UnboundedSender<Request>,
     phone: &UdpSocket,
     how: &str,
 ) -> (Stream, Leg) {
-    let in_other_law = how == "laws";
-    let payload_type = if in_other_law { 0 } else { 8 };
-    let (leg, keys) = Leg::new(requests.clone());
-    let stream = media.open(0, leg.id(), mpsc::unbounded_channel().0, keys).unwrap();
-    let remote = phone.local_addr().unwrap();
-    stream.configure(Parameters {
-        remote_rtp: remote,
-        remote_rtcp: SocketAddr::new(LOOPBACK, 9),
-        codec: if in_other_law { Codec::Pcmu } else { Codec::Pcma },
-        packet_time_ms: None,
-        send_payload_type: payload_type,
-        receive_payload_type: payload_type,
-        telephone_event: Some((101, 101)),
-        may_send: true,
-        may_receive: true,
-        allowed_sources: Vec::new(),
-        in_band: InBand::Never,
-        srtp: (how == "srtp").then(|| SrtpKeys { send: keying(1), receive: keying(2) }),
-    });
-    (stream, leg)
+    let codec = if how == "laws" { Codec::Pcmu } else { Codec::Pcma };
+    let srtp = (how == "srtp").then(|| SrtpKeys { send: keying(1), receive: keying(2) });
+    stream(media, requests, phone.local_addr().unwrap(), codec, srtp)
 }
 
 fn keying(octet: u8) -> Keying {
@@ -455,32 +440,6 @@ impl<'a> Crowd<'a> {
             Some(time | digit << (4 * n))
         })
     }
-}
-
-fn clock() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
-}
-
-/// Keeps this thread, and those it starts, on one core.
-fn pin(core: usize) {
-    let mut cores = CpuSet::new();
-    cores.set(core);
-    // A machine of one core runs it all the same.
-    let _ = sched_setaffinity(None, &cores);
-}
-
-/// The time this process's threads of that name have had a core, in ns by the scheduler's account.
-fn cpu_of(name: &str) -> Duration {
-    let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
-    let of_name = threads.filter(|thread| {
-        fs::read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.starts_with(name))
-    });
-    let run = of_name.map(|thread| {
-        let account = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
-        account.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(0)
-    });
-    Duration::from_nanos(run.sum())
 }
 
 /// Runs this thread as the media threads run, where that is allowed.

@@ -30,6 +30,7 @@ pub mod trunks;
 mod validity;
 pub mod ways;
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -179,6 +180,7 @@ impl Switch {
             asking: Vec::new(),
             rng,
             stored: parts.stored,
+            audio_troubles: HashMap::new(),
         };
         let task = tokio::spawn(signalling.run());
         let standing = Arc::new(standing);
