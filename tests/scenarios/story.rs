@@ -46,6 +46,8 @@ pub enum Deed {
     /// The phone is picked up.
     PickUp,
     Press(char),
+    /// Nothing has ever been heard of the phone, and the switch says so.
+    GoUnheard,
     /// The leg ends at its far end.
     End(Gone),
     /// The daemon is told to stop.

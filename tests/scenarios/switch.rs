@@ -444,6 +444,7 @@ impl Switch {
                 line.keys.push(key);
                 line.events.key(key);
             }
+            Deed::GoUnheard => line.events.unheard(),
             Deed::End(why) => {
                 self.hang_up(leg);
                 self.line(leg).events.gone(why.clone());

@@ -25,6 +25,8 @@ mod security;
 mod srtp_tests;
 mod statistics;
 #[cfg(test)]
+mod stranger_tests;
+#[cfg(test)]
 mod tests;
 mod thread;
 mod voice;
