@@ -54,6 +54,7 @@ impl Bench {
             listen: vec![Hop::udp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))],
             public_address: None,
             media_ports: 54_000..=55_999,
+            media_threads: 2,
             tls: None,
             resolvers,
         };

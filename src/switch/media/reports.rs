@@ -8,6 +8,8 @@ use crate::rtp::sequence::Reception;
 
 /// The mean time between reports (RFC 3550 6.2); each is drawn from half to one and a half of it.
 const INTERVAL: Duration = Duration::from_secs(5);
+/// A report with all its parts and a goodbye, in octets, and room to spare.
+const LONGEST: usize = 160;
 /// From 1900, where NTP begins, to 1970, in s.
 const NTP_TO_UNIX: u64 = 2_208_988_800;
 /// Microseconds in a unit of the RTP timestamp.
@@ -32,6 +34,7 @@ pub(super) struct Reports {
     /// The middle of the NTP timestamp of the far side's last report, and when it came.
     heard: Option<(u32, Instant)>,
     far: Far,
+    /// Made once: a report costs no allocation.
     buffer: Vec<u8>,
 }
 
@@ -89,7 +92,7 @@ impl Reports {
         // RFC 7022: a name that tells nothing about the host.
         let cname = format!("{:024x}", rand::random::<u128>() >> 32);
         let clock = (ntp(wall), now);
-        let (far, buffer) = (Far::default(), Vec::new());
+        let (far, buffer) = (Far::default(), Vec::with_capacity(LONGEST));
         Self { cname, due: now + interval(), clock, reported: 0, heard: None, far, buffer }
     }
 
