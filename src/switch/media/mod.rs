@@ -12,6 +12,8 @@ mod deadlines;
 mod ear;
 #[cfg(test)]
 mod fault_tests;
+#[cfg(test)]
+mod heard_tests;
 mod keys;
 mod leg;
 mod mailbox;

@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::leg::Leg;
 use super::ports::Ports;
-use super::tests::{Bench, LOOPBACK, receive};
+use super::tests::{Bench, LOOPBACK, bare_leg, receive};
 use super::*;
 use crate::call::leg::{self as script, Cut};
 use crate::rtp::packet::{HEADER, Header, Packet};
@@ -82,13 +82,8 @@ struct Run {
 
 impl Run {
     fn new(seed: u64, ports: &Arc<Ports>) -> Self {
-        let (script, keys) = script::Leg::new(mpsc::unbounded_channel().0);
-        let statistics = Arc::new(Statistics::default());
-        let pair = ports.open().expect("a pair");
-        let wire = Wire { pair, statistics, security: None, ipv6: false, rtcp_mux: seed % 5 == 4 };
-        let opening = Opening { id: script.id(), wire, events: mpsc::unbounded_channel().0, keys };
         let now = Instant::now();
-        let mut leg = Leg::new(now, opening, Duration::from_secs(60), now);
+        let (mut leg, script, _) = bare_leg(ports, now);
         let places = Places::new(seed);
         leg.configure(now, parameters(places, seed % 5 == 4));
         let first = (seed as u16).wrapping_mul(977);

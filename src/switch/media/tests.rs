@@ -85,6 +85,19 @@ pub(super) fn clip(octet: u8, frames: usize) -> Arc<Clip> {
     Arc::new(Clip { pcma: octets.clone().into(), pcmu: octets.into(), wide: None })
 }
 
+/// A leg on no thread, the script's end of it, and what it tells.
+pub(super) fn bare_leg(
+    ports: &Arc<Ports>,
+    now: std::time::Instant,
+) -> (leg::Leg, Leg, mpsc::UnboundedReceiver<MediaEvent>) {
+    let (script, keys) = Leg::new(mpsc::unbounded_channel().0);
+    let (events, told) = mpsc::unbounded_channel();
+    let pair = ports.open().expect("a pair");
+    let wire = Wire { pair, statistics: Arc::default(), security: None, ipv6: false, rtcp_mux: false };
+    let opening = Opening { id: script.id(), wire, events, keys };
+    (leg::Leg::new(now, opening, Duration::from_secs(60), now), script, told)
+}
+
 /// A phone there with A-law; its reports at the same port.
 pub(super) fn parameters(remote_rtp: SocketAddr) -> Parameters {
     Parameters {
