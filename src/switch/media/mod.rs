@@ -19,6 +19,7 @@ mod leg;
 mod mailbox;
 mod outbound;
 mod parcel;
+mod playing;
 mod ports;
 mod priority;
 mod reports;
