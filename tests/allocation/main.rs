@@ -106,7 +106,6 @@ impl Phone {
             allowed_sources: Vec::new(),
             in_band: InBand::Never,
             srtp: None,
-            rtcp_mux: false,
         };
         change(&mut parameters);
         stream.configure(parameters);
