@@ -48,6 +48,10 @@ pub enum Deed {
     Press(char),
     /// Nothing has ever been heard of the phone, and the switch says so.
     GoUnheard,
+    /// Says no more.
+    FallSilent,
+    /// The disk takes no more of what this leg says.
+    LoseDisk,
     /// The leg ends at its far end.
     End(Gone),
     /// The daemon is told to stop.
