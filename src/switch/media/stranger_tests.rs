@@ -3,7 +3,6 @@
 //! be compared octet by octet.
 
 use std::net::UdpSocket;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -211,13 +210,13 @@ impl Spray {
 }
 
 /// A run with or without strangers, recorded or not.
-fn run(seed: u64, ports: &Arc<Ports>, strangers: bool, record: Option<(&Recorder, &Path)>) -> Outcome {
+fn run(seed: u64, ports: &Arc<Ports>, strangers: bool, record: Option<(&Recorder, &str)>) -> Outcome {
     let mut run = Run::new(seed, ports);
     let mut spray = Spray::new(seed);
     let mut recorded = None;
-    if let Some((recorder, path)) = record {
+    if let Some((recorder, name)) = record {
         let (done, told) = oneshot::channel();
-        run.leg.record(run.now, recorder.open(path.to_owned(), done));
+        run.leg.record(run.now, recorder.message(name, Duration::from_secs(9), None, done));
         recorded = Some(told);
     }
     for frame in 0..SPOKEN + 20 {
@@ -251,12 +250,12 @@ fn in_a_thousand_calls_strangers_change_nothing_of_what_is_heard_and_where_it_go
 fn a_recording_is_the_same_to_the_octet_whoever_sends_into_the_call() {
     let ports = Arc::new(Ports::new([127, 0, 0, 1].into(), 25_200..=25_299));
     let folder = Scratch::new();
-    let recorder = Recorder::start().expect("a recorder");
+    let recorder = Recorder::start(folder.path().to_owned()).expect("a recorder");
     for seed in 0..12 {
         let [quiet, sprayed] = [false, true].map(|strangers| {
-            let path: PathBuf = folder.path().join(format!("{seed}-{strangers}.wav"));
-            run(seed, &ports, strangers, Some((&recorder, &path)));
-            std::fs::read(&path).expect("the recording")
+            let name = format!("{seed}-{strangers}.wav");
+            run(seed, &ports, strangers, Some((&recorder, &name)));
+            std::fs::read(folder.path().join(name)).expect("the recording")
         });
         assert!(quiet.len() > usize::from(SPOKEN - 4) * FRAME * 2, "{seed}: {}", quiet.len());
         assert!(quiet == sprayed, "{seed}: {} and {} octets", quiet.len(), sprayed.len());
