@@ -103,7 +103,6 @@ fn parameters(remote: SocketAddr, packet_time_ms: u16) -> Parameters {
         key_rules: KeyRules::default(),
         srtp: None,
         rtcp_mux: false,
-        key_rules: KeyRules::default(),
     }
 }
 
