@@ -129,6 +129,7 @@ impl Compiler<'_> {
                 hold,
                 closed: voice.shipped("closed"),
                 goodbye: voice.shipped("goodbye"),
+                cannot_hear: voice.shipped("cannot-hear-you"),
                 caller_gone: voice.shipped("caller-gone"),
             },
             menu,
