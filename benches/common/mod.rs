@@ -41,6 +41,7 @@ pub fn stream(
         allowed_sources: Vec::new(),
         in_band: InBand::Never,
         srtp: None,
+        rtcp_mux: false,
     });
     (stream, leg)
 }

@@ -101,6 +101,7 @@ fn parameters(remote: SocketAddr, packet_time_ms: u16) -> Parameters {
         allowed_sources: Vec::new(),
         in_band: InBand::Never,
         srtp: None,
+        rtcp_mux: false,
     }
 }
 
