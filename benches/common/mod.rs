@@ -30,7 +30,6 @@ pub fn stream(
     stream.configure(Parameters {
         remote_rtp: remote,
         remote_rtcp: SocketAddr::new(LOOPBACK, 9),
-        rtcp_mux: false,
         codec,
         packet_time_ms: None,
         send_payload_type: payload_type,
