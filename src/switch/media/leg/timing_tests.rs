@@ -32,7 +32,13 @@ impl Bench {
         let phone = UdpSocket::bind((LOOPBACK, 0)).expect("a port");
         phone.set_nonblocking(true).expect("set");
         let pair = Arc::new(Ports::new(LOOPBACK, 26_000..=26_999)).open().expect("ports");
-        let wire = Wire { pair, statistics: Arc::new(Statistics::default()), security: None, ipv6: false };
+        let wire = Wire {
+            pair,
+            statistics: Arc::new(Statistics::default()),
+            security: None,
+            ipv6: false,
+            rtcp_mux: false,
+        };
         let (leg, keys) = crate::call::leg::Leg::new(mpsc::unbounded_channel().0);
         let opening = Opening { id: leg.id(), wire, events: mpsc::unbounded_channel().0, keys };
         let mut leg = Leg::new(begin, opening, Duration::from_secs(600), begin);
@@ -84,7 +90,6 @@ fn parameters(remote: SocketAddr, packet_time_ms: u16) -> Parameters {
     Parameters {
         remote_rtp: remote,
         remote_rtcp: remote,
-        rtcp_mux: false,
         codec: Codec::Pcma,
         packet_time_ms: Some(packet_time_ms),
         send_payload_type: 8,
