@@ -17,10 +17,10 @@ use nightbell::sip::Codec;
 use nightbell::switch::media::{Config, Media};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
-use rustix::time::Timespec;
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use tokio::sync::mpsc;
 
-use common::{LOOPBACK, clock, cpu_of, pin, stream};
+use common::{LOOPBACK, cpu_of, pin, stream};
 
 const FRAME: usize = 160;
 
@@ -241,4 +241,10 @@ impl<'a> Crowd<'a> {
             }
         }
     }
+}
+
+/// The monotonic clock, in ns.
+fn clock() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
