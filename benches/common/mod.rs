@@ -8,7 +8,6 @@ use nightbell::call::leg::{Leg, Request};
 use nightbell::sip::Codec;
 use nightbell::switch::media::{InBand, KeyRules, Media, Parameters, SrtpKeys, Stream};
 use rustix::thread::{CpuSet, sched_setaffinity};
-use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::mpsc;
 
 pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -45,12 +44,6 @@ pub fn stream(
         rtcp_mux: false,
     });
     (stream, leg)
-}
-
-/// The monotonic clock, in ns.
-pub fn clock() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// Keeps this thread, and those it starts, on one core.

@@ -1,7 +1,7 @@
 //! When what we say is sent, and what of it, on virtual time: the leg is told what time it is, and its
 //! phone is a socket.
 
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use proptest::prelude::*;
 
