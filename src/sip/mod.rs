@@ -17,6 +17,7 @@ pub mod registration;
 mod scan;
 pub mod sdp;
 pub mod session_timer;
+pub(crate) mod spare;
 pub mod stream;
 pub mod token_bucket;
 pub mod transaction;
