@@ -155,7 +155,10 @@ impl Crowd {
     /// Whether every leg has ended.
     pub fn is_over(&self) -> bool {
         self.acts.is_empty()
-            && self.phones.iter().all(|phone| matches!(phone.stage, Stage::Idle | Stage::Over | Stage::Failed))
+            && self
+                .phones
+                .iter()
+                .all(|phone| matches!(phone.stage, Stage::Idle | Stage::Over | Stage::Failed))
     }
 
     /// Goes on until something is so, or the time is over. Returns whether it was so.
@@ -170,7 +173,9 @@ impl Crowd {
                     return is_so(self);
                 }
             }
-            while let Some(Reverse((_, act))) = self.acts.peek().copied().filter(|Reverse((at, _))| *at <= now) {
+            while let Some(Reverse((_, act))) =
+                self.acts.peek().copied().filter(|Reverse((at, _))| *at <= now)
+            {
                 self.acts.pop();
                 self.act(now, act);
             }

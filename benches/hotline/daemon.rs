@@ -253,8 +253,12 @@ fn route(kind: Kind, hotline: usize) -> String {
 
 /// A tone, so that the phones can tell our words from silence.
 fn write_prompt(path: &Path) -> io::Result<()> {
-    let spec =
-        hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     let mut file = hound::WavWriter::create(path, spec).map_err(io::Error::other)?;
     for n in 0..PROMPT.as_millis() as u32 * 8 {
         let angle = f64::from(n) * TONE_HZ / 8000.0 * std::f64::consts::TAU;

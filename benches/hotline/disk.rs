@@ -71,8 +71,9 @@ pub fn records(database: &Path, wanted: u32) -> rusqlite::Result<Records> {
     let deadline = Instant::now() + Duration::from_secs(10);
     let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     loop {
-        let ended = connection
-            .query_row("SELECT count(*) FROM calls WHERE ended_at IS NOT NULL", [], |row| row.get(0))?;
+        let ended =
+            connection
+                .query_row("SELECT count(*) FROM calls WHERE ended_at IS NOT NULL", [], |row| row.get(0))?;
         if ended >= wanted || Instant::now() > deadline {
             return Ok(Records { ended, outcomes: outcomes(&connection)?, recordings: kept(&connection)? });
         }

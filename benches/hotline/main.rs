@@ -171,12 +171,13 @@ fn is_good(kind: Kind, crowd: &Crowd, call: usize) -> bool {
 }
 
 fn tell_bridges(crowd: &Crowd, dropped: u64) {
-    let (sent, delivered) = crowd
-        .sound
-        .legs()
-        .iter()
-        .fold((0_u64, 0_u64), |(sent, heard), leg| (sent + u64::from(leg.sent), heard + u64::from(leg.delivered)));
-    let lost = format!("{} of {sent}, {dropped} of all before the daemon had read them", sent.saturating_sub(delivered));
+    let (sent, delivered) = crowd.sound.legs().iter().fold((0_u64, 0_u64), |(sent, heard), leg| {
+        (sent + u64::from(leg.sent), heard + u64::from(leg.delivered))
+    });
+    let lost = format!(
+        "{} of {sent}, {dropped} of all before the daemon had read them",
+        sent.saturating_sub(delivered)
+    );
     line("packets lost between the phones", lost);
     line("from phone to phone", crowd.sound.delays.shown());
 }
@@ -210,7 +211,10 @@ fn answer(wanted: &Wanted, daemon: &Daemon, mut crowd: Crowd) -> io::Result<usiz
     let good = (0..wanted.calls).filter(is_whole).count();
     line("calls answered, told all and hung up", format!("{good} of {}", wanted.calls));
     line("CPU of the daemon", cpu.shown(time));
-    line("CPU a call", format!("{:.3} ms", cpu.total().as_secs_f64() * 1e3 / (wanted.per_second * time.as_secs_f64())));
+    line(
+        "CPU a call",
+        format!("{:.3} ms", cpu.total().as_secs_f64() * 1e3 / (wanted.per_second * time.as_secs_f64())),
+    );
     line("packets of prompts from 20 ms apart", crowd.sound.unevenness.shown());
     let mib = [idle, full, after].map(|octets| format!("{:.1}", octets as f64 / 1048576.0));
     line("memory before, during, after", format!("{} MiB, with {up} calls during", mib.join(", ")));
@@ -224,7 +228,8 @@ fn answer(wanted: &Wanted, daemon: &Daemon, mut crowd: Crowd) -> io::Result<usiz
 fn tell_records(daemon: &Daemon, wanted: &Wanted) -> io::Result<bool> {
     let made = (wanted.calls * wanted.turns) as u32;
     let records = disk::records(&daemon.data().join("nightbell.db"), made).map_err(io::Error::other)?;
-    let outcomes: Vec<_> = records.outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    let outcomes: Vec<_> =
+        records.outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
     line("records in the database", format!("{} of {made} ({})", records.ended, outcomes.join(", ")));
     if let Some((kept, shortest, longest)) = records.recordings {
         line("messages kept", format!("{kept}, from {shortest} to {longest} ms"));

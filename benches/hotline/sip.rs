@@ -75,7 +75,8 @@ impl Own {
         let (port, server) = (self.port, self.server);
         let to = format!("<sip:{number}@127.0.0.1:{server}>");
         let mut text = self.head("INVITE", &format!("sip:{number}@127.0.0.1:{server}"), call, 1, &to);
-        let _ = write!(text, "Contact: <sip:carrier@127.0.0.1:{port}>\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n");
+        let _ =
+            write!(text, "Contact: <sip:carrier@127.0.0.1:{port}>\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n");
         with_sdp(text, media)
     }
 

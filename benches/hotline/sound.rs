@@ -224,7 +224,8 @@ impl Sound {
     fn hear_prompt(&mut self, number: usize, sequence: u16, now: u64, payload: &[u8]) {
         let leg = &mut self.legs[number];
         leg.frames += 1;
-        leg.sounding += u32::from(payload.iter().filter(|octet| !matches!(octet, 0xd5 | 0x55)).count() > FRAME / 2);
+        leg.sounding +=
+            u32::from(payload.iter().filter(|octet| !matches!(octet, 0xd5 | 0x55)).count() > FRAME / 2);
         if let Some((before, at)) = leg.last {
             let step = sequence.wrapping_sub(before);
             leg.missing += u32::from(step).saturating_sub(1).min(1_000);
@@ -267,7 +268,8 @@ fn voice() -> Vec<[u8; FRAME]> {
     let sample = |n: usize| {
         let time = n as f64 / 8000.0;
         let turn = |hertz: f64| (time * hertz * std::f64::consts::TAU).sin();
-        let tones: f64 = (1..=20).map(|overtone| turn(120.0 * f64::from(overtone)) / f64::from(overtone)).sum();
+        let tones: f64 =
+            (1..=20).map(|overtone| turn(120.0 * f64::from(overtone)) / f64::from(overtone)).sum();
         g711::linear_to_alaw((tones * (0.6 + 0.4 * turn(4.0)) * 4_000.0) as i16)
     };
     (0..50).map(|frame| std::array::from_fn(|n| sample(frame * FRAME + n))).collect()
