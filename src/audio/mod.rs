@@ -13,6 +13,7 @@ pub mod limiter;
 pub mod prompt;
 pub mod resample;
 pub mod seam;
+pub mod silence;
 pub mod tone;
 pub mod wav;
 

@@ -12,6 +12,8 @@ use crate::switch::recorder::Tap;
 
 /// Samples that are decoded at once.
 const CHUNK: usize = 160;
+/// Samples that are muted in a recording before a key's tone: where that began is known to a block.
+const MUTED_BEFORE: u64 = 100;
 
 /// Listens to one leg. While nobody wants to know, it does nothing.
 #[derive(Debug, Default)]
@@ -61,6 +63,19 @@ struct Recording {
     tap: Tap,
     /// Where it began.
     begin: u64,
+    /// Where the tone of a key began that sounds now.
+    key_since: Option<u64>,
+}
+
+/// What a recording keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// All of it.
+    All,
+    /// What came before a key.
+    Before(Began),
+    /// Nothing.
+    Nothing,
 }
 
 impl Ear {
@@ -76,24 +91,28 @@ impl Ear {
     /// Begins to record, in place of what was recorded before.
     pub fn record(&mut self, now: Instant, tap: Tap) {
         let begin = self.buffer.get_or_insert_with(|| JitterBuffer::new(now)).position(now);
-        self.consumers.recording = Some(Recording { tap, begin });
+        self.consumers.recording = Some(Recording { tap, begin, key_since: None });
     }
 
-    /// Ends the recording; with a key that ended it, where that began.
-    pub fn stop_recording(&mut self, codec: Codec, key: Option<Began>) {
+    /// Ends the recording.
+    pub fn stop_recording(&mut self, codec: Codec, keep: Keep) {
         let consumers = &mut self.consumers;
-        let mut cut = 0;
+        let mut end = None;
         if let Some(buffer) = &mut self.buffer {
             // What is still held back belongs to it; a key in it would come too late to matter.
             buffer.flush(|piece: Piece<'_>| consumers.take(codec, piece));
-            let begin = key.and_then(|began| match began {
-                Began::Stamped(timestamp) => buffer.position_of(timestamp),
-                Began::Came(at) => Some(buffer.position(at)),
-            });
-            cut = begin.map_or(0, |begin| buffer.end().saturating_sub(begin));
+            end = match keep {
+                Keep::Before(Began::Stamped(timestamp)) => buffer.position_of(timestamp),
+                Keep::Before(Began::Came(at)) => Some(buffer.position(at)),
+                Keep::All | Keep::Nothing => None,
+            };
         }
-        if let Some(recording) = consumers.recording.take() {
-            recording.tap.finish(cut);
+        let Some(recording) = consumers.recording.take() else { return };
+        match (keep, end) {
+            (Keep::Nothing, _) => recording.tap.discard(),
+            (_, Some(end)) => recording.tap.finish_at(end.saturating_sub(recording.begin)),
+            // Letting go of it ends it.
+            (_, None) => {}
         }
     }
 
@@ -157,7 +176,9 @@ impl Consumers {
                 recording.write(at, samples);
             }
             if let Some(listener) = &mut self.listener {
-                listener.hear(at, samples);
+                let key = listener.hear(at, samples);
+                let sounds = listener.detector.tone_since().is_some();
+                self.recording.iter_mut().for_each(|recording| recording.mute_key(key, sounds));
             }
             at = at.saturating_add(octets.len() as u64);
         }
@@ -169,9 +190,12 @@ impl Listener {
         Self { detector: Detector::new(LINE_RATE), origin: None, found: None }
     }
 
-    fn hear(&mut self, at: u64, samples: &[i16]) {
+    /// Hears what comes next. Returns where the tone of a key began that is certain with it.
+    fn hear(&mut self, at: u64, samples: &[i16]) -> Option<u64> {
         self.origin.get_or_insert(at);
-        self.found = self.detector.process(samples).last().copied().or(self.found);
+        let found = self.detector.process(samples).last().copied();
+        self.found = found.or(self.found);
+        found.map(|digit| self.position(digit.at))
     }
 
     fn lost(&mut self, samples: u64) {
@@ -200,6 +224,16 @@ impl Recording {
         if let Some(at) = at.checked_sub(self.begin) {
             self.tap.write(at, samples);
         }
+    }
+
+    /// What was written last holds the tone of a key, if one `sounds`. Only once it is certain that it is
+    /// one, what was said is muted: the recorder can still reach back to where it began.
+    fn mute_key(&mut self, began: Option<u64>, sounds: bool) {
+        let since = began.or(self.key_since);
+        if let Some(since) = since {
+            self.tap.mute(since.saturating_sub(self.begin + MUTED_BEFORE));
+        }
+        self.key_since = since.filter(|_| sounds);
     }
 }
 

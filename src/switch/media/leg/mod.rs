@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::codec::{Conversion, Encoder};
 use super::deadlines::Due;
-use super::ear::Ear;
+use super::ear::{Ear, Keep};
 use super::keys::Keys;
 use super::outbound::Outbound;
 use super::parcel::Parcel;
@@ -187,12 +187,13 @@ impl Leg {
     }
 
     pub fn stop_recording(&mut self, cut: Cut) {
-        let key = match cut {
-            Cut::Nothing => None,
-            Cut::NewestKey => self.keys.newest_began(),
+        let keep = match cut {
+            Cut::Nothing => Keep::All,
+            Cut::NewestKey => self.keys.newest_began().map_or(Keep::All, Keep::Before),
+            Cut::Everything => Keep::Nothing,
         };
         let codec = self.agreed.as_ref().map_or(Codec::Pcma, |agreed| agreed.parameters.codec);
-        self.ear.stop_recording(codec, key);
+        self.ear.stop_recording(codec, keep);
     }
 
     /// Does what is due.
