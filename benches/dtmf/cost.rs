@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nightbell::audio::dtmf::Detector;
-use nightbell::audio::resample::convert;
+use nightbell::audio::resample::convert_i16;
 
 use crate::ears::{Tape, write_records};
 use crate::line::{Line, Press, Random};
@@ -53,6 +53,7 @@ pub fn run(spandsp: Option<&Path>) -> bool {
         }
         println!();
     }
+    std::fs::remove_file(tape_file()).ok();
     met
 }
 
@@ -85,15 +86,20 @@ fn vowels(line: &mut Line) {
         (sounds::SETS[0].1)(&mut random, &mut sound);
     }
     let samples: Vec<i16> = sound.iter().map(|sample| *sample as i16).collect();
-    line.sound = convert(&samples, sounds::RATE, line.rate as u32).into_iter().map(f64::from).collect();
+    line.sound = convert_i16(&samples, sounds::RATE, line.rate as u32).into_iter().map(f64::from).collect();
 }
 
 fn noise(line: &mut Line) {
     line.gap(1000.0 * SECONDS as f64).noise(-20.0);
 }
 
+/// Where the sound is kept that is being measured.
+fn tape_file() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dtmf-cost-{}.tape", std::process::id()))
+}
+
 fn save(tape: &Tape) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dtmf-cost.tape");
+    let path = tape_file();
     let file = File::create(&path).expect("a file in the target folder");
     write_records(file, false, tape).expect("room on the disk");
     path

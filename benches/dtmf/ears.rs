@@ -2,7 +2,7 @@
 
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use nightbell::audio::dtmf::Detector;
 
@@ -146,7 +146,8 @@ fn report(line: &str) -> Option<Report> {
 
 /// Compiles the program that lends spandsp its pipe; what is missing if it cannot be done.
 pub fn compile_spandsp() -> Result<PathBuf, String> {
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dtmf-spandsp");
+    // A name of its own: another run may be using its program.
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("dtmf-spandsp-{}", std::process::id()));
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/dtmf/spandsp.c");
     let compiled = Command::new("gcc")
         .args(["-O2", "-o"])

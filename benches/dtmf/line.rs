@@ -3,6 +3,8 @@
 
 use std::f64::consts::TAU;
 
+use super::sine_peak;
+
 /// The low and the high frequencies of Q.23 in Hz.
 pub const LOW: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
 pub const HIGH: [f64; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
@@ -131,9 +133,4 @@ impl Line {
     pub fn samples_in(&self, ms: f64) -> usize {
         (ms * self.rate / 1000.0).round() as usize
     }
-}
-
-/// The peak of a sine of a level in dBm0, in units of `i16`: full scale has +3.14 dBm0 (G.711 clause 5).
-pub fn sine_peak(dbm0: f64) -> f64 {
-    32_768.0 * 10.0_f64.powf((dbm0 - 3.14) / 20.0)
 }

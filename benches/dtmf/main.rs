@@ -20,6 +20,8 @@ use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use nightbell::audio::level::sine_peak;
+
 use ears::Ear;
 
 /// What is asked for on the command line.
@@ -82,7 +84,10 @@ fn run(wish: &Wish) -> bool {
         met &= talkoff::run(&ears, wish.effort, wish.tapes.as_deref());
     }
     if wanted("cost") {
-        met &= cost::run(spandsp.ok().as_deref());
+        met &= cost::run(spandsp.as_deref().ok());
+    }
+    if let Ok(program) = spandsp {
+        std::fs::remove_file(program).ok();
     }
     println!("\n{}", if met { "Every target is met." } else { "A target is missed." });
     met

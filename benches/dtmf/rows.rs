@@ -434,7 +434,7 @@ fn telephony(ear: &Ear, effort: f64) -> Outcome {
             let rate = line.rate;
             for (n, sample) in line.sound.iter_mut().skip(begin).enumerate() {
                 let angle = std::f64::consts::TAU * n as f64 / rate;
-                let peak = crate::line::sine_peak(level);
+                let peak = crate::sine_peak(level);
                 *sample += tones.iter().map(|hz| peak * (hz * angle).sin()).sum::<f64>();
             }
             line.gap(1000.0 - ms);

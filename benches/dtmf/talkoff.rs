@@ -1,10 +1,11 @@
 //! Talk-off: hours of speech and of sounds that are no keys, in which no key may be heard.
 
+use std::error::Error;
 use std::path::Path;
 
 use nightbell::audio::dtmf::Detector;
 use nightbell::audio::prompt;
-use nightbell::audio::resample::convert;
+use nightbell::audio::resample::convert_i16;
 
 use crate::ears::{Ear, Tape};
 use crate::line::Random;
@@ -75,22 +76,35 @@ fn sources(effort: f64, tapes: Option<&Path>) -> Vec<Source<'_>> {
     sources
 }
 
-/// All sound files in a folder and the folders in it.
+/// All sound files in a folder and the folders in it. What cannot be played is named.
 fn files(name: &str, folder: &Path) -> Source<'static> {
     let mut waiting = vec![folder.to_owned()];
     let piece = move || {
         while let Some(path) = waiting.pop() {
             if let Ok(entries) = std::fs::read_dir(&path) {
                 waiting.extend(entries.flatten().map(|entry| entry.path()));
-                continue;
-            }
-            if let Ok(samples) = prompt::decode_at(&std::fs::read(&path).ok()?, sounds::RATE) {
-                return Some((sounds::RATE, samples));
+            } else if path.extension().is_some_and(|extension| extension != "txt" && extension != "sh") {
+                match load(&path) {
+                    Ok(sound) => return Some(sound),
+                    Err(why) => println!("{} is left out: {why}", path.display()),
+                }
             }
         }
         None
     };
     Source { name: name.to_owned(), seconds: f64::INFINITY, piece: Box::new(piece) }
+}
+
+/// A WAV file of any length, its first channel; or what else a prompt can be.
+fn load(path: &Path) -> Result<(u32, Vec<i16>), Box<dyn Error>> {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wav")) {
+        let mut wav = hound::WavReader::open(path)?;
+        let spec = wav.spec();
+        let samples: Result<Vec<i16>, _> = wav.samples().step_by(usize::from(spec.channels)).collect();
+        return Ok((spec.sample_rate, samples?));
+    }
+    let sound = prompt::load(&std::fs::read(path)?, sounds::RATE, 0)?;
+    Ok((sounds::RATE, prompt::to_i16(&sound.samples)))
 }
 
 fn play(ears: &[Ear], mut source: Source<'_>) -> (String, Vec<Hits>, f64) {
@@ -100,7 +114,7 @@ fn play(ears: &[Ear], mut source: Source<'_>) -> (String, Vec<Hits>, f64) {
     {
         seconds += samples.len() as f64 / f64::from(rate);
         for ear_rate in [8000, 16_000] {
-            let plain = convert(&samples, rate, ear_rate);
+            let plain = convert_i16(&samples, rate, ear_rate);
             let (alaw, ulaw) = (through_alaw(&plain), through_ulaw(&plain));
             for (n, samples) in [plain, alaw, ulaw].into_iter().enumerate() {
                 let tape = Tape { rate: ear_rate, samples, lost: Vec::new() };
@@ -121,7 +135,7 @@ pub fn muted_speech(ear: &Ear, effort: f64) -> Outcome {
     let (mut packets, mut muted) = (0, 0);
     for number in 0..((20.0 * effort) as usize).max(1) {
         let (rate, samples) = speech::render(number);
-        let samples = through_alaw(&convert(&samples, rate, ear.rate));
+        let samples = through_alaw(&convert_i16(&samples, rate, ear.rate));
         let mut detector = Detector::new(ear.rate);
         for packet in samples.chunks(ear.rate as usize / 50) {
             detector.process(packet);

@@ -48,8 +48,10 @@ impl Correlation {
 /// What depends on the rate alone; detectors share it.
 #[derive(Debug)]
 pub(super) struct Waves {
-    /// Cosine and sine of each frequency at each sample of a step.
+    /// Cosine and sine of each frequency at each sample of a step, or at each pair of samples.
     waves: Vec<(Lanes, Lanes)>,
+    /// Samples that are added up before they are correlated: 1 or 2.
+    fold: usize,
     /// The turn of each frequency over a step.
     turn: (Lanes, Lanes),
     /// Seconds in a step.
@@ -66,25 +68,33 @@ impl Waves {
     }
 
     fn new(rate: u32) -> Self {
-        let len = ((f64::from(rate) * STEP_SECONDS).round() as usize).max(1);
-        let wave = |at: usize| {
-            let angle = |k: usize| {
-                std::f64::consts::TAU * f64::from(FREQUENCIES[k]) * at as f64 / f64::from(rate.max(1))
-            };
-            let cos = std::array::from_fn(|k| angle(k).cos() as f32);
-            let sin = std::array::from_fn(|k| angle(k).sin() as f32);
+        // Adding two samples up halves the work. It lets in a little of what is as far above half of the new rate as
+        // the keys are above 0, but the energy is measured before it: that can only make a key less of one.
+        let fold = if rate >= 2 * LINE_RATE { 2 } else { 1 };
+        let folded_rate = f64::from(rate.max(1)) / fold as f64;
+        let len = ((folded_rate * STEP_SECONDS).round() as usize).max(1);
+        let angle =
+            |k: usize, at: usize| std::f64::consts::TAU * f64::from(FREQUENCIES[k]) * at as f64 / folded_rate;
+        let wave = |at: usize, scale: [f64; 12]| {
+            let cos = std::array::from_fn(|k| (scale[k] * angle(k, at).cos()) as f32);
+            let sin = std::array::from_fn(|k| (scale[k] * angle(k, at).sin()) as f32);
             (cos, sin)
         };
+        // Two samples are half a turn of their rate apart in phase: their sum is this much larger than one.
+        let sum = |k: usize| if fold == 2 { 2.0 * (angle(k, 1) / 4.0).cos() } else { 1.0 };
+        // A pair stands for two samples.
+        let scale = std::array::from_fn(|k| fold as f64 / sum(k));
         Self {
-            waves: (0..len).map(wave).collect(),
-            turn: wave(len),
-            seconds: (len as f64 / f64::from(rate.max(1))) as f32,
+            waves: (0..len).map(|at| wave(at, scale)).collect(),
+            fold,
+            turn: wave(len, [1.0; 12]),
+            seconds: (len as f64 / folded_rate) as f32,
         }
     }
 
     /// Samples in a step.
     pub fn step_len(&self) -> usize {
-        self.waves.len()
+        self.waves.len() * self.fold
     }
 
     /// Seconds in a step.
@@ -179,35 +189,69 @@ fn sinc(x: f32) -> f32 {
 pub(super) struct Bank {
     pub waves: Arc<Waves>,
     sum: Correlation,
+    /// The first sample of a pair that is not complete.
+    odd: i16,
+    /// Samples of the step so far.
     filled: usize,
 }
 
 impl Bank {
     /// A bank for `rate` samples per second.
     pub fn new(rate: u32) -> Self {
-        Self { waves: Waves::of(rate), sum: Correlation::NOTHING, filled: 0 }
+        Self { waves: Waves::of(rate), sum: Correlation::NOTHING, odd: 0, filled: 0 }
     }
 
     /// Takes samples up to the end of the step: the number taken, and the step if it is complete.
     pub fn take(&mut self, samples: &[i16]) -> (usize, Option<Correlation>) {
-        let waves = self.waves.waves.get(self.filled..).unwrap_or_default();
-        let Correlation { mut re, mut im, mut energy } = self.sum;
-        for (sample, (cos, sin)) in samples.iter().zip(waves) {
-            let sample = f32::from(*sample) * (1.0 / 32_768.0);
-            energy += sample * sample;
-            for k in 0..12 {
-                re[k] += sample * cos[k];
-                im[k] -= sample * sin[k];
-            }
+        let waves = self.waves.clone();
+        let taken = samples.len().min(waves.step_len() - self.filled);
+        let samples = samples.get(..taken).unwrap_or_default();
+        if waves.fold == 2 {
+            self.take_pairs(&waves, samples);
+        } else {
+            let (samples, _) = samples.as_chunks();
+            self.add::<1>(waves.waves.get(self.filled..), samples);
         }
-        self.sum = Correlation { re, im, energy };
-        let taken = samples.len().min(waves.len());
         self.filled += taken;
-        if self.filled < self.waves.step_len() {
+        if self.filled < waves.step_len() {
             return (taken, None);
         }
         self.filled = 0;
         (taken, Some(std::mem::replace(&mut self.sum, Correlation::NOTHING)))
+    }
+
+    /// Takes samples of the step by twos, the first of which may have come before.
+    fn take_pairs(&mut self, waves: &Waves, mut samples: &[i16]) {
+        let mut at = self.filled / 2;
+        if self.filled % 2 == 1
+            && let Some((second, rest)) = samples.split_first()
+        {
+            self.add(waves.waves.get(at..), &[[self.odd, *second]]);
+            (samples, at) = (rest, at + 1);
+        }
+        let (pairs, odd) = samples.as_chunks::<2>();
+        self.add(waves.waves.get(at..), pairs);
+        if let [first] = odd {
+            self.odd = *first;
+        }
+    }
+
+    /// Correlates the sums of so many samples each with the waves, one after the other.
+    fn add<const FOLD: usize>(&mut self, waves: Option<&[(Lanes, Lanes)]>, samples: &[[i16; FOLD]]) {
+        let Correlation { mut re, mut im, mut energy } = self.sum;
+        for (samples, (cos, sin)) in samples.iter().zip(waves.unwrap_or_default()) {
+            let mut sum = 0.0;
+            for sample in samples {
+                let sample = f32::from(*sample) * (1.0 / 32_768.0);
+                energy += sample * sample;
+                sum += sample;
+            }
+            for k in 0..12 {
+                re[k] += sum * cos[k];
+                im[k] -= sum * sin[k];
+            }
+        }
+        self.sum = Correlation { re, im, energy };
     }
 
     /// Forgets the step begun.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::audio::g711::{alaw_to_linear, linear_to_alaw, linear_to_ulaw, ulaw_to_linear};
+use crate::audio::level::sine_peak;
 
 /// The bench's lines: both hear the same.
 #[path = "../../../benches/dtmf/line.rs"]
