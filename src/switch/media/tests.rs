@@ -111,6 +111,7 @@ pub(super) fn parameters(remote_rtp: SocketAddr) -> Parameters {
         may_send: true,
         may_receive: true,
         allowed_sources: Vec::new(),
+        key_rules: KeyRules::default(),
         in_band: InBand::Never,
         srtp: None,
     }
