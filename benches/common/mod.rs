@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nightbell::call::leg::{Leg, Request};
 use nightbell::sip::Codec;
-use nightbell::switch::media::{InBand, Media, Parameters, SrtpKeys, Stream};
+use nightbell::switch::media::{InBand, KeyRules, Media, Parameters, SrtpKeys, Stream};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::mpsc;
@@ -40,6 +40,7 @@ pub fn stream(
         may_receive: true,
         allowed_sources: Vec::new(),
         in_band: InBand::Never,
+        key_rules: KeyRules::default(),
         srtp,
         rtcp_mux: false,
     });

@@ -76,6 +76,6 @@ fn without_a_thread_no_stream_is_opened() {
 
 #[test]
 fn a_leg_is_small_enough_for_thousands_of_them() {
-    let size = size_of::<super::leg::Leg>();
+    let size = size_of::<leg::Leg>();
     assert!(size <= 4096, "{size} octets");
 }
