@@ -96,6 +96,7 @@ impl Phone {
         let mut parameters = Parameters {
             remote_rtp: rtp.local_addr().expect("bound"),
             remote_rtcp: SocketAddr::new(LOOPBACK, 9),
+            rtcp_mux: false,
             codec: Codec::Pcma,
             packet_time_ms: None,
             send_payload_type: AUDIO,
@@ -107,7 +108,6 @@ impl Phone {
             in_band: InBand::Never,
             key_rules: KeyRules::default(),
             srtp: None,
-            rtcp_mux: false,
         };
         change(&mut parameters);
         stream.configure(parameters);

@@ -525,6 +525,7 @@ impl Switch {
                 line.keys.push(key);
                 line.events.key(key);
             }
+            Deed::GoUnheard => line.events.unheard(),
             Deed::FallSilent => {
                 let recording = line.recording.as_ref();
                 let silence = recording.and_then(|known| Some((known.silence?, known.number)));

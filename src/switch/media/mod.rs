@@ -14,6 +14,8 @@ mod early;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
+mod heard_tests;
+#[cfg(test)]
 mod key_tests;
 mod keypad;
 mod keys;
@@ -29,6 +31,8 @@ mod security;
 #[cfg(test)]
 mod srtp_tests;
 mod statistics;
+#[cfg(test)]
+mod stranger_tests;
 #[cfg(test)]
 mod tests;
 mod thread;

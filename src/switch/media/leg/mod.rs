@@ -225,6 +225,21 @@ impl Leg {
         self.ear.stop_recording(codec, keep);
     }
 
+    #[cfg(test)]
+    pub fn own_ssrc(&self) -> u32 {
+        self.out.ssrc()
+    }
+
+    #[cfg(test)]
+    pub fn first_sequence(&self) -> u16 {
+        self.out.first_sequence()
+    }
+
+    #[cfg(test)]
+    pub fn partner_is_heard(&mut self, now: Instant) {
+        self.partner_spoke = now;
+    }
+
     /// Does what is due.
     pub fn tick(&mut self, now: Instant) {
         if self.agreed.is_none() {
