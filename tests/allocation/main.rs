@@ -15,6 +15,7 @@ use nightbell::rtp::telephone_event::Payload;
 use nightbell::sip::Codec;
 use nightbell::switch::clip::{Clip, FRAME};
 use nightbell::switch::media::{Config, InBand, KeyRules, Media, Parameters, SrtpKeys, Stream};
+use nightbell::switch::recorder::Recorder;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::sync::{mpsc, oneshot};
 
@@ -57,7 +58,7 @@ fn no_packet_costs_an_allocation_once_a_call_is_under_way() {
     assert_quiet("a long press relayed", |n| pair.relay(n, EVENT, held_key(n)));
     protected_legs(&media);
     own_audio(&media);
-    heard_in_band(&media);
+    heard_and_recorded(&media);
 }
 
 /// Runs packets until nothing new is to be expected, and then counts.
@@ -193,8 +194,9 @@ fn own_audio(media: &Media) {
     assert_quiet_over("a clip", 0..=10, 11..=60, &mut hear_all);
 }
 
-/// Twenty phones whose audio is listened to for keys, at the pace of the packets that they hear.
-fn heard_in_band(media: &Media) {
+/// Twenty phones whose audio is listened to for keys, and then recorded too, at the pace of the packets that
+/// they hear. The threads of the recorder are counted with the others.
+fn heard_and_recorded(media: &Media) {
     let listen = |p: &mut Parameters| {
         (p.telephone_event, p.in_band) = (None, InBand::WhenNoEventsAgreed);
     };
@@ -208,4 +210,21 @@ fn heard_in_band(media: &Media) {
         }
     };
     assert_quiet_over("keys listened for", 0..=10, 11..=60, &mut talk_all);
+    let folder = std::env::temp_dir().join(format!("nightbell-allocation-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let recorder = Recorder::start(folder.clone()).expect("threads");
+    let mut done = Vec::new();
+    for (n, phone) in phones.iter().enumerate() {
+        let (tell, told) = oneshot::channel();
+        let tap = recorder.message(&format!("{n}.wav"), Duration::from_secs(60), None, tell);
+        phone.stream.record(tap);
+        done.push(told);
+    }
+    // Two seconds: until a file has been synced, and every buffer has been as full as it gets.
+    assert_quiet_over("recordings", 61..=160, 161..=210, &mut talk_all);
+    drop(phones);
+    for told in done {
+        assert!(told.blocking_recv().expect("told").kept);
+    }
+    std::fs::remove_dir_all(folder).expect("removed");
 }
