@@ -23,8 +23,8 @@ use phone::Phone;
 use rand::RngExt;
 
 const NUMBER: &str = "+4930123456";
-/// The tone of the welcome, in Hz.
-const WELCOME: f64 = 440.0;
+/// The tone of the welcome, in Hz: one that speech is not made of.
+const WELCOME: f64 = 1900.0;
 /// Packets after which the tone is over for good.
 const STILL: usize = 10;
 
@@ -71,7 +71,7 @@ fn barges_in(daemon: &Daemon) -> Duration {
 fn hears_welcome(caller: &Phone) -> bool {
     let packet = caller.hears_a_packet();
     let samples: Vec<f64> = packet.payload.iter().map(|octet| tones::Law::Pcma.decode(*octet)).collect();
-    tones::share(&samples, WELCOME) > 0.8
+    tones::share(&samples, WELCOME) > 0.3
 }
 
 /// Ten seconds of a tone.

@@ -128,7 +128,7 @@ impl Receiver {
         let press = self.newest.as_mut().filter(|press| press.is_held(now) && press.ssrc == ssrc)?;
         if self.units * 1000 != CLOCK_RATE {
             // Another clock: the two cannot be compared.
-            return Some(0);
+            return (octets > 0).then_some(0);
         }
         let ahead = timestamp.wrapping_sub(press.timestamp) as i32;
         if ahead > 0 && ahead.unsigned_abs() > u32::from(press.duration) + GRACE * self.units {
