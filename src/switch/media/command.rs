@@ -24,6 +24,9 @@ pub(super) enum Command {
     Leg(Token, Order),
     /// A key in the signalling: it concerns the partner too.
     Press(Token, char),
+    /// Lets the thread meet a fault in a leg, or one that ends it.
+    #[cfg(test)]
+    Break(Option<Token>),
     Shutdown,
 }
 

@@ -8,12 +8,17 @@
 
 mod codec;
 mod command;
+mod deadlines;
 mod ear;
+#[cfg(test)]
+mod fault_tests;
 mod keys;
 mod leg;
+mod mailbox;
 mod outbound;
 mod parcel;
 mod ports;
+mod priority;
 mod reports;
 mod security;
 #[cfg(test)]
@@ -29,14 +34,13 @@ mod wire;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::leg::{Cut, LegEvents, LegId};
@@ -45,11 +49,13 @@ use crate::sip::Codec;
 use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
 use command::{Command, Order, Token};
+use mailbox::{Mailbox, mailbox};
 use ports::Ports;
 use thread::MediaThread;
 use wire::Wire;
 
 pub use ports::OpenError;
+pub use priority::{Priority, probe as probe_priority};
 pub use statistics::{Figure, Statistics};
 
 /// How media is to be run.
@@ -134,6 +140,11 @@ pub enum MediaEvent {
         /// From which leg.
         leg: LegId,
     },
+    /// A fault of ours: the leg is neither heard nor spoken to any more.
+    Broken {
+        /// Which.
+        leg: LegId,
+    },
 }
 
 /// A leg on its way to its thread.
@@ -156,25 +167,9 @@ struct Shared {
     ports: Arc<Ports>,
     bind: IpAddr,
     threads: Vec<Mailbox>,
+    priority: Priority,
     running: Mutex<Vec<JoinHandle<()>>>,
     next_token: AtomicU64,
-}
-
-/// The way to a thread.
-#[derive(Debug, Clone)]
-struct Mailbox {
-    commands: std_mpsc::Sender<Command>,
-    wake: Arc<OwnedFd>,
-}
-
-impl Mailbox {
-    /// Gives an order. Returns whether there is still a thread to obey it.
-    fn send(&self, command: Command) -> bool {
-        let sent = self.commands.send(command).is_ok();
-        // It fails only when the counter is full, and then the thread is being woken already.
-        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
-        sent
-    }
 }
 
 impl Media {
@@ -182,22 +177,37 @@ impl Media {
     pub fn start(config: Config) -> io::Result<Self> {
         let mut threads = Vec::new();
         let mut running = Vec::new();
+        let (granted, grants) = sync_channel(config.threads.max(1));
         for n in 0..config.threads.max(1) {
-            let (commands, receiver) = std_mpsc::channel();
-            let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-            let thread = MediaThread::new(receiver, Arc::clone(&wake), config.media_timeout)?;
+            let (mailbox, orders) = mailbox()?;
+            let thread = MediaThread::new(orders, config.media_timeout)?;
             let builder = std::thread::Builder::new().name(format!("media-{n}"));
-            running.push(builder.spawn(move || thread.run())?);
-            threads.push(Mailbox { commands, wake });
+            let granted = granted.clone();
+            running.push(builder.spawn(move || thread.run(&granted))?);
+            threads.push(mailbox);
         }
+        drop(granted);
+        // Each tells once, first of all; the worst counts.
+        let priority = grants.iter().take(threads.len()).max().unwrap_or(Priority::Normal);
         let shared = Shared {
             ports: Arc::new(Ports::new(config.bind, config.ports)),
             bind: config.bind,
+            priority,
             threads,
             running: Mutex::new(running),
             next_token: AtomicU64::new(0),
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// What the system has granted the threads.
+    pub fn priority(&self) -> Priority {
+        self.shared.priority
+    }
+
+    /// How many threads there are.
+    pub fn threads(&self) -> usize {
+        self.shared.threads.len()
     }
 
     /// Opens a stream for a leg. Legs of one `shard`, the call's id, share a thread, as they must to
@@ -210,20 +220,23 @@ impl Media {
         keys: LegEvents,
     ) -> Result<Stream, OpenError> {
         let shared = &self.shared;
-        let count = shared.threads.len() as u64;
-        let place = shard.checked_rem(count).and_then(|place| usize::try_from(place).ok());
-        let mailbox = place.and_then(|place| shared.threads.get(place)).ok_or(OpenError::Ended)?;
         let pair = shared.ports.open()?;
         let rtp_port = pair.port();
         let statistics = Arc::new(Statistics::default());
         let wire =
             Wire { pair, statistics: Arc::clone(&statistics), security: None, ipv6: shared.bind.is_ipv6() };
         let token = Token(shared.next_token.fetch_add(1, Ordering::Relaxed));
-        let opening = Box::new(Opening { id: leg, wire, events, keys });
-        if !mailbox.send(Command::Open(token, opening)) {
-            return Err(OpenError::Ended);
+        let mut order = Command::Open(token, Box::new(Opening { id: leg, wire, events, keys }));
+        for mailbox in shared.threads_for(shard) {
+            if mailbox.is_full() {
+                return Err(OpenError::Busy);
+            }
+            order = match mailbox.send(order) {
+                Ok(()) => return Ok(Stream { token, mailbox: mailbox.clone(), rtp_port, statistics }),
+                Err(order) => order,
+            };
         }
-        Ok(Stream { token, mailbox: mailbox.clone(), rtp_port, statistics })
+        Err(OpenError::Ended)
     }
 
     /// Ends all streams and the threads, and waits for them.
@@ -238,9 +251,18 @@ impl Media {
 }
 
 impl Shared {
+    /// The thread of a shard, and those that take its place, one after the other, when it has ended: all
+    /// legs of a shard meet on one thread.
+    fn threads_for(&self, shard: u64) -> impl Iterator<Item = &Mailbox> {
+        let count = self.threads.len();
+        let first = shard.checked_rem(count as u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+        self.threads.iter().cycle().skip(first).take(count)
+    }
+
     fn end(&self) {
         for mailbox in &self.threads {
-            mailbox.send(Command::Shutdown);
+            // One that has ended needs no order to end.
+            let _ = mailbox.send(Command::Shutdown);
         }
     }
 }
@@ -287,7 +309,7 @@ impl Stream {
     /// Lets two legs of one shard hear each other, in place of those they heard before. Ends with
     /// either.
     pub fn bridge(&self, other: &Self) {
-        self.mailbox.send(Command::Bridge(self.token, other.token));
+        self.tell(Command::Bridge(self.token, other.token));
     }
 
     /// Records what the leg says from now on.
@@ -303,7 +325,7 @@ impl Stream {
     /// A key came in the signalling (SIP INFO). It reaches the script unless the same press has come
     /// in the media.
     pub fn press(&self, key: char) {
-        self.mailbox.send(Command::Press(self.token, key));
+        self.tell(Command::Press(self.token, key));
     }
 
     /// What it counts.
@@ -312,13 +334,17 @@ impl Stream {
     }
 
     fn order(&self, order: Order) {
+        self.tell(Command::Leg(self.token, order));
+    }
+
+    fn tell(&self, command: Command) {
         // After a shutdown there is nobody to obey, and nothing left to be done.
-        self.mailbox.send(Command::Leg(self.token, order));
+        let _ = self.mailbox.send(command);
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.mailbox.send(Command::Close(self.token));
+        self.tell(Command::Close(self.token));
     }
 }

@@ -33,6 +33,9 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
+    /// The media threads have more to do than they can: no leg is added to that.
+    #[error("the media threads do not keep up")]
+    Busy,
     /// The media threads have ended.
     #[error("the media threads have ended")]
     Ended,

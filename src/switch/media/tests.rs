@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) const EVENT: u8 = 101;
 
 pub(super) struct Bench {
-    media: Media,
+    pub(super) media: Media,
     requests: mpsc::UnboundedSender<Request>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Phone {
     pub(super) rtp: UdpSocket,
     pub(super) rtcp: UdpSocket,
     pub(super) stream: Stream,
-    events: mpsc::UnboundedReceiver<MediaEvent>,
+    pub(super) events: mpsc::UnboundedReceiver<MediaEvent>,
     _leg: Leg,
     sequence: u16,
 }

@@ -3,14 +3,14 @@
 //! Orders come over a channel with an eventfd beside it. Deadlines are kept in whole milliseconds,
 //! so that legs that are due together share a wake-up, on a timer that is set to an absolute time
 //! and only when the nearest deadline changed. Without a leg nothing is set, and the thread sleeps.
+//!
+//! Nothing is allocated for a packet. A fault in one leg (a panic) ends that leg, and the thread goes on.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
@@ -21,7 +21,10 @@ use rustix::time::{
 };
 
 use super::command::{Command, Token};
+use super::deadlines::Deadlines;
 use super::leg::Leg;
+use super::mailbox::Orders;
+use super::priority::{Governor, Priority};
 use super::wire;
 
 /// What an event of epoll is about: a leg's socket is twice the leg's place, plus one for RTCP.
@@ -38,64 +41,76 @@ const SPREAD_MS: u64 = 7;
 #[derive(Debug)]
 pub(super) struct MediaThread {
     epoll: OwnedFd,
-    /// Kept open: the last order to end must still wake us when all who gave orders are gone.
-    _wake: Arc<OwnedFd>,
-    timer: OwnedFd,
-    commands: Receiver<Command>,
+    timer: Timer,
+    orders: Orders,
     media_timeout: Duration,
-    legs: Vec<Option<Leg>>,
+    /// Each in memory of its own, which is given back when the leg ends.
+    legs: Vec<Option<Box<Leg>>>,
+    /// Places of `legs` that are empty.
+    free: Vec<usize>,
     places: HashMap<Token, usize>,
     deadlines: Deadlines,
     buffer: Box<[u8; MAX_DATAGRAM]>,
+    /// The leg that is being seen to: if something breaks, it is the one.
+    at_hand: Option<usize>,
 }
 
 impl MediaThread {
-    pub fn new(commands: Receiver<Command>, wake: Arc<OwnedFd>, media_timeout: Duration) -> io::Result<Self> {
+    pub fn new(orders: Orders, media_timeout: Duration) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let timer =
-            timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        let begin = Instant::now();
+        let timer = Timer::new()?;
         // Edge-triggered, so neither ever needs to be read.
         let edge = EventFlags::IN | EventFlags::ET;
-        epoll::add(&epoll, &wake, EventData::new_u64(WAKE), edge)?;
-        epoll::add(&epoll, &timer, EventData::new_u64(TIMER), edge)?;
+        epoll::add(&epoll, &orders.wake, EventData::new_u64(WAKE), edge)?;
+        epoll::add(&epoll, &timer.fd, EventData::new_u64(TIMER), edge)?;
         Ok(Self {
             epoll,
-            _wake: wake,
             timer,
-            commands,
+            orders,
             media_timeout,
             legs: Vec::new(),
+            free: Vec::new(),
             places: HashMap::new(),
-            deadlines: Deadlines::new(),
+            deadlines: Deadlines::new(begin),
             buffer: Box::new([0; MAX_DATAGRAM]),
+            at_hand: None,
         })
     }
 
-    /// Runs until it is told to end.
-    pub fn run(mut self) {
+    /// Takes the best priority there is, tells which, and runs until it is told to end.
+    pub fn run(mut self, granted: &SyncSender<Priority>) {
+        let mut governor = Governor::take(Instant::now());
+        // Whoever started us may have given up meanwhile.
+        let _ = granted.send(governor.granted());
         let mut events = Vec::with_capacity(BATCH);
         loop {
             // A fault in one leg must not take the calls of all others with it.
-            match catch_unwind(AssertUnwindSafe(|| self.round(&mut events))) {
+            match catch_unwind(AssertUnwindSafe(|| self.round(&mut events, &mut governor))) {
                 Ok(true) => {}
-                Ok(false) => return,
-                Err(_) => tracing::error!("a media thread met a fault of its own and goes on"),
+                Ok(false) => break,
+                Err(_) => self.end_what_broke(),
             }
+        }
+        // After an order to end there are none any more.
+        for leg in self.legs.drain(..).flatten() {
+            leg.tell_broken();
         }
     }
 
     /// One wait and all that came of it. Returns whether to go on.
-    fn round(&mut self, events: &mut Vec<Event>) -> bool {
-        self.deadlines.arm(&self.timer);
+    fn round(&mut self, events: &mut Vec<Event>, governor: &mut Governor) -> bool {
+        self.timer.set(self.deadlines.nearest());
         events.clear();
         match epoll::wait(&self.epoll, spare_capacity(events), None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => {
-                tracing::error!(%error, "a media thread cannot wait for packets");
+                tracing::error!(%error, "ALARM: a media thread cannot wait for packets: its calls are ended");
                 return false;
             }
         }
         let now = Instant::now();
+        governor.look(now);
         // Orders first: what comes after an order was given is met by it. A place may so change hands
         // while an event for it is at hand; its socket then has nothing to give.
         if events.iter().any(|event| event.data.u64() == WAKE) && !self.obey(now) {
@@ -105,12 +120,47 @@ impl MediaThread {
             self.receive(now, socket);
         }
         self.tick(now);
+        self.at_hand = None;
         true
+    }
+
+    /// Ends the leg in which something broke. Its call ends with it, and the others go on.
+    fn end_what_broke(&mut self) {
+        // Orders behind the one that broke would not wake us again.
+        self.orders.look_again();
+        let Some(place) = self.at_hand.take() else {
+            return tracing::error!("ALARM: a media thread met a fault of its own and goes on");
+        };
+        let Some(leg) = self.take_out(place) else { return };
+        tracing::error!("ALARM: something broke in the audio of a leg: its call is ended");
+        leg.tell_broken();
+        self.places.retain(|_, other| *other != place);
+        if let Some(partner) = leg.partner {
+            self.with(partner, |partner| partner.unbridge(Instant::now()));
+        }
+    }
+
+    /// Sees to a leg and to what it has to do next.
+    fn with<T>(&mut self, place: usize, work: impl FnOnce(&mut Leg) -> T) -> Option<T> {
+        let leg = self.legs.get_mut(place)?.as_mut()?;
+        self.at_hand = Some(place);
+        let done = work(leg);
+        self.deadlines.set(place, leg.deadline());
+        Some(done)
+    }
+
+    /// Takes a leg from its place, which is free then.
+    fn take_out(&mut self, place: usize) -> Option<Box<Leg>> {
+        let leg = self.legs.get_mut(place)?.take()?;
+        self.deadlines.set(place, None);
+        self.free.push(place);
+        Some(leg)
     }
 
     fn receive(&mut self, now: Instant, socket: u64) {
         let Ok(place) = usize::try_from(socket / 2) else { return };
         let Some(leg) = self.legs.get_mut(place).and_then(Option::as_mut) else { return };
+        self.at_hand = Some(place);
         let buffer = &mut self.buffer[..];
         if socket % 2 == 1 {
             if let Some((len, from)) = wire::receive(&leg.wire.pair.rtcp, buffer) {
@@ -123,6 +173,7 @@ impl MediaThread {
         let Some(onward) = leg.receive(now, datagram, from) else { return };
         let Some(place) = leg.partner else { return };
         if let Some(partner) = self.legs.get_mut(place).and_then(Option::as_mut) {
+            self.at_hand = Some(place);
             partner.forward(now, &onward, datagram);
             self.deadlines.set(place, partner.deadline());
         }
@@ -130,21 +181,20 @@ impl MediaThread {
 
     fn tick(&mut self, now: Instant) {
         while let Some(place) = self.deadlines.next_due(now) {
-            if let Some(leg) = self.legs.get_mut(place).and_then(Option::as_mut) {
-                leg.tick(now);
-                self.deadlines.set(place, leg.deadline());
-            }
+            self.with(place, |leg| leg.tick(now));
         }
     }
 
     /// Obeys all orders there are. Returns whether to go on.
     fn obey(&mut self, now: Instant) -> bool {
         loop {
-            match self.commands.try_recv() {
+            match self.orders.next() {
                 Ok(Command::Shutdown) | Err(TryRecvError::Disconnected) => {
-                    self.legs.iter_mut().flatten().for_each(|leg| leg.close(now));
+                    self.legs.drain(..).flatten().for_each(|mut leg| leg.close(now));
                     return false;
                 }
+                #[cfg(test)]
+                Ok(Command::Break(None)) => return false,
                 Ok(command) => self.obey_one(now, command),
                 Err(TryRecvError::Empty) => return true,
             }
@@ -158,11 +208,14 @@ impl MediaThread {
             Command::Bridge(one, other) => self.bridge(now, one, other),
             Command::Leg(token, order) => {
                 let Some(place) = self.places.get(&token).copied() else { return };
-                let Some(leg) = self.legs.get_mut(place).and_then(Option::as_mut) else { return };
-                order.carry_out(now, leg);
-                self.deadlines.set(place, leg.deadline());
+                self.with(place, |leg| order.carry_out(now, leg));
             }
             Command::Press(token, key) => self.press(now, token, key),
+            #[cfg(test)]
+            Command::Break(token) => {
+                let place = token.and_then(|token| self.places.get(&token).copied());
+                self.with(place.expect("a leg that is there"), |_| panic!("as the test wants it"));
+            }
             // Taken care of where orders come in.
             Command::Shutdown => {}
         }
@@ -171,27 +224,25 @@ impl MediaThread {
     /// A key came in the signalling of a leg: its partner gets it too.
     fn press(&mut self, now: Instant, token: Token, key: char) {
         let Some(place) = self.places.get(&token).copied() else { return };
-        let Some(leg) = self.legs.get_mut(place).and_then(Option::as_mut) else { return };
-        let new = leg.press(now, key);
-        let Some(place) = leg.partner.filter(|_| new) else { return };
-        if let Some(partner) = self.legs.get_mut(place).and_then(Option::as_mut) {
-            partner.pass_key(now, key);
-            self.deadlines.set(place, partner.deadline());
+        let partner = self.with(place, |leg| leg.partner.filter(|_| leg.press(now, key)));
+        if let Some(partner) = partner.flatten() {
+            self.with(partner, |leg| leg.pass_key(now, key));
         }
     }
 
     fn open(&mut self, now: Instant, token: Token, opening: super::Opening) {
-        let place = self.legs.iter().position(Option::is_none).unwrap_or(self.legs.len());
-        let first_frame = self.deadlines.grid(now, token);
-        let leg = Leg::new(now, opening, self.media_timeout, first_frame);
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.legs.push(None);
+            self.legs.len() - 1
+        });
+        let first_frame = self.deadlines.grid(now, token.0.wrapping_mul(SPREAD_MS));
+        let leg = Box::new(Leg::new(now, opening, self.media_timeout, first_frame));
         if let Err(error) = self.listen(&leg, place) {
             // The leg stays deaf; its timeout ends it.
             tracing::error!(%error, "a media socket cannot be waited for");
         }
         self.places.insert(token, place);
-        if place == self.legs.len() {
-            self.legs.push(Some(leg));
-        } else if let Some(free) = self.legs.get_mut(place) {
+        if let Some(free) = self.legs.get_mut(place) {
             *free = Some(leg);
         }
     }
@@ -207,10 +258,8 @@ impl MediaThread {
     fn close(&mut self, now: Instant, token: Token) {
         let Some(place) = self.places.remove(&token) else { return };
         self.part(now, place);
-        self.deadlines.set(place, None);
-        if let Some(mut leg) = self.legs.get_mut(place).and_then(Option::take) {
-            leg.close(now);
-        }
+        self.with(place, |leg| leg.close(now));
+        self.take_out(place);
     }
 
     fn bridge(&mut self, now: Instant, one: Token, other: Token) {
@@ -219,10 +268,7 @@ impl MediaThread {
         self.part(now, one);
         self.part(now, other);
         for (place, partner) in [(one, other), (other, one)] {
-            if let Some(leg) = self.legs.get_mut(place).and_then(Option::as_mut) {
-                leg.bridge(now, partner);
-                self.deadlines.set(place, leg.deadline());
-            }
+            self.with(place, |leg| leg.bridge(now, partner));
         }
     }
 
@@ -230,106 +276,46 @@ impl MediaThread {
     fn part(&mut self, now: Instant, place: usize) {
         let partner = self.legs.get(place).and_then(Option::as_ref).and_then(|leg| leg.partner);
         for place in [Some(place), partner].into_iter().flatten() {
-            if let Some(leg) = self.legs.get_mut(place).and_then(Option::as_mut) {
-                leg.unbridge(now);
-                self.deadlines.set(place, leg.deadline());
-            }
+            self.with(place, |leg| leg.unbridge(now));
         }
     }
 }
 
-/// When which leg is due, in ms since the thread began.
+/// The timer that wakes a thread, on the clock of its deadlines.
 #[derive(Debug)]
-struct Deadlines {
-    begin: Instant,
-    /// The same moment on the clock of the timer.
-    begin_clock: Timespec,
-    /// What is true for each leg; older entries of the queue are void.
-    current: Vec<Option<u64>>,
-    queue: BinaryHeap<Reverse<(u64, usize)>>,
-    armed: Option<u64>,
+struct Timer {
+    fd: OwnedFd,
+    /// The beginning of the deadlines' time.
+    begin: Timespec,
+    set_to: Option<u64>,
 }
 
-impl Deadlines {
-    fn new() -> Self {
-        let begin_clock = clock_gettime(ClockId::Monotonic);
-        Self {
-            begin: Instant::now(),
-            begin_clock,
-            current: Vec::new(),
-            queue: BinaryHeap::new(),
-            armed: None,
-        }
+impl Timer {
+    /// A timer whose time begins now.
+    fn new() -> io::Result<Self> {
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        Ok(Self { fd, begin: clock_gettime(ClockId::Monotonic), set_to: None })
     }
 
-    /// A point on the grid of 20 ms, from now on, that legs opened one after another do not share.
-    fn grid(&self, now: Instant, token: Token) -> Instant {
-        let elapsed = now.saturating_duration_since(self.begin).as_millis() as u64;
-        let phase = token.0.wrapping_mul(SPREAD_MS) % 20;
-        self.begin + Duration::from_millis((elapsed / 20 + 1) * 20 + phase)
-    }
-
-    fn set(&mut self, place: usize, deadline: Option<Instant>) {
-        let ms = deadline.map(|deadline| {
-            let since = deadline.saturating_duration_since(self.begin);
-            u64::try_from(since.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
-        });
-        if self.current.len() <= place {
-            self.current.resize(place + 1, None);
-        }
-        let Some(current) = self.current.get_mut(place) else { return };
-        if *current != ms {
-            *current = ms;
-            self.queue.extend(ms.map(|ms| Reverse((ms, place))));
-        }
-    }
-
-    /// The next leg that is due; its deadline is spent.
-    fn next_due(&mut self, now: Instant) -> Option<usize> {
-        let elapsed = now.saturating_duration_since(self.begin).as_millis();
-        loop {
-            let (ms, place) = self.nearest()?;
-            if u128::from(ms) > elapsed {
-                return None;
-            }
-            self.queue.pop();
-            if let Some(current) = self.current.get_mut(place) {
-                *current = None;
-                return Some(place);
-            }
-        }
-    }
-
-    /// The nearest deadline that holds; void ones before it are forgotten.
-    fn nearest(&mut self) -> Option<(u64, usize)> {
-        while let Some(Reverse((ms, place))) = self.queue.peek().copied() {
-            if self.current.get(place).copied().flatten() == Some(ms) {
-                return Some((ms, place));
-            }
-            self.queue.pop();
-        }
-        None
-    }
-
-    /// Sets the timer to the nearest deadline.
-    fn arm(&mut self, timer: &OwnedFd) {
-        let nearest = self.nearest().map(|(ms, _)| ms);
-        if nearest == self.armed {
+    /// Sets it to so many ms after its beginning, or off.
+    fn set(&mut self, ms: Option<u64>) {
+        if ms == self.set_to {
             return;
         }
         // All zero switches the timer off.
         let off = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let it_value = nearest.map_or(off, |ms| self.clock(ms));
+        let it_value = ms.map_or(off, |ms| self.clock(ms));
         let spec = Itimerspec { it_interval: off, it_value };
-        match timerfd_settime(timer, TimerfdTimerFlags::ABSTIME, &spec) {
-            Ok(_) => self.armed = nearest,
+        match timerfd_settime(&self.fd, TimerfdTimerFlags::ABSTIME, &spec) {
+            Ok(_) => self.set_to = ms,
             Err(error) => tracing::error!(%error, "the timer of a media thread cannot be set"),
         }
     }
 
     fn clock(&self, ms: u64) -> Timespec {
-        let nanos = self.begin_clock.tv_nsec + (ms % 1000) as i64 * 1_000_000;
-        let seconds = self.begin_clock.tv_sec.saturating_add((ms / 1000) as i64);
+        let nanos = self.begin.tv_nsec + (ms % 1000) as i64 * 1_000_000;
+        let seconds = self.begin.tv_sec.saturating_add((ms / 1000) as i64);
         Timespec { tv_sec: seconds.saturating_add(nanos / 1_000_000_000), tv_nsec: nanos % 1_000_000_000 }
     }
 }

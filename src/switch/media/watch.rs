@@ -99,6 +99,7 @@ mod tests {
             MediaEvent::NeverAnyMedia { .. } => "never any",
             MediaEvent::Silent { .. } => "silent",
             MediaEvent::Timeout { .. } => "timeout",
+            MediaEvent::Broken { .. } => "broken",
         })
     }
 

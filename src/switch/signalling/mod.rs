@@ -282,6 +282,10 @@ impl Signalling {
             MediaEvent::Silent { leg } => self.legs.with_name(leg, |leg| {
                 tracing::warn!(call = %leg.call, leg = %leg.name, "no media comes any more: is the trunk gone?");
             }),
+            MediaEvent::Broken { leg } => self.legs.with_name(leg, |leg| {
+                tracing::error!(call = %leg.call, leg = %leg.name, "its audio broke: the leg is ended");
+                leg.events.gone(Gone::Broken("its audio broke".to_owned()));
+            }),
             MediaEvent::NeverAnyMedia { leg } => self.legs.with_name(leg, |leg| {
                 tracing::warn!(call = %leg.call, leg = %leg.name, "no media has come for 10 s: one-way audio?");
             }),

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::codec::{Conversion, Encoder};
+use super::deadlines::Due;
 use super::ear::Ear;
 use super::keys::Keys;
 use super::outbound::Outbound;
@@ -101,10 +102,14 @@ impl Leg {
     }
 
     /// When time alone has something to do here.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Due> {
         self.agreed.as_ref()?;
-        let frame = if self.sends_frames() { self.next_frame } else { self.look_again };
-        [Some(frame), Some(self.reports.due()), self.watch.due()].into_iter().flatten().min()
+        let reports = self.reports.due();
+        let look = self.watch.due().map_or(reports, |due| due.min(reports));
+        Some(match self.sends_frames() {
+            true => Due::At(look.min(self.next_frame)),
+            false => Due::Soon(look.min(self.look_again)),
+        })
     }
 
     /// What was agreed, first or anew. The source is learnt again when the address changed.
@@ -174,6 +179,12 @@ impl Leg {
             // The signalling task may be gone already.
             let _ = self.events.send(event);
         }
+    }
+
+    /// Something broke, and the leg cannot go on.
+    pub fn tell_broken(&self) {
+        // The signalling task may be gone already.
+        let _ = self.events.send(MediaEvent::Broken { leg: self.id });
     }
 
     /// Says goodbye before the sockets are closed.
