@@ -4,20 +4,26 @@ use std::time::Instant;
 
 use super::codec::Decoder;
 use super::keys::Began;
+use super::recording::Recording;
 use crate::audio::LINE_RATE;
 use crate::audio::dtmf::{Detector, Digit};
-use crate::rtp::jitter::{JitterBuffer, Piece, Sound};
+use crate::rtp::jitter::{Figures, JitterBuffer, Piece, Sound};
 use crate::sip::Codec;
 use crate::switch::recorder::Tap;
 
 /// Samples that are decoded at once.
 const CHUNK: usize = 160;
 
+/// How much of a pause is listened to, in samples; no key lasts through 100 ms of silence.
+const SILENCE_HEARD: usize = 800;
+
 /// Listens to one leg. While nobody wants to know, it does nothing.
 #[derive(Debug, Default)]
 pub(super) struct Ear {
     buffer: Option<JitterBuffer>,
     consumers: Consumers,
+    /// What had become of the audio when the recording began.
+    before: Figures,
 }
 
 /// What was heard with a packet.
@@ -43,6 +49,8 @@ pub(super) struct InBandKey {
 struct Consumers {
     listener: Option<Listener>,
     recording: Option<Recording>,
+    /// What the stream is spoken in.
+    codec: Option<Codec>,
     /// Of the stream in its order; it begins afresh with what listens.
     decoder: Option<Decoder>,
 }
@@ -54,13 +62,6 @@ struct Listener {
     origin: Option<u64>,
     /// The newest key that is certain and was not told yet.
     found: Option<Digit>,
-}
-
-#[derive(Debug)]
-struct Recording {
-    tap: Tap,
-    /// Where it began.
-    begin: u64,
 }
 
 impl Ear {
@@ -75,35 +76,48 @@ impl Ear {
 
     /// Begins to record, in place of what was recorded before.
     pub fn record(&mut self, now: Instant, tap: Tap) {
-        let begin = self.buffer.get_or_insert_with(|| JitterBuffer::new(now)).position(now);
-        self.consumers.recording = Some(Recording { tap, begin });
+        let buffer = self.buffer.get_or_insert_with(|| JitterBuffer::new(now));
+        self.before = buffer.figures();
+        self.consumers.recording = Some(Recording::new(tap, buffer.position(now)));
     }
 
-    /// Ends the recording; with a key that ended it, where that began.
-    pub fn stop_recording(&mut self, codec: Codec, key: Option<Began>) {
-        let consumers = &mut self.consumers;
+    /// Ends the recording; with a key that ended it, where that began. Returns what had become of its
+    /// audio on the way.
+    pub fn stop_recording(&mut self, key: Option<Began>) -> Option<Figures> {
+        // What is still held back belongs to it; a key in it would come too late to matter.
+        self.flush();
+        let recording = self.consumers.recording.take()?;
         let mut cut = 0;
-        if let Some(buffer) = &mut self.buffer {
-            // What is still held back belongs to it; a key in it would come too late to matter.
-            buffer.flush(|piece: Piece<'_>| consumers.take(codec, piece));
+        if let Some(buffer) = &self.buffer {
             let begin = key.and_then(|began| match began {
                 Began::Stamped(timestamp) => buffer.position_of(timestamp),
                 Began::Came(at) => Some(buffer.position(at)),
             });
             cut = begin.map_or(0, |begin| buffer.end().saturating_sub(begin));
         }
-        if let Some(recording) = consumers.recording.take() {
-            recording.tap.finish(cut);
+        recording.end().finish(cut);
+        self.buffer.as_ref().map(|buffer| buffer.figures().since(&self.before))
+    }
+
+    /// When time alone has something to do here: a packet has been waited for long enough.
+    pub fn due(&self) -> Option<Instant> {
+        self.buffer.as_ref()?.due()
+    }
+
+    /// Does what is due. A key that is certain with it is told with the next packet.
+    pub fn tick(&mut self, now: Instant) {
+        if let Some(buffer) = &mut self.buffer {
+            buffer.release(now, |piece: Piece<'_>| self.consumers.take(piece));
         }
     }
 
-    /// A packet of audio has come.
+    /// A packet has come, of audio in this codec or of something else.
     pub fn receive(
         &mut self,
         now: Instant,
-        (sequence, timestamp): (u16, u32),
+        numbers: (u16, u32),
         codec: Codec,
-        payload: &[u8],
+        sound: Sound<'_>,
         anew: bool,
     ) -> Heard {
         if self.consumers.is_idle() {
@@ -111,19 +125,31 @@ impl Ear {
             self.consumers.decoder = None;
             return Heard::default();
         }
+        if self.consumers.codec != Some(codec) {
+            // What is held back is in the one before.
+            self.flush();
+            self.consumers.codec = Some(codec);
+        }
         let consumers = &mut self.consumers;
         let buffer = self.buffer.get_or_insert_with(|| JitterBuffer::new(now));
-        let mut give = |piece: Piece<'_>| consumers.take(codec, piece);
+        let mut give = |piece: Piece<'_>| consumers.take(piece);
         if anew {
             buffer.resynchronize(&mut give);
         }
-        let at = buffer.receive(now, (sequence, timestamp), Sound::Audio(payload), &mut give);
+        let at = buffer.receive(now, numbers, sound, &mut give);
         let Some(listener) = &mut self.consumers.listener else { return Heard::default() };
         let key = listener.found.take().and_then(|digit| {
             let at = buffer.timestamp(listener.position(digit.at))?;
             Some(InBandKey { key: digit.key, at })
         });
+        let Sound::Audio(payload) = sound else { return Heard { key, mute_from: None } };
         Heard { key, mute_from: listener.tone_from(at, payload.len()) }
+    }
+
+    fn flush(&mut self) {
+        if let Some(buffer) = &mut self.buffer {
+            buffer.flush(|piece: Piece<'_>| self.consumers.take(piece));
+        }
     }
 }
 
@@ -132,19 +158,25 @@ impl Consumers {
         self.listener.is_none() && self.recording.is_none()
     }
 
-    fn take(&mut self, codec: Codec, piece: Piece<'_>) {
+    fn take(&mut self, piece: Piece<'_>) {
         match piece {
-            Piece::Lost { samples, .. } | Piece::Pause { samples, .. } => {
-                if let Some(listener) = &mut self.listener {
-                    listener.lost(samples);
-                }
+            Piece::Audio { at, payload } => self.hear(at, payload),
+            Piece::Lost { at, samples } => {
+                self.recording.iter_mut().for_each(|recording| recording.lose(at, samples));
+                self.listener.iter_mut().for_each(|listener| listener.lose(samples));
             }
-            Piece::Audio { at, payload } => self.hear(codec, at, payload),
-            Piece::Noise { .. } => {}
+            Piece::Pause { at, samples } => {
+                self.recording.iter_mut().for_each(|recording| recording.pause(at, samples));
+                self.listener.iter_mut().for_each(|listener| listener.pause(samples));
+            }
+            Piece::Noise { payload, .. } => {
+                self.recording.iter_mut().for_each(|recording| recording.comfort(payload));
+            }
         }
     }
 
-    fn hear(&mut self, codec: Codec, mut at: u64, payload: &[u8]) {
+    fn hear(&mut self, mut at: u64, payload: &[u8]) {
+        let Some(codec) = self.codec else { return };
         let mut samples = [0_i16; CHUNK];
         let known = self.decoder.take().filter(|decoder| decoder.codec() == codec);
         let decoder = self.decoder.insert(known.unwrap_or_else(|| Decoder::new(codec)));
@@ -154,7 +186,7 @@ impl Consumers {
             }
             let samples = samples.get(..octets.len()).unwrap_or_default();
             if let Some(recording) = &mut self.recording {
-                recording.write(at, samples);
+                recording.hear(at, samples);
             }
             if let Some(listener) = &mut self.listener {
                 listener.hear(at, samples);
@@ -174,10 +206,19 @@ impl Listener {
         self.found = self.detector.process(samples).last().copied().or(self.found);
     }
 
-    fn lost(&mut self, samples: u64) {
+    fn lose(&mut self, samples: u64) {
         if self.origin.is_some() {
             self.detector.lost(samples);
         }
+    }
+
+    /// Silence that was never sent ends a key, as it would if it had been sent.
+    fn pause(&mut self, samples: u64) {
+        let Some(origin) = self.origin else { return };
+        let silence = [0; SILENCE_HEARD];
+        let heard = silence.get(..usize::try_from(samples).unwrap_or(usize::MAX)).unwrap_or(&silence);
+        self.hear(origin, heard);
+        self.lose(samples - heard.len() as u64);
     }
 
     /// A place in what the detector heard as a position.
@@ -191,15 +232,6 @@ impl Listener {
         let begin = self.position(self.detector.tone_since()?);
         let from = at.map_or(0, |at| begin.saturating_sub(at));
         usize::try_from(from).ok().filter(|from| *from < len)
-    }
-}
-
-impl Recording {
-    fn write(&mut self, at: u64, samples: &[i16]) {
-        // What was held back from before the begin is no part of it.
-        if let Some(at) = at.checked_sub(self.begin) {
-            self.tap.write(at, samples);
-        }
     }
 }
 
@@ -232,7 +264,7 @@ mod tests {
         for n in (0..packets.len()).map(order) {
             let now = begin + Duration::from_micros((n * packet * 125) as u64);
             let timestamp = FIRST.wrapping_add((n * packet) as u32);
-            heard[n] = ear.receive(now, (n as u16, timestamp), Codec::Pcma, packets[n], false);
+            heard[n] = ear.receive(now, (n as u16, timestamp), Codec::Pcma, Sound::Audio(packets[n]), false);
         }
         heard
     }
@@ -287,7 +319,7 @@ mod tests {
         let now = Instant::now();
         for (n, octets) in pressed_after(0, '1').chunks(160).enumerate() {
             let numbers = (n as u16, n as u32 * 160);
-            assert_eq!(ear.receive(now, numbers, Codec::Pcma, octets, false), Heard::default());
+            assert_eq!(ear.receive(now, numbers, Codec::Pcma, Sound::Audio(octets), false), Heard::default());
         }
     }
 }

@@ -25,13 +25,18 @@ use super::watch::Watch;
 use super::wire::Wire;
 use super::{InBand, MediaEvent, Parameters};
 use crate::call::leg::{Cut, LegId};
+use crate::rtp::CLOCK_RATE;
+use crate::rtp::jitter::Figures;
 use crate::rtp::latch::Latch;
 use crate::rtp::sequence::Receiver;
 use crate::rtp::telephone_event;
-use crate::sip::Codec;
+
 use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
 use frames::STILL;
+
+/// The static payload type of comfort noise (RFC 3551 6).
+const COMFORT_NOISE: u8 = 13;
 
 /// A leg.
 #[derive(Debug)]
@@ -101,11 +106,16 @@ impl Leg {
         }
     }
 
+    /// When a packet that is missing is given up, if one is: what has come may bring that about.
+    pub fn waits_until(&self) -> Option<Instant> {
+        self.ear.due()
+    }
+
     /// When time alone has something to do here.
     pub fn deadline(&self) -> Option<Due> {
         self.agreed.as_ref()?;
         let reports = self.reports.due();
-        let look = self.watch.due().map_or(reports, |due| due.min(reports));
+        let look = [self.watch.due(), self.ear.due()].into_iter().flatten().fold(reports, Instant::min);
         Some(match self.sends_frames() {
             true => Due::At(look.min(self.next_frame)),
             false => Due::Soon(look.min(self.look_again)),
@@ -161,8 +171,11 @@ impl Leg {
             Cut::Nothing => None,
             Cut::NewestKey => self.keys.newest_began(),
         };
-        let codec = self.agreed.as_ref().map_or(Codec::Pcma, |agreed| agreed.parameters.codec);
-        self.ear.stop_recording(codec, key);
+        if let Some(figures) = self.ear.stop_recording(key) {
+            let Figures { late, lost, paused } = figures;
+            let [lost_ms, paused_ms] = [lost, paused].map(|samples| samples * 1000 / u64::from(CLOCK_RATE));
+            tracing::debug!(leg = %self.id, late, lost_ms, paused_ms, "what became of the audio that was recorded");
+        }
     }
 
     /// Does what is due.
@@ -170,6 +183,7 @@ impl Leg {
         if self.agreed.is_none() {
             return;
         }
+        self.ear.tick(now);
         self.look_after_partner(now);
         self.send_due_frames(now);
         if now >= self.reports.due() {
@@ -206,6 +220,11 @@ impl Leg {
 impl Parameters {
     fn has_same_sources(&self, other: &Self) -> bool {
         self.remote_rtp == other.remote_rtp && self.allowed_sources == other.allowed_sources
+    }
+
+    /// Comfort noise has a number of its own (RFC 3551 6), which some phones use without a word about it.
+    fn is_comfort_noise(&self, payload_type: u8) -> bool {
+        payload_type == self.comfort_noise.map_or(COMFORT_NOISE, |(_, receive)| receive)
     }
 
     /// Whether keys are to be listened for in the audio, once events were seen or not.
