@@ -144,6 +144,7 @@ fn stream(
     stream.configure(Parameters {
         remote_rtp: remote,
         remote_rtcp: SocketAddr::new(LOOPBACK, 9),
+        rtcp_mux: false,
         codec: Codec::Pcma,
         packet_time_ms: None,
         send_payload_type: 8,

@@ -98,7 +98,7 @@ impl Port {
         let verdict = self.latch.receive(self.now, source, header.ssrc, header.sequence);
         assert!(sender.is_multiple_of(2) || verdict == Verdict::Foreign, "a stranger is never heard");
         assert!(verdict != Verdict::Accepted || self.latch.remote() == source);
-        self.receiver.receive(header.ssrc, header.sequence, header.timestamp, ms as u32);
+        self.receiver.receive(header.ssrc, header.sequence, header.timestamp, Some(ms as u32));
         self.packets += 1;
         let payload = packet.payload(datagram);
         let heard = self.presses.receive(self.now, header.ssrc, header.timestamp, header.marker, payload);

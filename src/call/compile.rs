@@ -126,6 +126,7 @@ impl Compiler<'_> {
                 hold: hold.unwrap_or_else(|| Prompt::tone(Tone::Hold)),
                 closed: voice.shipped("closed"),
                 goodbye: voice.shipped("goodbye"),
+                cannot_hear: voice.shipped("cannot-hear-you"),
                 caller_gone: voice.shipped("caller-gone"),
             },
             menu,

@@ -24,7 +24,7 @@ pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
         at: desk.house.clock.now(),
     });
     desk.facts.recording(caller.record(file)).await;
-    let reason = match finished(caller, fallback.max_length).await {
+    let reason = match finished(caller, desk, fallback.max_length).await {
         true => {
             caller.stop_recording(Cut::NewestKey);
             "the caller left a message and pressed #"
@@ -46,12 +46,21 @@ pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
     reason.to_owned()
 }
 
-/// Waits for `#`: `true`; or for the longest length: `false`.
-async fn finished(caller: &mut Leg, longest: std::time::Duration) -> bool {
+/// Waits for `#`: `true`; or for the longest length: `false`. A caller who is not heard is told so once.
+async fn finished(caller: &mut Leg, desk: &Desk, longest: std::time::Duration) -> bool {
     let deadline = tokio::time::Instant::now() + longest;
     loop {
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-        match caller.key(left).await {
+        let unheard = caller.unheard();
+        let heard = tokio::select! {
+            biased;
+            heard = caller.key(left) => heard,
+            () = unheard.told() => {
+                caller.start(&desk.hotline.prompts.cannot_hear, false);
+                continue;
+            }
+        };
+        match heard {
             Heard::Key('#') => return true,
             Heard::Key(_) => {}
             Heard::Nothing => return false,

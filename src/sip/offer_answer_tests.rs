@@ -206,6 +206,34 @@ fn packet_time_and_rtcp_port_are_taken_within_reason() {
     assert_eq!(agreed.remote_rtcp, "192.0.2.9:7001".parse().unwrap(), "a third party's address is not taken");
 }
 
+#[test]
+fn one_port_for_rtp_and_rtcp_is_accepted_where_it_is_offered_and_kept_and_never_offered() {
+    let mut negotiation = Negotiation::new(local());
+    assert!(!text(&negotiation.clone().offer()).contains("rtcp-mux"));
+    let offer = peer(1, "m=audio 5000 RTP/AVP 8\na=rtcp:7001\na=rtcp-mux\n");
+    let (answer, agreed) = negotiation.answer(&offer).unwrap();
+    assert!(agreed.rtcp_mux && text(&answer).contains("a=rtcp-mux\r\n"));
+    assert_eq!(agreed.remote_rtcp, agreed.remote_rtp);
+    assert!(text(&negotiation.offer()).contains("a=rtcp-mux\r\n"), "what runs goes on");
+    let agreed = negotiation.accept(&peer(2, "m=audio 5000 RTP/AVP 8\n")).unwrap();
+    assert!(!agreed.rtcp_mux, "the peer goes back to two ports");
+    assert_eq!(agreed.remote_rtcp.port(), 5001);
+    let (answer, _) = negotiation.answer(&peer(3, "m=audio 5000 RTP/AVP 8\n")).unwrap();
+    assert!(!text(&answer).contains("rtcp-mux"));
+}
+
+#[test]
+fn one_port_for_both_that_we_have_not_offered_or_could_not_tell_apart_is_not_agreed() {
+    let mut negotiation = Negotiation::new(local());
+    negotiation.offer();
+    let agreed = negotiation.accept(&peer(1, "m=audio 5000 RTP/AVP 8\na=rtcp-mux\n")).unwrap();
+    assert!(!agreed.rtcp_mux, "RFC 8035");
+    // With M, payload type 72 looks like a sender report.
+    let lines = "m=audio 5000 RTP/AVP 8 72\na=rtpmap:72 telephone-event/8000\na=rtcp-mux\n";
+    let (answer, agreed) = Negotiation::new(local()).answer(&peer(1, lines)).unwrap();
+    assert!(!agreed.rtcp_mux && !text(&answer).contains("rtcp-mux"));
+}
+
 fn wide() -> LocalMedia {
     LocalMedia { codecs: vec![Codec::Pcma, Codec::Pcmu, Codec::G722], ..local() }
 }
@@ -245,4 +273,44 @@ fn an_rtpmap_without_a_clock_is_understood_and_one_with_another_clock_is_another
     for rtpmap in ["PCMA/16000", "PCMA/8000/2", "L16/8000"] {
         assert_eq!(codec(rtpmap), None, "{rtpmap}");
     }
+}
+
+#[test]
+fn comfort_noise_is_accepted_where_it_is_offered_and_kept_and_never_offered_first() {
+    let mut negotiation = Negotiation::new(local());
+    assert!(!text(&negotiation.offer()).contains("CN/"));
+    for (lines, number) in [
+        ("m=audio 5000 RTP/AVP 8 13 101\na=rtpmap:101 telephone-event/8000\n", 13),
+        ("m=audio 5000 RTP/AVP 13 8 101\na=rtpmap:13 CN/8000/1\na=rtpmap:101 telephone-event/8000\n", 13),
+        ("m=audio 5000 RTP/AVP 8 107 101\na=rtpmap:107 cn/8000\na=rtpmap:101 telephone-event/8000\n", 107),
+    ] {
+        let mut negotiation = Negotiation::new(local());
+        let (answer, agreed) = negotiation.answer(&peer(1, lines)).unwrap();
+        assert_eq!(agreed.comfort_noise, Some(NoiseTypes { send: number, receive: number }));
+        assert_eq!((agreed.codec, agreed.telephone_event.unwrap().send), (Codec::Pcma, 101));
+        let noise = format!(" {number}\r\n");
+        let answer = text(&answer);
+        assert!(answer.contains(&noise) && answer.contains(&format!("a=rtpmap:{number} CN/8000\r\n")));
+        assert!(text(&negotiation.offer()).contains(&noise), "a later offer keeps it");
+        let agreed = negotiation.accept(&peer(2, lines)).unwrap();
+        assert_eq!(agreed.comfort_noise, Some(NoiseTypes { send: number, receive: number }));
+    }
+}
+
+#[test]
+fn what_is_no_comfort_noise_of_our_clock_is_not_agreed_as_such() {
+    for lines in [
+        "m=audio 5000 RTP/AVP 8\n",
+        "m=audio 5000 RTP/AVP 8 98\na=rtpmap:98 CN/16000\n",
+        "m=audio 5000 RTP/AVP 8 13\na=rtpmap:13 X-FOO/8000\n",
+        "m=audio 5000 RTP/AVP 8 72\na=rtpmap:72 CN/8000\n",
+    ] {
+        let (answer, agreed) = Negotiation::new(local()).answer(&peer(1, lines)).unwrap();
+        assert_eq!(agreed.comfort_noise, None);
+        assert!(text(&answer).contains("m=audio 4000 RTP/AVP 8\r\n"));
+    }
+    let mut negotiation = Negotiation::new(local());
+    negotiation.offer();
+    let agreed = negotiation.accept(&peer(1, "m=audio 5000 RTP/AVP 8 13\n")).unwrap();
+    assert_eq!(agreed.comfort_noise, None, "it was not offered");
 }

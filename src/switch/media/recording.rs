@@ -31,11 +31,6 @@ impl Recording {
         Self { sink: Sink { tap, begin, at: None }, concealer: Concealer::default(), noise: None }
     }
 
-    /// Where it began.
-    pub fn begin(&self) -> u64 {
-        self.sink.begin
-    }
-
     /// Audio that begins `at` a position.
     pub fn hear(&mut self, at: u64, samples: &[i16]) {
         self.noise = None;

@@ -83,6 +83,7 @@ impl Phone {
         Parameters {
             remote_rtp: self.rtp.local_addr().expect("bound"),
             remote_rtcp: self.rtcp.local_addr().expect("bound"),
+            rtcp_mux: false,
             codec: Codec::Pcma,
             packet_time_ms: None,
             send_payload_type: 8,

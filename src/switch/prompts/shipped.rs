@@ -30,6 +30,7 @@ macro_rules! recordings {
             "nobody-available"
             "closed"
             "connected"
+            "cannot-hear-you"
             "caller-gone"
             "taken"
             "thank-you-message"

@@ -10,13 +10,16 @@ mod incoming;
 mod legs;
 mod outgoing;
 mod placing;
+mod quality;
 mod registrations;
 mod release;
 mod sleep;
 mod states;
 mod stored;
 mod supervision;
+mod trouble;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +36,7 @@ use crate::switch::health::Health;
 use crate::switch::media::{Media, MediaEvent};
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
+use crate::switch::report::AudioTroubles;
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
@@ -84,6 +88,8 @@ pub(super) struct Signalling {
     pub(super) asking: Vec<Asking>,
     pub(super) rng: StdRng,
     pub(super) stored: Vec<StoredLeg>,
+    /// What has been wrong with audio since the start, for each trunk by its name.
+    pub(super) audio_troubles: HashMap<String, AudioTroubles>,
 }
 
 impl Signalling {
@@ -270,25 +276,6 @@ impl Signalling {
                 }
             }
             Request::Release { leg, clip, reason } => self.release(leg, clip, reason),
-        }
-    }
-
-    fn media_event(&mut self, event: MediaEvent) {
-        match event {
-            MediaEvent::Timeout { leg } => self.legs.with_name(leg, |leg| {
-                tracing::warn!(call = %leg.call, leg = %leg.name, "no media for too long: the leg is ended");
-                leg.events.gone(Gone::MediaTimeout);
-            }),
-            MediaEvent::Silent { leg } => self.legs.with_name(leg, |leg| {
-                tracing::warn!(call = %leg.call, leg = %leg.name, "no media comes any more: is the trunk gone?");
-            }),
-            MediaEvent::Broken { leg } => self.legs.with_name(leg, |leg| {
-                tracing::error!(call = %leg.call, leg = %leg.name, "its audio broke: the leg is ended");
-                leg.events.gone(Gone::Broken("its audio broke".to_owned()));
-            }),
-            MediaEvent::NeverAnyMedia { leg } => self.legs.with_name(leg, |leg| {
-                tracing::warn!(call = %leg.call, leg = %leg.name, "no media has come for 10 s: one-way audio?");
-            }),
         }
     }
 
