@@ -239,10 +239,14 @@ impl Listener {
 mod tests {
     use std::time::Duration;
 
+    use tokio::sync::oneshot;
+
     use super::*;
     use crate::audio::dtmf::frequencies;
     use crate::audio::g711::linear_to_alaw;
     use crate::audio::tone::{Sine, tone};
+    use crate::switch::recorder::Recorder;
+    use crate::switch::scratch::Scratch;
 
     /// So many samples of silence, then 100 ms of a key, then silence; in A-law, one second.
     fn pressed_after(silence: usize, key: char) -> Vec<u8> {
@@ -321,5 +325,96 @@ mod tests {
             let numbers = (n as u16, n as u32 * 160);
             assert_eq!(ear.receive(now, numbers, Codec::Pcma, Sound::Audio(octets), false), Heard::default());
         }
+    }
+
+    /// What a recording holds of an ear that heard `packets`: when each came (ms), its number, timestamp and
+    /// sound. The recording lasts from the first moment to the end of the last packet.
+    fn recorded(packets: &[(u64, u16, u32, Sound<'_>)]) -> Vec<i16> {
+        let folder = Scratch::new();
+        let path = folder.path().join("a.wav");
+        let (done, told) = oneshot::channel();
+        let (begin, mut ear) = (Instant::now(), Ear::default());
+        ear.record(begin, Recorder::start().expect("a recorder").open(path.clone(), done));
+        for (ms, sequence, timestamp, sound) in packets {
+            let now = begin + Duration::from_millis(*ms);
+            while let Some(due) = ear.due().filter(|due| *due <= now) {
+                ear.tick(due);
+            }
+            ear.receive(now, (*sequence, *timestamp), Codec::Pcma, *sound, false);
+        }
+        ear.stop_recording(None);
+        told.blocking_recv().expect("told");
+        let wav = hound::WavReader::open(path).expect("a WAV");
+        wav.into_samples().map(|sample| sample.expect("whole")).collect()
+    }
+
+    /// A hum of 100 Hz in A-law; each packet of 20 ms is two periods of it.
+    fn hum() -> [u8; 160] {
+        std::array::from_fn(|n| {
+            linear_to_alaw((9000.0 * (std::f64::consts::TAU * n as f64 / 80.0).sin()) as i16)
+        })
+    }
+
+    fn loudness(samples: &[i16]) -> f64 {
+        let power: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+        (power / samples.len() as f64).sqrt()
+    }
+
+    #[test]
+    fn what_is_lost_is_made_up_in_a_recording_and_what_was_held_back_is_in_it() {
+        let hum = hum();
+        let packets: Vec<_> = (0..50_u16)
+            .filter(|n| *n != 20 && *n != 47)
+            .map(|n| (u64::from(n) * 20, n, u32::from(n) * 160, Sound::Audio(&hum)))
+            .collect();
+        let heard = recorded(&packets);
+        assert_eq!(heard.len(), 8000);
+        for lost in [20, 47] {
+            let gap = loudness(&heard[lost * 160..][..160]) / loudness(&heard[..160]);
+            assert!(gap > 0.8, "packet {lost}: {gap:.2}");
+        }
+    }
+
+    #[test]
+    fn comfort_noise_is_heard_in_a_recording_for_as_long_as_it_lasts() {
+        let hum = hum();
+        let mut packets: Vec<_> =
+            (0..25_u16).map(|n| (u64::from(n) * 20, n, u32::from(n) * 160, Sound::Audio(&hum))).collect();
+        packets.push((500, 25, 4000, Sound::Noise(&[40])));
+        packets.push((3500, 26, 28_000, Sound::Audio(&hum)));
+        let heard = recorded(&packets);
+        assert_eq!(heard.len(), 28_160);
+        let level = 20.0 * (loudness(&heard[4800..27_900]) / 32_768.0).log10();
+        assert!((level + 40.0).abs() < 1.0, "{level:.1} dBov");
+        assert!(heard[4400..27_900].chunks(400).all(|part| loudness(part) > 100.0), "without a hole");
+    }
+
+    #[test]
+    fn keys_as_events_leave_silence_of_their_length_in_a_recording() {
+        let hum = hum();
+        let mut packets: Vec<_> =
+            (0..25_u16).map(|n| (u64::from(n) * 20, n, u32::from(n) * 160, Sound::Audio(&hum))).collect();
+        packets.extend((0..10_u16).map(|n| (500 + u64::from(n) * 20, 25 + n, 4000, Sound::Other)));
+        packets.push((700, 35, 5600, Sound::Audio(&hum)));
+        let heard = recorded(&packets);
+        assert_eq!(heard.len(), 5760);
+        assert!(heard[4000..5600].iter().all(|sample| *sample == 0), "nothing is made up");
+    }
+
+    #[test]
+    fn a_key_that_is_held_when_silence_is_suppressed_ends_and_the_same_one_is_another_press() {
+        let pressed = pressed_after(0, '7');
+        let mut ear = Ear::default();
+        ear.listen_for_keys(true);
+        let begin = Instant::now();
+        // 80 ms of the tone, then nothing is sent for 200 ms, in numbers without a gap; and once more.
+        let mut told = String::new();
+        for (n, octets) in pressed.chunks(160).take(4).chain(pressed.chunks(160).take(4)).enumerate() {
+            let place = n as u32 * 160 + if n >= 4 { 1600 } else { 0 };
+            let now = begin + Duration::from_micros(u64::from(place) * 125);
+            let heard = ear.receive(now, (n as u16, place), Codec::Pcma, Sound::Audio(octets), false);
+            told.extend(heard.key.map(|pressed| pressed.key));
+        }
+        assert_eq!(told, "77");
     }
 }
