@@ -17,6 +17,7 @@ mod leg;
 mod mailbox;
 mod outbound;
 mod parcel;
+mod playing;
 mod ports;
 mod priority;
 mod recording;

@@ -61,3 +61,8 @@ pub(super) fn recording(language: Language, name: &str) -> Option<&'static [u8]>
     };
     set.iter().find(|(known, _)| *known == name).map(|(_, file)| *file)
 }
+
+/// Whether a recording is a word amid a sentence.
+pub(super) fn is_word(name: &str) -> bool {
+    matches!(name, "press" | "for" | "star") || name.bytes().all(|octet| octet.is_ascii_digit())
+}

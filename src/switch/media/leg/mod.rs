@@ -6,6 +6,8 @@ mod frames;
 mod hearing;
 mod onward;
 mod reporting;
+#[cfg(test)]
+mod timing_tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
