@@ -15,6 +15,7 @@ pub mod plc;
 pub mod prompt;
 pub mod resample;
 pub mod seam;
+pub mod silence;
 pub mod tone;
 pub mod wav;
 

@@ -1,4 +1,5 @@
-//! RIFF WAVE files of 16-bit mono PCM: written by `hound`, and the repair of one whose writer died.
+//! RIFF WAVE files of 16-bit PCM, one channel or two: written by `hound`, and the repair of one whose
+//! writer died.
 
 use std::io::{self, Seek, Write};
 
@@ -7,43 +8,49 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 /// Octets before the samples, as [`Writer`] writes them.
 pub const HEADER_LEN: u64 = 44;
 
-/// The most samples a file can hold: RIFF's lengths are 32 bits of octets.
-pub const MAX_SAMPLES: u64 = (u32::MAX as u64 - HEADER_LEN) / 2;
+/// The most octets of sound a file can hold: RIFF's lengths are 32 bits.
+const MAX_OCTETS: u64 = u32::MAX as u64 - HEADER_LEN;
 
 /// Writes a WAV file. The header is true after each [`Writer::flush`].
 pub struct Writer<W: Write + Seek> {
     inner: WavWriter<W>,
-    samples: u64,
+    channels: u16,
+    frames: u64,
 }
 
 impl<W: Write + Seek> std::fmt::Debug for Writer<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("samples", &self.samples).finish_non_exhaustive()
+        f.debug_struct("Writer").field("frames", &self.frames).finish_non_exhaustive()
     }
 }
 
 impl<W: Write + Seek> Writer<W> {
-    /// Begins a file of `rate` samples per second. Give it a buffered writer.
-    pub fn new(to: W, rate: u32) -> io::Result<Self> {
+    /// Begins a file of `rate` samples per second in each of its `channels`. What is written goes to
+    /// `to` at once, a call of [`Writer::write`] in one piece.
+    pub fn new(to: W, rate: u32, channels: u16) -> io::Result<Self> {
         let spec =
-            WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
-        Ok(Self { inner: WavWriter::new(to, spec).map_err(io_error)?, samples: 0 })
+            WavSpec { channels, sample_rate: rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
+        Ok(Self { inner: WavWriter::new(to, spec).map_err(io_error)?, channels, frames: 0 })
     }
 
-    /// Samples written so far.
-    pub fn samples(&self) -> u64 {
-        self.samples
+    /// Frames written so far: samples of one channel.
+    pub fn frames(&self) -> u64 {
+        self.frames
     }
 
-    /// Appends samples.
+    /// Appends whole frames: a sample of each channel, the first channel (the left one) first.
     pub fn write(&mut self, samples: &[i16]) -> io::Result<()> {
-        if self.samples + samples.len() as u64 > MAX_SAMPLES {
+        let channels = u64::from(self.channels);
+        let frames = samples.len() as u64 / channels;
+        if (self.frames + frames) * channels * 2 > MAX_OCTETS {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "a WAV file holds 4 GiB at most"));
         }
-        for sample in samples {
-            self.inner.write_sample(*sample).map_err(io_error)?;
-        }
-        self.samples += samples.len() as u64;
+        let whole = samples.get(..(frames * channels) as usize).unwrap_or_default();
+        // The length fits: it was checked against RIFF's 32 bits.
+        let mut writer = self.inner.get_i16_writer(whole.len() as u32);
+        whole.iter().for_each(|sample| writer.write_sample(*sample));
+        writer.flush().map_err(io_error)?;
+        self.frames += frames;
         Ok(())
     }
 
@@ -70,18 +77,25 @@ fn io_error(error: hound::Error) -> io::Error {
 pub struct Repair {
     /// What the file's first octets have to be.
     pub header: [u8; HEADER_LEN as usize],
-    /// The length the file must be cut to: half a sample at the end is dropped.
+    /// The length the file must be cut to: half a frame at the end is dropped.
     pub file_len: u64,
-    /// Samples in the file.
-    pub samples: u64,
-    /// Samples per second.
+    /// One channel or two.
+    pub channels: u16,
+    /// Frames in the file: samples of one channel.
+    pub frames: u64,
+    /// Samples per second and channel.
     pub rate: u32,
 }
 
 impl Repair {
     /// The length of the sound in ms.
     pub fn duration_ms(&self) -> u64 {
-        self.samples.saturating_mul(1000) / u64::from(self.rate.max(1))
+        self.frames.saturating_mul(1000) / u64::from(self.rate.max(1))
+    }
+
+    /// The length of such a file with so many frames, in octets.
+    pub fn len_of(&self, frames: u64) -> u64 {
+        frames.saturating_mul(2 * u64::from(self.channels)).saturating_add(HEADER_LEN)
     }
 }
 
@@ -90,20 +104,20 @@ impl Repair {
 pub fn repair(file_len: u64, first: &[u8]) -> Option<Repair> {
     let mut header: [u8; HEADER_LEN as usize] = first.get(..HEADER_LEN as usize)?.try_into().ok()?;
     let is = |at: usize, what: &[u8]| first.get(at..at + what.len()) == Some(what);
-    // PCM, one channel; 16 bits per sample; the lengths at 4 and 40 are what the crash left wrong.
-    let ours = is(0, b"RIFF")
-        && is(8, b"WAVEfmt \x10\0\0\0\x01\0\x01\0")
-        && is(32, b"\x02\0\x10\0data")
-        && file_len >= HEADER_LEN;
-    if !ours {
+    // PCM of 16 bits; the lengths at 4 and 40 are what the crash left wrong.
+    let pcm = is(0, b"RIFF") && is(8, b"WAVEfmt \x10\0\0\0\x01\0") && is(34, b"\x10\0data");
+    let channels = u16::from_le_bytes(first.get(22..24)?.try_into().ok()?);
+    let aligned = is(32, &(2 * channels.min(2)).to_le_bytes());
+    if !pcm || !matches!(channels, 1 | 2) || !aligned || file_len < HEADER_LEN {
         return None;
     }
     let rate = u32::from_le_bytes(first.get(24..28)?.try_into().ok()?);
-    let samples = ((file_len - HEADER_LEN) / 2).min(MAX_SAMPLES);
-    let octets = u32::try_from(samples * 2).ok()?;
+    let frame = 2 * u64::from(channels);
+    let frames = (file_len - HEADER_LEN).min(MAX_OCTETS) / frame;
+    let octets = u32::try_from(frames * frame).ok()?;
     header[4..8].copy_from_slice(&(octets + HEADER_LEN as u32 - 8).to_le_bytes());
     header[40..44].copy_from_slice(&octets.to_le_bytes());
-    Some(Repair { header, file_len: HEADER_LEN + samples * 2, samples, rate })
+    Some(Repair { header, file_len: HEADER_LEN + frames * frame, channels, frames, rate })
 }
 
 #[cfg(test)]
@@ -122,9 +136,9 @@ mod tests {
 
     fn written(samples: &[i16]) -> Vec<u8> {
         let mut file = Cursor::new(Vec::new());
-        let mut writer = Writer::new(&mut file, 8000).unwrap();
+        let mut writer = Writer::new(&mut file, 8000, 1).unwrap();
         writer.write(samples).unwrap();
-        assert_eq!(writer.samples(), samples.len() as u64);
+        assert_eq!(writer.frames(), samples.len() as u64);
         writer.finish().unwrap();
         file.into_inner()
     }
@@ -145,7 +159,7 @@ mod tests {
     #[test]
     fn a_flushed_file_can_be_read_while_it_grows() {
         let mut file = Cursor::new(Vec::new());
-        let mut writer = Writer::new(&mut file, 8000).unwrap();
+        let mut writer = Writer::new(&mut file, 8000, 1).unwrap();
         writer.write(&[7; 160]).unwrap();
         writer.flush().unwrap();
         writer.write(&[8; 160]).unwrap();
@@ -174,6 +188,23 @@ mod tests {
         fn what_is_no_header_of_ours_is_left_alone(first in prop::collection::vec(any::<u8>(), 0..64)) {
             prop_assert_eq!(repair(1 << 20, &first), None);
         }
+    }
+
+    #[test]
+    fn two_channels_are_written_side_by_side_and_repaired_up_to_the_last_whole_frame() {
+        let mut file = Cursor::new(Vec::new());
+        let mut writer = Writer::new(&mut file, 8000, 2).unwrap();
+        writer.write(&[1, -1, 2, -2]).unwrap();
+        writer.write(&[3, -3, 4]).unwrap();
+        assert_eq!(writer.frames(), 3, "half a frame is none");
+        writer.finish().unwrap();
+        let mut file = file.into_inner();
+        assert_eq!(hound::WavReader::new(&file[..]).unwrap().spec().channels, 2);
+        assert_eq!(read(&file), [1, -1, 2, -2, 3, -3]);
+        file.truncate(file.len() - 1);
+        let repair = repair(file.len() as u64, &file).unwrap();
+        assert_eq!((repair.channels, repair.frames, repair.file_len), (2, 2, repair.len_of(2)));
+        assert_eq!(read(&repaired(file)), [1, -1, 2, -2]);
     }
 
     #[test]

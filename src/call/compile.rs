@@ -14,7 +14,7 @@ use crate::call::plan::{Accept, AcceptKey, Fallback, Hotline, HotlineNumber, Hot
 use crate::call::prompt::{Piece, Prompt, SoundFile, Tone};
 use crate::call::settings::{
     AcceptSettings, AudioSetting, DirectSetting, FallbackSettings, HotlineSettings, LevelSetting,
-    MenuPromptSetting, MenuSettings, NumberList, Period, RouteSettings,
+    MenuPromptSetting, MenuSettings, NumberList, Period, RecordingSettings, RouteSettings, SilenceSetting,
 };
 use crate::call::wording::{Names, Voice};
 use crate::oncall::{DialPolicy, Roster, Target};
@@ -104,7 +104,10 @@ impl Compiler<'_> {
         let routes: Vec<_> = settings
             .routes
             .iter()
-            .map(|route| Arc::new(self.route(route, Names { route: route.name.get_ref(), ..names }, voice)))
+            .map(|route| {
+                let named = Names { route: route.name.get_ref(), ..names };
+                Arc::new(self.route(route, settings.recording.calls, named, voice))
+            })
             .collect();
         self.check_routes(settings, &routes);
         if settings.max_calls == 0 {
@@ -115,6 +118,7 @@ impl Compiler<'_> {
             self.audio(settings.welcome.as_ref(), names, voice).unwrap_or_else(|| voice.welcome(name));
         let menu = settings.menu.as_ref().map(|menu| self.menu(menu, names, voice, &routes, &welcome));
         let hold = self.hold(settings.hold.as_ref(), names, voice);
+        let consent = self.consent(&settings.recording, &routes, names, voice);
         Hotline {
             name: name.to_owned(),
             numbers: self.numbers(settings),
@@ -131,6 +135,7 @@ impl Compiler<'_> {
                 goodbye: voice.shipped("goodbye"),
                 cannot_hear: voice.shipped("cannot-hear-you"),
                 caller_gone: voice.shipped("caller-gone"),
+                consent,
             },
             menu,
             routes,
@@ -232,7 +237,31 @@ impl Compiler<'_> {
         }
     }
 
-    fn route(&mut self, settings: &RouteSettings, names: Names<'_>, voice: Voice) -> Route {
+    /// What both sides hear before a call is recorded.
+    fn consent(
+        &mut self,
+        settings: &RecordingSettings,
+        routes: &[Arc<Route>],
+        names: Names<'_>,
+        voice: Voice,
+    ) -> Prompt {
+        let records = routes.iter().any(|route| route.record_calls && !route.direct_voicemail);
+        if let Some(consent) = settings.consent.as_ref().filter(|_| !records) {
+            let unheard = Problem::warning(consent.span(), "nobody ever hears the words of consent");
+            self.problems
+                .push(unheard.help("no call is recorded: set calls = true, or record_calls at a route"));
+        }
+        self.audio(settings.consent.as_ref(), names, voice)
+            .unwrap_or_else(|| voice.shipped("may-be-recorded"))
+    }
+
+    fn route(
+        &mut self,
+        settings: &RouteSettings,
+        record_calls: bool,
+        names: Names<'_>,
+        voice: Voice,
+    ) -> Route {
         self.check_name(&settings.name);
         let levels = self.levels(settings);
         let max_people = settings.max_people.get_ref().0;
@@ -265,6 +294,7 @@ impl Compiler<'_> {
             name: settings.name.get_ref().clone(),
             enabled: settings.enabled,
             direct_voicemail,
+            record_calls: settings.record_calls.unwrap_or(record_calls),
             policy: DialPolicy {
                 levels,
                 order: settings.order,
@@ -354,8 +384,16 @@ impl Compiler<'_> {
             beep: Prompt::tone(Tone::Beep),
             thanks: voice.shipped("thank-you-message"),
             closing: closing.unwrap_or_else(|| voice.shipped("nobody-available")),
+            no_message: voice.shipped("no-message"),
+            cut_short: voice.shipped("message-cut-short"),
             max_length: self.period(&settings.max_length, 5..=600, "fallback.max_length"),
+            silence: self.silence_limit(&settings.silence),
         }
+    }
+
+    fn silence_limit(&mut self, written: &Spanned<SilenceSetting>) -> Option<Duration> {
+        let period = Spanned::new(written.span(), written.get_ref().0?);
+        Some(self.period(&period, 3..=600, "fallback.silence"))
     }
 
     fn menu(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::call::consent::Consent;
 use crate::call::journal::{Action, DialIntent, Record, Step, StepResult};
 use crate::call::leg::{Dial, Farewell, Gone, Leg, NotAnswered, Request, Ring};
 use crate::call::occupancy::Reservation;
@@ -23,6 +24,8 @@ pub struct Responder {
     pub person: Arc<Person>,
     /// Their phone.
     pub leg: Leg,
+    /// Whether the call is recorded.
+    pub consent: Consent,
     /// Keeps other calls from ringing them.
     pub reservation: Reservation,
 }
@@ -50,9 +53,9 @@ pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
         let Some(attempt) = next else { break };
         let reservation = reserved.unwrap_or_else(|| occupancy.hold(&attempt.person.id, &attempt.phone));
         match target(desk, route, &attempt).await {
-            Ok(leg) => {
+            Ok((leg, consent)) => {
                 walk.walk.report(Rung::Accepted);
-                responder = Some(Responder { person: attempt.person, leg, reservation });
+                responder = Some(Responder { person: attempt.person, leg, consent, reservation });
             }
             Err(rung) => walk.walk.report(rung),
         }
@@ -92,7 +95,7 @@ fn summary(chain: &Chain) -> String {
 }
 
 /// Rings one phone and asks whoever answers it.
-async fn target(desk: &mut Desk, route: &Route, attempt: &Attempt) -> Result<Leg, Rung> {
+async fn target(desk: &mut Desk, route: &Route, attempt: &Attempt) -> Result<(Leg, Consent), Rung> {
     let person = attempt.person.id.to_string();
     let detail = format!(
         "{}. ringing {} at {} (level {}: {})",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::call::journal::{Action, Journal, Outcome, Record, Step, StepResult};
+use crate::call::journal::{Action, Journal, Outcome, Record, RecordingKind, Step, StepResult};
 use crate::call::leg::Recorded;
 use crate::call::timeline::Timeline;
 use crate::call::{CallId, describe_ms};
@@ -18,7 +18,35 @@ const RECORDING_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     known: Arc<Mutex<Known>>,
-    message: Arc<tokio::sync::Mutex<Option<oneshot::Receiver<Recorded>>>>,
+    message: Arc<tokio::sync::Mutex<Slot>>,
+    call: Arc<tokio::sync::Mutex<Slot>>,
+}
+
+/// A recording, as far as it has come.
+#[derive(Debug, Default)]
+enum Slot {
+    /// There is none, or its end is written down.
+    #[default]
+    Empty,
+    /// It goes on, or is being made whole.
+    Running(oneshot::Receiver<Recorded>),
+    /// It is over. Nothing: nobody could tell how it ended.
+    Ended(Option<Recorded>),
+}
+
+impl Slot {
+    /// Waits for the end. May be dropped at any time.
+    async fn ended(&mut self) -> Option<Recorded> {
+        match self {
+            Self::Empty => None,
+            Self::Ended(recorded) => recorded.clone(),
+            Self::Running(running) => {
+                let recorded = running.await.ok();
+                *self = Self::Ended(recorded.clone());
+                recorded
+            }
+        }
+    }
 }
 
 /// The facts themselves.
@@ -55,34 +83,63 @@ impl Facts {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A message is being recorded.
-    pub async fn recording(&self, ended: oneshot::Receiver<Recorded>) {
-        *self.message.lock().await = Some(ended);
+    /// A recording has begun.
+    pub async fn recording(&self, kind: RecordingKind, ended: oneshot::Receiver<Recorded>) {
+        *self.slot(kind).lock().await = Slot::Running(ended);
     }
 
-    /// Waits until the message, if one was begun, is whole, and writes its end down once.
-    pub async fn close_message(&self, call: CallId, timeline: &Timeline, journal: &Journal) {
-        let mut slot = self.message.lock().await;
-        let Some(ended) = slot.as_mut() else { return };
-        let recorded = tokio::time::timeout(RECORDING_PATIENCE, ended).await;
-        *slot = None;
-        let Ok(Ok(recorded)) = recorded else {
+    /// Waits until the message that is being recorded has ended, which it may by itself. Nothing: there is
+    /// none, or nobody could tell how it ended.
+    pub async fn message_ended(&self) -> Option<Recorded> {
+        self.message.lock().await.ended().await
+    }
+
+    /// Waits until what was recorded is whole, and writes the end of each recording down once.
+    pub async fn close_recordings(&self, call: CallId, timeline: &Timeline, journal: &Journal) {
+        for kind in RecordingKind::ALL {
+            let mut slot = self.slot(kind).lock().await;
+            if let Slot::Empty = *slot {
+                continue;
+            }
+            let recorded = tokio::time::timeout(RECORDING_PATIENCE, slot.ended()).await;
+            *slot = Slot::Empty;
+            self.closed(call, kind, recorded.ok().flatten(), timeline, journal);
+        }
+    }
+
+    fn slot(&self, kind: RecordingKind) -> &tokio::sync::Mutex<Slot> {
+        match kind {
+            RecordingKind::Message => &self.message,
+            RecordingKind::Call => &self.call,
+        }
+    }
+
+    fn closed(
+        &self,
+        call: CallId,
+        kind: RecordingKind,
+        recorded: Option<Recorded>,
+        timeline: &Timeline,
+        journal: &Journal,
+    ) {
+        let Some(recorded) = recorded else {
             self.learn(|known| known.broken = true);
             let lost = "the recording could not be closed";
             timeline.write(Step::RecordMessage, Action::Internal, StepResult::Failed, None, lost);
             return;
         };
         self.learn(|known| {
-            known.message_kept = recorded.kept;
+            known.message_kept |= recorded.kept && kind == RecordingKind::Message;
             known.broken |= recorded.truncated;
         });
         journal.write(Record::RecordingEnded {
             call,
+            kind,
             kept: recorded.kept,
             duration_ms: recorded.duration_ms,
             truncated: recorded.truncated,
         });
-        let (result, detail) = describe(&recorded);
+        let (result, detail) = describe(kind, &recorded);
         timeline.write(Step::RecordMessage, Action::Internal, result, None, &detail);
     }
 }
@@ -100,14 +157,20 @@ impl Known {
     }
 }
 
-fn describe(recorded: &Recorded) -> (StepResult, String) {
+fn describe(kind: RecordingKind, recorded: &Recorded) -> (StepResult, String) {
     let length = describe_ms(recorded.duration_ms);
-    match (recorded.kept, recorded.truncated) {
-        (true, false) => (StepResult::Processed, format!("a message of {length} was kept")),
-        (true, true) => {
-            (StepResult::Failed, format!("the disk failed; the first {length} of the message were kept"))
+    let what = kind.as_str();
+    match (kind, recorded.kept, recorded.truncated) {
+        (RecordingKind::Message, true, false) => {
+            (StepResult::Processed, format!("a message of {length} was kept"))
         }
-        (false, false) => (StepResult::Ignored, "nothing was said; no message was kept".to_owned()),
-        (false, true) => (StepResult::Failed, "the disk failed; the message was lost".to_owned()),
+        (RecordingKind::Call, true, false) => {
+            (StepResult::Processed, format!("a call of {length} was recorded"))
+        }
+        (_, true, true) => {
+            (StepResult::Failed, format!("the disk failed; the first {length} of the {what} were kept"))
+        }
+        (_, false, false) => (StepResult::Ignored, format!("nothing was said; no {what} was kept")),
+        (_, false, true) => (StepResult::Failed, format!("the disk failed; the {what} was lost")),
     }
 }

@@ -1,12 +1,13 @@
 //! The script of a hotline: the product's flow chart, top to bottom.
 
+use crate::call::consent::Consent;
 use crate::call::filter::Admission;
-use crate::call::journal::{Action, Step, StepResult};
+use crate::call::journal::{Action, Record, RecordingKind, Step, StepResult};
 use crate::call::leg::{Farewell, Gone, Heard, Leg};
 use crate::call::plan::Route;
 use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::FallbackKind;
-use crate::call::{Desk, dial, menu, voicemail};
+use crate::call::{Desk, consent, dial, menu, voicemail};
 
 /// From the INVITE to the last word. What it returns is why the call ended.
 pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
@@ -37,6 +38,7 @@ pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
         }
     };
     desk.facts.learn(|known| known.route = Some(route.name.clone()));
+    desk.consent = consent::tell_caller(caller, &desk, &route).await;
     if let Some(responder) = ring(caller, &mut desk, &route).await {
         return bridge(caller, &desk, responder).await;
     }
@@ -110,7 +112,8 @@ async fn bridge(caller: &Leg, desk: &Desk, responder: dial::Responder) -> String
         known.bridged = true;
         known.responder = Some(person.id.to_string());
     });
-    let detail = format!("the caller and {} hear each other", person.name);
+    let recorded = record(caller, desk, &responder).await;
+    let detail = format!("the caller and {} hear each other{recorded}", person.name);
     let target = person.id.to_string();
     desk.timeline.write(Step::Bridge, Action::Internal, StepResult::Processed, Some(&target), &detail);
     match responder.leg.gone().ended().await {
@@ -118,6 +121,26 @@ async fn bridge(caller: &Leg, desk: &Desk, responder: dial::Responder) -> String
         Gone::TooLong => "max_call_length was reached".to_owned(),
         Gone::Broken(why) => why,
         Gone::HungUp | Gone::NoAck | Gone::NotAnswered(_) => format!("{} hung up", person.name),
+    }
+}
+
+/// Records the call, if both sides have heard that it may be. Returns what there is to say of it.
+async fn record(caller: &Leg, desk: &Desk, responder: &dial::Responder) -> String {
+    match &responder.consent {
+        Consent::NotAsked => String::new(),
+        Consent::Missing(why) => format!("; not recorded: {why}"),
+        Consent::Heard => {
+            let file = format!("{}.call.wav", desk.id);
+            desk.house.journal.write(Record::RecordingStarted {
+                call: desk.id,
+                kind: RecordingKind::Call,
+                file: file.clone(),
+                at: desk.house.clock.now(),
+            });
+            let recording = caller.record_bridge(&responder.leg, file);
+            desk.facts.recording(RecordingKind::Call, recording).await;
+            "; both were told, and the call is recorded".to_owned()
+        }
     }
 }
 

@@ -33,19 +33,23 @@ pub enum Record {
     },
     /// An answered leg ended: how it sounded.
     LegQuality(Box<LegQuality>),
-    /// A message is being recorded: a restart looks for its file.
+    /// Something is being recorded: a restart looks for its file.
     RecordingStarted {
         /// The call.
         call: CallId,
+        /// What.
+        kind: RecordingKind,
         /// The file's name inside the recordings folder.
         file: String,
         /// When.
         at: Timestamp,
     },
-    /// A message is whole (or was dropped as empty).
+    /// A recording is whole (or was dropped as empty).
     RecordingEnded {
         /// The call.
         call: CallId,
+        /// Of what.
+        kind: RecordingKind,
         /// Whether the file was kept.
         kept: bool,
         /// Its length in ms.
@@ -68,6 +72,28 @@ pub enum Record {
     Ended(Ended),
     /// Everything before this is durable: tells the waiting side.
     Flush(oneshot::Sender<()>),
+}
+
+/// What is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordingKind {
+    /// The caller's message.
+    Message,
+    /// The call with both its sides.
+    Call,
+}
+
+impl RecordingKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Message, Self::Call];
+
+    /// In a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Call => "call",
+        }
+    }
 }
 
 /// The row of a call at its start.

@@ -56,13 +56,35 @@ pub enum Request {
     },
     /// Let two answered legs hear each other. Ends with either leg.
     Bridge(LegId, LegId),
+    /// Find out whether there is room for a recording.
+    Room {
+        /// What is to be recorded.
+        what: Recording,
+        /// Sent what is in the way, in words, if anything is.
+        done: oneshot::Sender<Result<(), String>>,
+    },
     /// Record what a leg says into a file.
     Record {
         /// Who speaks.
         leg: LegId,
         /// The name of the recording, without a folder: `<call>.wav`.
         name: String,
-        /// Sent once the file is whole on the disk (or dropped, as empty).
+        /// The longest it may become.
+        longest: Duration,
+        /// How much silence ends it by itself; nothing: none does.
+        silence: Option<Duration>,
+        /// Sent once the file is whole on the disk (or dropped, as empty). It may end by itself.
+        done: oneshot::Sender<Recorded>,
+    },
+    /// Record two bridged legs into one file, until either ends.
+    RecordBridge {
+        /// Who is on the left.
+        caller: LegId,
+        /// Who is on the right.
+        responder: LegId,
+        /// The name of the recording, without a folder: `<call>.call.wav`.
+        name: String,
+        /// Sent once the file is whole on the disk.
         done: oneshot::Sender<Recorded>,
     },
     /// End the recording of a leg.
@@ -90,6 +112,17 @@ pub enum Cut {
     Nothing,
     /// The key that was pressed last, from where it began, and what came after it.
     NewestKey,
+    /// All of it: nothing is kept.
+    Everything,
+}
+
+/// Something that may be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recording {
+    /// A message, this long at most.
+    Message(Duration),
+    /// A call with both its sides.
+    Call,
 }
 
 /// A phone to be rung.
@@ -178,6 +211,24 @@ pub struct Recorded {
     pub duration_ms: u64,
     /// The disk failed us before the end.
     pub truncated: bool,
+    /// It ended by itself, because nothing was said for so long.
+    pub silence: bool,
+}
+
+impl Recorded {
+    /// One of which nothing was kept, though nothing went wrong.
+    pub const NOTHING: Self = Self { kept: false, duration_ms: 0, truncated: false, silence: false };
+}
+
+/// What became of words that somebody was to hear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// They were played to their end.
+    Whole,
+    /// They were not.
+    Cut,
+    /// The leg is gone.
+    Gone(Gone),
 }
 
 /// The switch's end of a leg: where it reports what happens to a phone.
@@ -433,6 +484,20 @@ impl Leg {
         self.forget_keys();
     }
 
+    /// Plays a prompt that must have been heard: tells whether it was played to its end. Keys pressed
+    /// during it are forgotten.
+    pub async fn tell(&mut self, prompt: &Prompt) -> Told {
+        let mut gone = self.gone();
+        let mut playing = self.start(prompt, false);
+        let told = tokio::select! {
+            biased;
+            why = gone.ended() => return Told::Gone(why),
+            played = &mut playing.0 => if played.is_ok() { Told::Whole } else { Told::Cut },
+        };
+        self.forget_keys();
+        told
+    }
+
     /// Waits for a key.
     pub async fn key(&mut self, within: Duration) -> Heard {
         let mut gone = self.gone();
@@ -459,10 +524,35 @@ impl Leg {
         self.ask(Request::Bridge(self.id, other.id));
     }
 
-    /// Records what is said on this leg; the receiver resolves once the file is whole.
-    pub fn record(&self, name: String) -> oneshot::Receiver<Recorded> {
+    /// Whether there is room for a recording. The error says in words what is in the way; a disk that
+    /// does not answer in time is, too.
+    pub async fn room(&self, what: Recording, patience: Duration) -> Result<(), String> {
+        let (done, answer) = oneshot::channel();
+        self.ask(Request::Room { what, done });
+        match tokio::time::timeout(patience, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err("the switch has stopped".to_owned()),
+            Err(_) => Err("the disk does not say in time whether it has room".to_owned()),
+        }
+    }
+
+    /// Records what is said on this leg, `longest` at most; so much `silence` ends it by itself. The
+    /// receiver resolves once the file is whole.
+    pub fn record(
+        &self,
+        name: String,
+        longest: Duration,
+        silence: Option<Duration>,
+    ) -> oneshot::Receiver<Recorded> {
         let (done, recorded) = oneshot::channel();
-        self.ask(Request::Record { leg: self.id, name, done });
+        self.ask(Request::Record { leg: self.id, name, longest, silence, done });
+        recorded
+    }
+
+    /// Records what is said on this leg and on the one it is bridged to.
+    pub fn record_bridge(&self, other: &Leg, name: String) -> oneshot::Receiver<Recorded> {
+        let (done, recorded) = oneshot::channel();
+        self.ask(Request::RecordBridge { caller: self.id, responder: other.id, name, done });
         recorded
     }
 

@@ -18,6 +18,7 @@
 
 pub mod clock;
 pub mod compile;
+pub mod consent;
 pub mod dial;
 pub mod facts;
 pub mod filter;
@@ -42,6 +43,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 
+use crate::call::consent::Consent;
 use crate::call::facts::Facts;
 use crate::call::leg::LegId;
 use crate::call::plan::Hotline;
@@ -91,6 +93,8 @@ pub struct Desk {
     pub timeline: Timeline,
     /// What the epilogue will read.
     pub facts: Facts,
+    /// Whether the caller has heard that the call may be recorded.
+    pub consent: Consent,
     /// Shuffles people within a level.
     pub rng: StdRng,
 }

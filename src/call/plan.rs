@@ -108,6 +108,8 @@ pub struct HotlinePrompts {
     pub cannot_hear: Prompt,
     /// To a responder whose caller has hung up.
     pub caller_gone: Prompt,
+    /// That the call may be recorded.
+    pub consent: Prompt,
 }
 
 /// The menu of a hotline.
@@ -138,6 +140,8 @@ pub struct Route {
     pub enabled: bool,
     /// Voicemail at once.
     pub direct_voicemail: bool,
+    /// Whether calls are recorded that somebody accepts.
+    pub record_calls: bool,
     /// Who is rung.
     pub policy: DialPolicy,
     /// How long one phone rings.
@@ -187,8 +191,14 @@ pub struct Fallback {
     pub thanks: Prompt,
     /// The closing words.
     pub closing: Prompt,
+    /// When no message can be taken.
+    pub no_message: Prompt,
+    /// When only the begin of a message could be kept.
+    pub cut_short: Prompt,
     /// The longest message.
     pub max_length: Duration,
+    /// So much silence ends a message; nothing: none does.
+    pub silence: Option<Duration>,
 }
 
 impl Route {
@@ -203,6 +213,11 @@ impl Hotline {
     pub fn route_for(&self, key: char) -> Option<&Arc<Route>> {
         let of = |wanted: char| self.routes.iter().find(|route| route.enabled && route.key == Some(wanted));
         of(key).or_else(|| of('*'))
+    }
+
+    /// Whether any call may be recorded.
+    pub fn records_calls(&self) -> bool {
+        self.routes.iter().any(|route| route.record_calls)
     }
 
     /// The number shown to responders on calls of this hotline.
@@ -225,6 +240,9 @@ impl Hotline {
             said.cannot_hear.clone(),
             said.caller_gone.clone(),
         ];
+        if self.records_calls() {
+            all.push(said.consent.clone());
+        }
         all.extend(self.menu.iter().flat_map(|menu| [menu.prompt.clone(), menu.unknown_key.clone()]));
         for route in &self.routes {
             let fallback = &route.fallback;
@@ -234,6 +252,8 @@ impl Hotline {
                 fallback.beep.clone(),
                 fallback.thanks.clone(),
                 fallback.closing.clone(),
+                fallback.no_message.clone(),
+                fallback.cut_short.clone(),
             ]);
         }
         all.retain(|prompt| !prompt.is_empty());
@@ -255,6 +275,9 @@ impl std::fmt::Display for Hotline {
         }
         for route in self.routes.iter().filter(|route| route.enabled) {
             write!(f, "  {route}")?;
+            if route.record_calls && !route.direct_voicemail {
+                writeln!(f, "    the call is recorded; before, both hear {}", self.prompts.consent)?;
+            }
         }
         Ok(())
     }

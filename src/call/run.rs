@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 use tokio::sync::{mpsc, watch};
 
 use crate::call::clock::Clock;
+use crate::call::consent::Consent;
 use crate::call::facts::Facts;
 use crate::call::hotline;
 use crate::call::journal::{Action, Ended, Journal, Record, Started, Stated, Step, StepResult};
@@ -93,6 +94,7 @@ pub async fn run(incoming: Incoming, house: House) {
         house: house.clone(),
         timeline: timeline.clone(),
         facts: facts.clone(),
+        consent: Consent::default(),
         rng: StdRng::from_seed(incoming.seed),
     };
     let mut caller = incoming.caller;
@@ -113,7 +115,7 @@ pub async fn run(incoming: Incoming, house: House) {
         }
     };
 
-    facts.close_message(id, &timeline, &house.journal).await;
+    facts.close_recordings(id, &timeline, &house.journal).await;
     epilogue(id, &reason, &facts, &timeline, &house);
 }
 

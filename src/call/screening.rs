@@ -1,10 +1,10 @@
 //! Screening: whoever picks up must press a key, so that a mailbox never gets the caller.
 
-use crate::call::Desk;
-use crate::call::describe;
+use crate::call::consent::{self, Consent};
 use crate::call::journal::{Action, Step, StepResult};
 use crate::call::leg::{Farewell, Gone, Heard, Leg};
 use crate::call::plan::{Accept, AcceptKey, Route};
+use crate::call::{Desk, describe};
 use crate::oncall::{Person, Rung};
 
 /// What an answered phone said.
@@ -14,10 +14,18 @@ enum Said {
     Declined(char),
     Nothing,
     Gone(Gone),
+    /// Accepted, and then gone.
+    Left(Gone),
 }
 
-/// Asks an answered phone to accept. The leg comes back only if it did.
-pub async fn confirm(desk: &mut Desk, route: &Route, person: &Person, mut leg: Leg) -> Result<Leg, Rung> {
+/// Asks an answered phone to accept. The leg comes back only if it did, and with it whether the call may be
+/// recorded.
+pub async fn confirm(
+    desk: &mut Desk,
+    route: &Route,
+    person: &Person,
+    mut leg: Leg,
+) -> Result<(Leg, Consent), Rung> {
     let accept = &route.accept;
     let target = person.id.to_string();
     let asked = match accept.key {
@@ -29,7 +37,14 @@ pub async fn confirm(desk: &mut Desk, route: &Route, person: &Person, mut leg: L
     let step = desk.timeline.open(Step::ConfirmTargetResult, Action::Received, Some(&target));
     // If the caller gives up now, the responder is told before the line goes dead.
     leg.on_release(Farewell::Done, Some(desk.hotline.prompts.caller_gone.clone()));
-    let said = ask(&mut leg, accept).await;
+    let mut said = ask(&mut leg, accept).await;
+    let mut consent = Consent::NotAsked;
+    if let Said::Accepted(_) = said {
+        match consent::tell_responder(desk, &mut leg).await {
+            Ok(told) => consent = told,
+            Err(gone) => said = Said::Left(gone),
+        }
+    }
     leg.on_release(Farewell::Done, None);
     match said {
         Said::Accepted(key) => {
@@ -37,7 +52,7 @@ pub async fn confirm(desk: &mut Desk, route: &Route, person: &Person, mut leg: L
                 Some(key) => format!("accepted with {key}"),
                 None => "accepted by picking up".to_owned(),
             });
-            Ok(leg)
+            Ok((leg, consent))
         }
         Said::Declined(key) => {
             step.done(&format!("declined with {key}"));
@@ -56,7 +71,11 @@ pub async fn confirm(desk: &mut Desk, route: &Route, person: &Person, mut leg: L
             step.done("answered, then hung up without accepting");
             Err(Rung::NotAccepted)
         }
-        Said::Gone(_) => {
+        Said::Left(Gone::HungUp) => {
+            step.done("accepted, then hung up before the call was put through");
+            Err(Rung::NotAccepted)
+        }
+        Said::Gone(_) | Said::Left(_) => {
             step.failed("answered, then the line was lost");
             Err(Rung::Failed)
         }

@@ -45,6 +45,9 @@ pub struct HotlineSettings {
     pub enabled: bool,
     /// Left out: one route, no menu.
     pub menu: Option<MenuSettings>,
+    /// Whether calls are recorded that somebody accepts.
+    #[serde(default)]
+    pub recording: RecordingSettings,
     /// Where calls go.
     #[serde(default)]
     pub routes: Vec<RouteSettings>,
@@ -65,6 +68,16 @@ pub struct MenuSettings {
     /// What silence means: `"replay"`, or `"route:KEY"` for callers that cannot press keys.
     #[serde(default = "default_silence")]
     pub silence: Spanned<String>,
+}
+
+/// The recording of calls.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordingSettings {
+    /// `true`: calls are recorded that somebody accepts, unless a route says otherwise.
+    pub calls: bool,
+    /// What both sides hear before; without it nothing is recorded.
+    pub consent: Option<Spanned<AudioSetting>>,
 }
 
 /// One route of a hotline.
@@ -105,6 +118,8 @@ pub struct RouteSettings {
     /// Leave out who is busy with another call; they are tried again last.
     #[serde(default = "yes")]
     pub skip_busy: bool,
+    /// Whether calls of this route are recorded; left out: as the hotline says.
+    pub record_calls: Option<bool>,
     /// How a responder accepts.
     #[serde(default)]
     pub accept: AcceptSettings,
@@ -141,6 +156,23 @@ pub struct FallbackSettings {
     pub closing: Option<Spanned<AudioSetting>>,
     /// The longest message.
     pub max_length: Spanned<Period>,
+    /// So much silence ends a message, or `"off"`.
+    pub silence: Spanned<SilenceSetting>,
+}
+
+/// How much silence ends a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SilenceSetting(pub Option<Period>);
+
+impl<'de> Deserialize<'de> for SilenceSetting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let wrong = || de::Error::custom(format!("`{text}` is neither a length of time nor \"off\""));
+        Period::parse(&text).map(|period| Self(Some(period))).ok_or_else(wrong)
+    }
 }
 
 /// Something to be heard: exactly one of the three.
@@ -226,6 +258,7 @@ impl Default for FallbackSettings {
             greeting: None,
             closing: None,
             max_length: unspanned(Period::seconds(120)),
+            silence: unspanned(SilenceSetting(Some(Period::seconds(30)))),
         }
     }
 }

@@ -130,6 +130,9 @@ pub fn one(row: &CallRow, legs: &[LegQuality], timeline: &[Event]) -> String {
     if let Some(file) = &row.voicemail {
         text.push_str(&format!("\n  message: {file}"));
     }
+    if let Some(file) = &row.recording {
+        text.push_str(&format!("\n  recording: {file}"));
+    }
     text.push_str(&format!("\n  SIP Call-ID: {}\n\n", output::printable(&row.sip_call_id)));
     for event in timeline {
         text.push_str(&super::run::timeline_line(event, row.started_at));

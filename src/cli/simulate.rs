@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::{Common, Failure, output};
 use crate::call::filter::Admission;
 use crate::call::plan::{Hotline, Route};
+use crate::call::prompt::Prompt;
 use crate::call::settings::FallbackKind;
 use crate::daemon::findings::Findings;
 use crate::oncall::{E164, NotRung, PersonId, Roster, Rung, Walk, resolve};
@@ -137,7 +138,7 @@ fn simulate(
     simulated.story.push(format!("the caller hears {}", hotline.prompts.welcome));
     if let Some(route) = menu(hotline, &options.keys, &mut simulated.story) {
         simulated.route = Some(route.name.clone());
-        chain(&route, trunks, roster, options, &mut simulated);
+        chain(&route, &hotline.prompts.consent, trunks, roster, options, &mut simulated);
     }
     simulated
 }
@@ -160,10 +161,21 @@ fn menu(hotline: &Hotline, keys: &str, story: &mut Vec<String>) -> Option<Arc<Ro
     None
 }
 
-fn chain(route: &Route, trunks: &[&Trunk], roster: &Roster, options: &Options, simulated: &mut Simulated) {
+fn chain(
+    route: &Route,
+    consent: &Prompt,
+    trunks: &[&Trunk],
+    roster: &Roster,
+    options: &Options,
+    simulated: &mut Simulated,
+) {
     let fallback = &route.fallback;
     let closing = route.last_resort() == FallbackKind::Closing;
     simulated.fallback = Some(if closing { "closing" } else { "voicemail" }.to_owned());
+    let recorded = route.record_calls && !route.direct_voicemail;
+    if recorded {
+        simulated.story.push(format!("the caller hears {consent}: the call may be recorded"));
+    }
     if route.direct_voicemail {
         simulated.story.push("nobody is rung: the route takes messages only".to_owned());
     } else {
@@ -189,6 +201,9 @@ fn chain(route: &Route, trunks: &[&Trunk], roster: &Roster, options: &Options, s
     }
     let last = if closing { &fallback.closing } else { &fallback.greeting };
     simulated.story.push(format!("whoever answers hears {}", route.accept.prompt));
+    if recorded {
+        simulated.story.push(format!("whoever accepts hears {consent}, and the call is recorded"));
+    }
     simulated.story.push(format!("if nobody accepts, the caller hears {last}"));
 }
 

@@ -19,7 +19,7 @@ use crate::daemon::control::{self, Asked};
 use crate::daemon::findings::Findings;
 use crate::oncall::Roster;
 use crate::sip::Hop;
-use crate::store::{Store, StoreError, WriterHandle};
+use crate::store::{Store, StoreError, Unfinished, WriterHandle};
 use crate::switch::recorder::repair_all;
 use crate::switch::signalling::StoredLeg;
 use crate::switch::spend::{Ledger, Use};
@@ -352,15 +352,16 @@ fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartEr
     for call in left.calls_closed {
         tracing::warn!(%call, "the daemon had stopped during this call: its record is closed");
     }
-    for (call, file) in left.recordings {
-        let found = repaired.iter().find(|repaired| repaired.name == file);
+    for recording in left.recordings {
+        let Unfinished { call, kind, file } = &recording;
+        let found = repaired.iter().find(|repaired| repaired.name == *file);
         let (duration_ms, kept) = match found {
             Some(repaired) => (repaired.duration_ms, repaired.kept),
             // Whole already: the crash came between its last byte and its row.
-            None => whole_message(&recordings.join(&file)),
+            None => whole_recording(&recordings.join(file)),
         };
-        store.recording_recovered(call, &file, duration_ms, kept)?;
-        tracing::warn!(%call, file, kept, "a message was put right");
+        store.recording_recovered(&recording, duration_ms, kept)?;
+        tracing::warn!(%call, file, kept, "the recording of a {} was put right", kind.as_str());
     }
     let dialogs = left.legs_up.into_iter().filter_map(|leg| match serde_json::from_str(&leg.dialog) {
         Ok(dialog) => Some(dialog),
@@ -373,7 +374,7 @@ fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartEr
 }
 
 /// The length of a finished recording in ms, and whether it is there at all.
-fn whole_message(path: &Path) -> (u64, bool) {
+fn whole_recording(path: &Path) -> (u64, bool) {
     match hound::WavReader::open(path) {
         Ok(wav) => (u64::from(wav.duration()) * 1000 / u64::from(wav.spec().sample_rate.max(1)), true),
         Err(_) => (0, false),

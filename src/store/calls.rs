@@ -51,6 +51,8 @@ pub struct CallRow {
     pub verstat: Option<Verstat>,
     /// The level at which the first carrier vouches for the caller.
     pub attestation: Option<Attestation>,
+    /// The file of the recorded call, inside the recordings folder.
+    pub recording: Option<String>,
 }
 
 /// Which calls are asked for. The default asks for all of them.
@@ -189,6 +191,7 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         route: row.get("route")?,
         responder: row.get("responder")?,
         voicemail: row.get("voicemail")?,
+        recording: row.get("recording")?,
         incident: None,
         sip_call_id: row.get("sip_call_id")?,
     })

@@ -6,7 +6,7 @@ use tracing::{error, warn};
 
 use super::text::instant;
 use super::{leg_quality, spend};
-use crate::call::journal::{Attestation, DialIntent, Ended, Event, Record, Started, Verstat};
+use crate::call::journal::{Attestation, DialIntent, Ended, Event, Record, RecordingKind, Started, Verstat};
 use crate::call::leg::LegId;
 
 /// Writes a batch. An entry the schema refuses is reported and left out, because it would be refused
@@ -46,14 +46,20 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
             execute(connection, "DELETE FROM legs WHERE leg = ?1 AND orphaned = 0", [number(*leg)])
         }
         Record::LegQuality(quality) => leg_quality::write(connection, quality),
-        Record::RecordingStarted { call, file, at } => execute(
+        Record::RecordingStarted { call, kind, file, at } => execute(
             connection,
-            "INSERT INTO recordings (call_id, file, started_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            &format!(
+                "INSERT INTO {} (call_id, file, started_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                recordings(*kind)
+            ),
             params![call.to_string(), file, instant(*at)],
         ),
-        Record::RecordingEnded { call, kept, duration_ms, truncated } => execute(
+        Record::RecordingEnded { call, kind, kept, duration_ms, truncated } => execute(
             connection,
-            "UPDATE recordings SET state = ?2, duration_ms = ?3, truncated = ?4 WHERE call_id = ?1",
+            &format!(
+                "UPDATE {} SET state = ?2, duration_ms = ?3, truncated = ?4 WHERE call_id = ?1",
+                recordings(*kind)
+            ),
             params![call.to_string(), recording_state(*kept), milliseconds(*duration_ms), truncated],
         ),
         Record::TrunkUse { trunk, minute, legs, seconds } => {
@@ -133,6 +139,14 @@ fn end(connection: &Connection, ended: &Ended) -> rusqlite::Result<usize> {
             ended.responder,
         ],
     )
+}
+
+/// The table of a kind of recordings.
+pub(super) fn recordings(kind: RecordingKind) -> &'static str {
+    match kind {
+        RecordingKind::Message => "recordings",
+        RecordingKind::Call => "call_recordings",
+    }
 }
 
 /// What became of a recording, in the database's word.

@@ -35,7 +35,7 @@ use tokio::sync::{broadcast, mpsc};
 
 pub use calls::{CallFilter, CallRow, VoicemailRow};
 pub use error::StoreError;
-pub use reconcile::{Reconciled, StoredLeg};
+pub use reconcile::{Reconciled, StoredLeg, Unfinished};
 pub use roster::{Change, ChangeKind};
 pub use spend::TrunkUse;
 pub use writer::WriterHandle;

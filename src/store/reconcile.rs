@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::entries::{self, milliseconds, recording_state};
+use super::entries::{self, milliseconds, recording_state, recordings};
 use super::text::{call_id, column, instant, parse};
 use super::{Store, StoreError, calls};
 use crate::call::CallId;
-use crate::call::journal::{Action, Event, Outcome, Step, StepResult};
+use crate::call::journal::{Action, Event, Outcome, RecordingKind, Step, StepResult};
 use crate::call::leg::LegId;
 
 /// The end reason of a call that was cut off.
@@ -23,7 +23,18 @@ pub struct Reconciled {
     pub legs_up: Vec<StoredLeg>,
     /// Recordings that were not finished: their files are to be repaired, then
     /// [`Store::recording_recovered`]. They are told again until then.
-    pub recordings: Vec<(CallId, String)>,
+    pub recordings: Vec<Unfinished>,
+}
+
+/// A recording that an earlier run of the daemon has not finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The call.
+    pub call: CallId,
+    /// What was recorded.
+    pub kind: RecordingKind,
+    /// The file's name inside the recordings folder.
+    pub file: String,
 }
 
 /// An answered leg of an earlier run.
@@ -60,15 +71,18 @@ impl Store {
     /// A message that is kept makes its call a voicemail, unless it went better.
     pub fn recording_recovered(
         &self,
-        call: CallId,
-        file: &str,
+        recording: &Unfinished,
         duration_ms: u64,
         kept: bool,
     ) -> Result<(), StoreError> {
+        let Unfinished { call, kind, file } = recording;
         self.write(|connection| {
             connection.execute(
-                "UPDATE recordings SET file = ?2, state = ?3, duration_ms = ?4, truncated = 1
-                 WHERE call_id = ?1 AND state = 'recording'",
+                &format!(
+                    "UPDATE {} SET file = ?2, state = ?3, duration_ms = ?4, truncated = 1
+                     WHERE call_id = ?1 AND state = 'recording'",
+                    recordings(*kind)
+                ),
                 params![call.to_string(), file, recording_state(kept), milliseconds(duration_ms)],
             )?;
             connection.execute(
@@ -209,9 +223,18 @@ fn take_over_legs(connection: &Connection) -> rusqlite::Result<Vec<StoredLeg>> {
         .collect()
 }
 
-fn unfinished_recordings(connection: &Connection) -> rusqlite::Result<Vec<(CallId, String)>> {
-    connection
-        .prepare("SELECT call_id, file FROM recordings WHERE state = 'recording' ORDER BY call_id")?
-        .query_map([], |row| Ok((column(row, "call_id", call_id)?, row.get("file")?)))?
-        .collect()
+fn unfinished_recordings(connection: &Connection) -> rusqlite::Result<Vec<Unfinished>> {
+    let mut all = Vec::new();
+    for kind in RecordingKind::ALL {
+        let table = recordings(kind);
+        let mut left = connection
+            .prepare(&format!("SELECT * FROM {table} WHERE state = 'recording' ORDER BY call_id"))?;
+        let rows = left.query_map([], |row| {
+            Ok(Unfinished { call: column(row, "call_id", call_id)?, kind, file: row.get("file")? })
+        })?;
+        for row in rows {
+            all.push(row?);
+        }
+    }
+    Ok(all)
 }

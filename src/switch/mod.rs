@@ -145,7 +145,7 @@ impl Switch {
             },
             rng.random(),
         );
-        let recorder = Recorder::start().map_err(StartError::Media)?;
+        let recorder = Recorder::start(parts.recordings).map_err(StartError::Media)?;
         let media = Media::start(media_config(&parts.addresses)).map_err(StartError::Media)?;
         tell_priority(&media);
         let audio = media.priority();
@@ -166,7 +166,6 @@ impl Switch {
             house: parts.house,
             media,
             recorder,
-            recordings: parts.recordings,
             media_events,
             media_events_from,
             requests: parts.requests,

@@ -22,6 +22,7 @@ const SETTINGS: Page = (
         ("## [trunks.tls]", "src/switch/settings.rs", "TrunkTlsSettings"),
         ("## [[hotlines]]", "src/call/settings.rs", "HotlineSettings"),
         ("## [hotlines.menu]", "src/call/settings.rs", "MenuSettings"),
+        ("## [hotlines.recording]", "src/call/settings.rs", "RecordingSettings"),
         ("## [[hotlines.routes]]", "src/call/settings.rs", "RouteSettings"),
         ("## [hotlines.routes.accept]", "src/call/settings.rs", "AcceptSettings"),
         ("## [hotlines.routes.fallback]", "src/call/settings.rs", "FallbackSettings"),

@@ -71,8 +71,8 @@ async fn who_is_still_busy_at_the_end_is_not_rung_and_the_reason_is_told() {
        2.400   DialTargetResult    bob: busy
        2.400 ~ DialTarget          anna: not rung: busy with another call, also when tried again after the others
        2.400   Voicemail           nobody accepted
-      14.820   RecordMessage       a message of 10 s was kept
-      14.820   Hangup              the caller hung up
+      15.020   RecordMessage       a message of 10 s was kept
+      15.020   Hangup              the caller hung up
     voicemail: the caller hung up
     "#);
 }

@@ -111,8 +111,8 @@ async fn what_the_operator_must_look_at_is_told_as_a_failed_step() {
        3.000   DialTarget          dora: 4. ringing dora at +4915100000004 (level 2: named in level 2)
        4.200 ! DialTargetResult    dora: the phone was lost before it answered
        4.200   Voicemail           nobody accepted
-      15.620   RecordMessage       a message of 9 s was kept
-      15.620   Hangup              the caller hung up
+      15.820   RecordMessage       a message of 9 s was kept
+      15.820   Hangup              the caller hung up
     voicemail: the caller hung up
     "#);
 }
@@ -135,8 +135,8 @@ async fn no_more_people_are_rung_than_the_limit_allows() {
        2.700 ~ DialTarget          carla: not rung: the limit of 2 people was reached
        2.700 ~ DialTarget          dora: not rung: the limit of 2 people was reached
        2.700   Voicemail           nobody accepted
-      14.120   RecordMessage       a message of 9 s was kept
-      14.120   Hangup              the caller hung up
+      14.320   RecordMessage       a message of 9 s was kept
+      14.320   Hangup              the caller hung up
     voicemail: the caller hung up
     "#);
 }
@@ -261,8 +261,8 @@ start = "2026-01-05 09:00"
        2.100 ~ DialTarget          anna: not rung: is marked as unavailable
        2.100 ~ DialTarget          not rung: schedule production: nobody is on call on purpose (rotation office, turn 46, since Mon 09:00) for a year to come
        2.100   Voicemail           nobody accepted
-      13.520   RecordMessage       a message of 9 s was kept
-      13.520   Hangup              the caller hung up
+      13.720   RecordMessage       a message of 9 s was kept
+      13.720   Hangup              the caller hung up
     voicemail: the caller hung up
     "#);
 }

@@ -143,6 +143,16 @@ impl House {
         self.switch.recorder_stuck = true;
     }
 
+    /// There is no room on the disk for what would be recorded.
+    pub fn has_no_room(&mut self, why: &'static str) {
+        self.switch.no_room = Some(why);
+    }
+
+    /// Prompts with this word in them are never played to their end.
+    pub fn never_hears(&mut self, word: &'static str) {
+        self.switch.unheard = Some(word);
+    }
+
     /// From now on a phone that is rung while another call has it is an error.
     pub fn nobody_is_rung_twice_at_once(&mut self) {
         self.switch.exclusive = true;

@@ -9,6 +9,7 @@ mod chance;
 mod hangup;
 mod house;
 mod menu;
+mod recorded;
 mod screening;
 mod sound;
 mod story;

@@ -46,6 +46,10 @@ pub enum Deed {
     /// The phone is picked up.
     PickUp,
     Press(char),
+    /// Says no more.
+    FallSilent,
+    /// The disk takes no more of what this leg says.
+    LoseDisk,
     /// The leg ends at its far end.
     End(Gone),
     /// The daemon is told to stop.

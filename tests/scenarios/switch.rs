@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::sound;
-use crate::story::{Cue, Deed, Sign, Story};
+use crate::story::{Cue, Deed, Sign, Story, ms};
 
 /// How long a caller's ACK takes.
 const ACK: Duration = Duration::from_millis(100);
@@ -51,6 +51,10 @@ pub enum Seen {
         keys: String,
     },
     Recording,
+    /// What was said was thrown away.
+    Discarded,
+    /// The bridge is recorded.
+    BridgeRecorded,
     Released {
         reason: Farewell,
         clip: Option<String>,
@@ -85,7 +89,18 @@ struct Line {
     released: bool,
     keys: String,
     playing: Option<Playing>,
-    recording: Option<(Instant, oneshot::Sender<Recorded>)>,
+    recording: Option<Recording>,
+}
+
+#[derive(Debug)]
+struct Recording {
+    number: u64,
+    began: Instant,
+    /// So much silence ends it.
+    silence: Option<Duration>,
+    /// Of a whole call.
+    bridge: bool,
+    done: oneshot::Sender<Recorded>,
 }
 
 #[derive(Debug)]
@@ -103,6 +118,8 @@ enum Due {
     PromptOver(LegId, u64),
     Durable(oneshot::Sender<()>),
     RecordingWhole(oneshot::Sender<Recorded>, Recorded),
+    /// Nothing was said since the recording of this number began, or the caller fell silent.
+    SilentForLong(LegId, u64),
 }
 
 #[derive(Debug)]
@@ -110,6 +127,10 @@ pub struct Switch {
     pub disk: Disk,
     /// A recorder that is stuck never closes a recording.
     pub recorder_stuck: bool,
+    /// Why there is no room for a recording, if there is none.
+    pub no_room: Option<&'static str>,
+    /// Of prompts with this word in them the end is never told.
+    pub unheard: Option<&'static str>,
     /// No phone is rung while another call has it.
     pub exclusive: bool,
     /// Phones by what is dialled: their name, and their behaviour at each call in turn.
@@ -139,6 +160,8 @@ impl Switch {
         Self {
             disk: Disk::Quick,
             recorder_stuck: false,
+            no_room: None,
+            unheard: None,
             exclusive: false,
             phones: HashMap::new(),
             sights: Vec::new(),
@@ -272,7 +295,15 @@ impl Switch {
             Request::Play { leg, prompt, looped, done } => self.play(leg, &prompt, looped, done),
             Request::Silence { leg } => self.cut(leg),
             Request::Bridge(caller, responder) => self.bridge(caller, responder),
-            Request::Record { leg, name: _, done } => self.begin_recording(leg, done),
+            Request::Room { what: _, done } => {
+                _ = done.send(self.no_room.map_or(Ok(()), |why| Err(why.to_owned())));
+            }
+            Request::Record { leg, name: _, longest: _, silence, done } => {
+                self.begin_recording(leg, silence, done);
+            }
+            Request::RecordBridge { caller, responder, name: _, done } => {
+                self.record_bridge(caller, responder, done);
+            }
             Request::StopRecording { leg, cut } => self.end_recording(leg, cut),
             Request::Release { leg, clip, reason } => self.release(leg, clip, reason),
         }
@@ -319,6 +350,12 @@ impl Switch {
         let words = prompt.to_string();
         self.counter += 1;
         let number = self.counter;
+        let done = if self.unheard.is_some_and(|word| words.contains(word)) {
+            drop(done);
+            oneshot::channel().0
+        } else {
+            done
+        };
         self.line(leg).playing = Some(Playing { number, words: words.clone(), done });
         self.saw(leg, Seen::Plays { prompt: words.clone(), looped });
         self.sign_of_prompt(leg, &words, Sign::Hears);
@@ -347,25 +384,68 @@ impl Switch {
         self.sign(responder, &Sign::Bridged);
     }
 
-    fn begin_recording(&mut self, leg: LegId, done: oneshot::Sender<Recorded>) {
+    fn begin_recording(&mut self, leg: LegId, silence: Option<Duration>, done: oneshot::Sender<Recorded>) {
+        self.counter += 1;
+        let number = self.counter;
         let line = self.line(leg);
         assert!(
             line.answered && !line.over && !line.released,
             "{} is recorded without being there",
             line.who
         );
-        line.recording = Some((Instant::now(), done));
+        let began = Instant::now();
+        line.recording = Some(Recording { number, began, silence, bridge: false, done });
+        if let Some(limit) = silence.filter(|_| !line.speaks) {
+            self.in_time(limit, Due::SilentForLong(leg, number));
+        }
         self.saw(leg, Seen::Recording);
         self.sign(leg, &Sign::Recorded);
     }
 
+    fn record_bridge(&mut self, caller: LegId, responder: LegId, done: oneshot::Sender<Recorded>) {
+        let bridged = |leg| {
+            let of_it = |sight: &&Sight| sight.leg == leg;
+            let mut seen = self.sights.iter().filter(of_it);
+            seen.any(|sight| matches!(sight.seen, Seen::Bridged { .. }))
+        };
+        assert!(bridged(caller) && bridged(responder), "a call is recorded before it is one");
+        let began = Instant::now();
+        let recording = Recording { number: 0, began, silence: None, bridge: true, done };
+        self.line(caller).recording = Some(recording);
+        self.saw(caller, Seen::BridgeRecorded);
+    }
+
+    fn silent_for_long(&mut self, leg: LegId, number: u64) {
+        let line = self.line(leg);
+        let Some(recording) = line.recording.take_if(|recording| recording.number == number) else { return };
+        let limit = recording.silence.expect("silence ends it");
+        let length = u64::try_from((recording.began.elapsed() - limit).as_millis()).unwrap();
+        let kept = line.speaks && length > 0;
+        let ended = Recorded { kept, duration_ms: length, truncated: false, silence: true };
+        self.in_time(CLOSING, Due::RecordingWhole(recording.done, ended));
+    }
+
+    /// The disk takes no more of what is being recorded.
+    fn disk_fails(&mut self, leg: LegId) {
+        let line = self.line(leg);
+        let Some(recording) = line.recording.take() else { return };
+        let duration_ms = u64::try_from(recording.began.elapsed().as_millis()).unwrap();
+        let ended = Recorded { kept: duration_ms > 0, duration_ms, truncated: true, silence: false };
+        self.in_time(CLOSING, Due::RecordingWhole(recording.done, ended));
+    }
+
     fn end_recording(&mut self, leg: LegId, cut: Cut) {
         let line = self.line(leg);
-        let Some((began, done)) = line.recording.take() else { return };
+        let Some(Recording { began, bridge, done, .. }) = line.recording.take() else { return };
+        if cut == Cut::Everything {
+            self.saw(leg, Seen::Discarded);
+            return self.in_time(ms(1), Due::RecordingWhole(done, Recorded::NOTHING));
+        }
         let key = if cut == Cut::NewestKey { KEY } else { Duration::ZERO };
         let length = u64::try_from(began.elapsed().saturating_sub(key).as_millis()).unwrap();
-        let duration_ms = if line.speaks { length } else { 0 };
-        let recorded = Recorded { kept: line.speaks, duration_ms, truncated: false };
+        let kept = line.speaks || bridge;
+        let duration_ms = if kept { length } else { 0 };
+        let recorded = Recorded { kept, duration_ms, ..Recorded::NOTHING };
         let closing = if self.recorder_stuck { Duration::from_secs(3600) } else { CLOSING };
         self.in_time(closing, Due::RecordingWhole(done, recorded));
     }
@@ -398,6 +478,7 @@ impl Switch {
             Due::PromptOver(leg, number) => self.prompt_over(leg, number),
             Due::Durable(done) => _ = done.send(()),
             Due::RecordingWhole(done, recorded) => _ = done.send(recorded),
+            Due::SilentForLong(leg, number) => self.silent_for_long(leg, number),
         }
     }
 
@@ -444,6 +525,14 @@ impl Switch {
                 line.keys.push(key);
                 line.events.key(key);
             }
+            Deed::FallSilent => {
+                let recording = line.recording.as_ref();
+                let silence = recording.and_then(|known| Some((known.silence?, known.number)));
+                if let Some((limit, number)) = silence {
+                    self.in_time(limit, Due::SilentForLong(leg, number));
+                }
+            }
+            Deed::LoseDisk => self.disk_fails(leg),
             Deed::End(why) => {
                 self.hang_up(leg);
                 self.line(leg).events.gone(why.clone());

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use nightbell::call::journal::{Action, Ended, Event, Outcome, Record, Started, Step, StepResult};
+use nightbell::call::journal::{
+    Action, Ended, Event, Outcome, Record, RecordingKind, Started, Step, StepResult,
+};
 use nightbell::call::leg::{Farewell, LegId};
 use nightbell::call::plan::{Accept, AcceptKey, Hotline};
 use nightbell::oncall::DialPolicy;
@@ -23,6 +25,8 @@ pub struct Told {
     pub ended: Ended,
     /// Kept, and its length in ms; nothing where no message was begun or its end is not known.
     pub message: Option<(bool, u64)>,
+    /// The same of the recording of the call.
+    pub recorded: Option<(bool, u64)>,
     name: String,
     started: Started,
     steps: Vec<Event>,
@@ -36,15 +40,21 @@ impl Told {
     pub fn new(name: &str, records: Vec<Record>, sights: Vec<Sight>, hotline: &Hotline, lost: bool) -> Self {
         assert!(matches!(records.first(), Some(Record::Started(_))), "a call begins with its row");
         assert!(matches!(records.last(), Some(Record::Ended(_))), "a call ends with its record");
-        let (mut started, mut ended, mut steps, mut intents, mut message) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), None);
+        let (mut started, mut ended, mut steps, mut intents) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut message, mut recorded) = (None, None);
         for record in records {
             match record {
                 Record::Started(row) => started.push(row),
                 Record::Ended(row) => ended.push(row),
                 Record::Step(event) => steps.push(event),
                 Record::DialIntent(intent) => intents.push(intent),
-                Record::RecordingEnded { kept, duration_ms, .. } => message = Some((kept, duration_ms)),
+                Record::RecordingEnded { kind: RecordingKind::Message, kept, duration_ms, .. } => {
+                    message = Some((kept, duration_ms));
+                }
+                Record::RecordingEnded { kind: RecordingKind::Call, kept, duration_ms, .. } => {
+                    recorded = Some((kept, duration_ms));
+                }
                 _ => {}
             }
         }
@@ -55,7 +65,7 @@ impl Told {
             intents.into_iter().map(|intent| (intent.leg, intent.person, since(intent.at))).collect();
         let (outcome, reason) = (ended.outcome, ended.reason.clone());
         let name = name.to_owned();
-        let told = Self { outcome, reason, ended, message, name, started, steps, intents, sights };
+        let told = Self { outcome, reason, ended, message, recorded, name, started, steps, intents, sights };
         told.steps_are_in_order();
         told.every_ring_has_its_result();
         told.outcome_is_what_was_seen();
@@ -164,7 +174,7 @@ impl Told {
         }
     }
 
-    fn saw(&self, what: impl Fn(&Seen) -> bool) -> bool {
+    pub fn saw(&self, what: impl Fn(&Seen) -> bool) -> bool {
         self.sights.iter().any(|sight| what(&sight.seen))
     }
 

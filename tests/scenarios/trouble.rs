@@ -70,8 +70,8 @@ async fn a_recording_that_cannot_be_closed_is_given_up_after_ten_seconds() {
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   Voicemail           nobody accepted
-      19.800 ! RecordMessage       the recording could not be closed
-      19.800   Hangup              the caller hung up
+      20.000 ! RecordMessage       the recording could not be closed
+      20.000   Hangup              the caller hung up
     failed: the caller hung up
     "#);
 }

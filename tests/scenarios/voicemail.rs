@@ -3,7 +3,7 @@
 use nightbell::call::journal::{Outcome, Step};
 
 use crate::house::{House, PEOPLE, one_route};
-use crate::story::{Caller, Sign, caller, during, is_busy, ms, secs, upon};
+use crate::story::{Caller, Deed, Sign, caller, during, is_busy, ms, secs, upon};
 use crate::told::Told;
 
 const GREETING: &str = "leave-message";
@@ -28,8 +28,8 @@ async fn a_message_ends_with_the_caller_hanging_up() {
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   Voicemail           nobody accepted
-      16.820   RecordMessage       a message of 12 s was kept
-      16.820   Hangup              the caller hung up
+      17.020   RecordMessage       a message of 12 s was kept
+      17.020   Hangup              the caller hung up
     voicemail: the caller hung up
     "#);
 }
@@ -48,8 +48,8 @@ async fn a_message_ends_with_the_hash_key_which_is_cut_off() {
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   Voicemail           nobody accepted
-      16.820   RecordMessage       a message of 12 s was kept
-      20.820   Hangup              the caller left a message and pressed #
+      17.020   RecordMessage       a message of 12 s was kept
+      21.020   Hangup              the caller left a message and pressed #
     voicemail: the caller left a message and pressed #
     "#);
 }
@@ -66,8 +66,8 @@ async fn a_message_ends_at_its_longest_length() {
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   Voicemail           nobody accepted
-      34.820   RecordMessage       a message of 30 s was kept
-      38.820   Hangup              the message reached its longest length
+      35.020   RecordMessage       a message of 30 s was kept
+      39.020   Hangup              the message reached its longest length
     voicemail: the message reached its longest length
     "#);
 }
@@ -76,9 +76,81 @@ async fn a_message_ends_at_its_longest_length() {
 async fn other_keys_belong_to_the_message_and_do_not_put_off_its_end() {
     let fumbles = caller()
         .presses('1', upon(Sign::Recorded).plus(secs(8)))
-        .presses('*', upon(Sign::Recorded).plus(secs(9)));
+        .presses('0', upon(Sign::Recorded).plus(secs(9)));
     let call = nobody("max_length = \"10s\"", fumbles).await;
     assert_eq!(call.message, Some((true, 10_000)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_star_key_throws_the_message_away_and_begins_a_new_one() {
+    let thinks_again = caller()
+        .presses('*', upon(Sign::Recorded).plus(secs(8)))
+        .presses('*', upon(Sign::Recorded).nth(2).plus(secs(9)))
+        .presses('#', upon(Sign::Recorded).nth(3).plus(secs(5)));
+    let call = nobody("max_length = \"10s\"", thinks_again).await;
+    assert_eq!(call.outcome, Outcome::Voicemail);
+    assert_eq!(call.message, Some((true, 4_880)), "each has its own length");
+    let beep = "[Beep]";
+    let last = ["[en/leave-message]", beep, beep, beep, "[en/thank-you-message]", "[en/goodbye]"];
+    assert_eq!(call.heard("caller")[2..], last);
+    let told = "the caller pressed * and began anew";
+    assert_eq!(call.timeline().matches(told).count(), 2, "{}", call.timeline());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_begins_anew_and_hangs_up_over_the_beep_leaves_no_message() {
+    let gives_up = caller()
+        .presses('*', upon(Sign::Recorded).plus(secs(8)))
+        .hangs_up(upon(Sign::Recorded).plus(ms(8200)));
+    let call = nobody("", gives_up).await;
+    assert_eq!((call.outcome, call.message), (Outcome::Missed, Some((false, 0))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_ends_a_message() {
+    let trails_off = || caller().does(Deed::FallSilent, upon(Sign::Recorded).plus(secs(12)));
+    let call = nobody("", trails_off()).await;
+    assert_eq!((call.outcome, call.message), (Outcome::Voicemail, Some((true, 12_000))));
+    assert_eq!(call.reason, "nothing was said for 30 s");
+    assert_eq!(call.heard("caller")[4..], ["[en/thank-you-message]", "[en/goodbye]"]);
+    let call = nobody("silence = \"5s\"", trails_off()).await;
+    assert_eq!(call.reason, "nothing was said for 5 s");
+    let call = nobody("silence = \"off\"", trails_off()).await;
+    assert_eq!(call.reason, "the message reached its longest length");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_never_says_anything_is_let_go_and_the_call_was_missed() {
+    let call = nobody("", caller().says_nothing()).await;
+    assert_eq!((call.outcome, call.message), (Outcome::Missed, Some((false, 0))));
+    assert_eq!(call.reason, "nothing was said for 30 s");
+    assert_eq!(call.heard("caller")[3..], ["[Beep]", "[en/goodbye]"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_hears_that_no_message_can_be_taken_before_being_asked_for_one() {
+    let mut house = House::with(&one_route(r#"[["person:anna"]]"#, ""), PEOPLE);
+    house.phone("anna", is_busy());
+    house.has_no_room("1 MiB are free on the disk, and 4 are needed");
+    let call = house.call(caller()).await;
+    assert_eq!((call.outcome, call.message), (Outcome::Missed, None));
+    assert_eq!(call.heard("caller")[2..], ["[en/no-message]", "[en/goodbye]"]);
+    let why = "no message could be taken: 1 MiB are free on the disk, and 4 are needed";
+    assert_eq!(call.reason, why);
+    assert!(call.timeline().contains(&format!("! RecordMessage       {why}")), "{}", call.timeline());
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_disk_fails_during_a_message_the_caller_is_told_at_once_and_the_begin_is_kept() {
+    let unlucky = |after| caller().does(Deed::LoseDisk, upon(Sign::Recorded).plus(after));
+    let call = nobody("", unlucky(secs(12))).await;
+    assert_eq!((call.outcome, call.message), (Outcome::Voicemail, Some((true, 12_000))));
+    assert_eq!(call.heard("caller")[4..], ["[en/message-cut-short]", "[en/goodbye]"]);
+    assert_eq!(call.reason, "the disk failed during the message");
+    assert!(call.timeline().contains("the disk failed; the first 12 s of the message were kept"));
+    let call = nobody("", unlucky(secs(0))).await;
+    assert_eq!((call.outcome, call.message), (Outcome::Failed, Some((false, 0))));
+    assert_eq!(call.heard("caller")[4..], ["[en/no-message]", "[en/goodbye]"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,8 +177,8 @@ async fn an_empty_message_is_not_kept_and_the_call_was_missed() {
        2.100   DialTarget          anna: 1. ringing anna at +4915100000001 (level 1: named in level 1)
        2.400   DialTargetResult    anna: busy
        2.400   Voicemail           nobody accepted
-       7.820 ~ RecordMessage       nothing was said; no message was kept
-       7.820   Hangup              the caller hung up
+       8.020 ~ RecordMessage       nothing was said; no message was kept
+       8.020   Hangup              the caller hung up
     missed: the caller hung up
     "#);
 }
@@ -153,8 +225,8 @@ async fn a_route_may_lead_to_the_voicemail_at_once() {
                0.000   CallReceived        +4915155500 calls +4930123456 over carrier
                2.100   Welcome             played
                2.100   Voicemail           the route takes messages only
-              12.520   RecordMessage       a message of 8 s was kept
-              12.520   Hangup              the caller hung up
+              12.720   RecordMessage       a message of 8 s was kept
+              12.720   Hangup              the caller hung up
             voicemail: the caller hung up
             "#);
         }

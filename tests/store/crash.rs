@@ -1,9 +1,9 @@
 //! A daemon that stopped in the middle of calls: the next start tells the truth about each.
 
 use nightbell::call::CallId;
-use nightbell::call::journal::{Outcome, Step, StepResult};
+use nightbell::call::journal::{Outcome, RecordingKind, Step, StepResult};
 use nightbell::call::leg::LegId;
-use nightbell::store::{CallRow, Reconciled, Store};
+use nightbell::store::{CallRow, Reconciled, Store, Unfinished};
 
 use crate::scratch::Scratch;
 use crate::story::{Story, at, run};
@@ -127,15 +127,20 @@ fn legs_left_up_are_told_at_each_start_until_they_are_released() {
     assert_eq!(store.reconcile(at(3600)).unwrap().legs_up, []);
 }
 
+/// A message of which only the begin is known.
+fn message(call: u64) -> Unfinished {
+    let file = format!("{}.wav", CallId(call));
+    Unfinished { call: CallId(call), kind: RecordingKind::Message, file }
+}
+
 #[test]
 fn a_recovered_message_makes_its_call_a_voicemail() {
     let recording = |call| Story::of(call).greeted().step(Step::RecordMessage).recording();
     let (_scratch, store, reconciled) = crashed([recording(1), recording(2)]);
-    let file = |call| (CallId(call), format!("{}.wav", CallId(call)));
-    assert_eq!(reconciled.recordings, [file(1), file(2)]);
+    assert_eq!(reconciled.recordings, [message(1), message(2)]);
 
-    store.recording_recovered(CallId(1), "0000000000000001.wav", 3000, true).unwrap();
-    store.recording_recovered(CallId(2), "0000000000000002.wav", 0, false).unwrap();
+    store.recording_recovered(&message(1), 3000, true).unwrap();
+    store.recording_recovered(&message(2), 0, false).unwrap();
     assert_eq!(row(&store, 1).outcome, Outcome::Voicemail);
     assert_eq!(row(&store, 1).voicemail.as_deref(), Some("0000000000000001.wav"));
     assert_eq!((row(&store, 2).outcome, row(&store, 2).voicemail), (Outcome::Failed, None));
@@ -146,6 +151,23 @@ fn a_recovered_message_makes_its_call_a_voicemail() {
 #[test]
 fn a_recovered_message_does_not_take_away_that_somebody_accepted() {
     let (_scratch, store, _) = crashed([Story::of(1).bridged().recording()]);
-    store.recording_recovered(CallId(1), "0000000000000001.wav", 3000, true).unwrap();
+    store.recording_recovered(&message(1), 3000, true).unwrap();
     assert_eq!(row(&store, 1).outcome, Outcome::Accepted);
+}
+
+#[test]
+fn the_recording_of_a_call_that_was_cut_off_is_told_and_changes_no_outcome() {
+    let (_scratch, store, reconciled) =
+        crashed([Story::of(1).bridged().call_recording(), Story::of(2).call_recording()]);
+    let left = |call| {
+        let file = format!("{}.call.wav", CallId(call));
+        Unfinished { call: CallId(call), kind: RecordingKind::Call, file }
+    };
+    assert_eq!(reconciled.recordings, [left(1), left(2)]);
+    store.recording_recovered(&left(1), 61_000, true).unwrap();
+    store.recording_recovered(&left(2), 61_000, true).unwrap();
+    assert_eq!(row(&store, 1).recording.as_deref(), Some("0000000000000001.call.wav"));
+    assert_eq!((row(&store, 1).outcome, row(&store, 2).outcome), (Outcome::Accepted, Outcome::Failed));
+    assert_eq!(store.reader().voicemails().unwrap(), []);
+    assert_eq!(store.reconcile(at(3600)).unwrap().recordings, []);
 }

@@ -3,7 +3,8 @@
 use jiff::{Timestamp, ToSpan};
 use nightbell::call::CallId;
 use nightbell::call::journal::{
-    Action, DialIntent, Ended, Event, Journal, Outcome, Record, Started, Stated, Step, StepResult,
+    Action, DialIntent, Ended, Event, Journal, Outcome, Record, RecordingKind, Started, Stated, Step,
+    StepResult,
 };
 use nightbell::call::leg::LegId;
 use nightbell::store::Store;
@@ -98,12 +99,26 @@ impl Story {
 
     pub fn recording(self) -> Self {
         let (call, at) = (self.call, at(i64::from(self.seq)));
-        self.then(Record::RecordingStarted { call, file: format!("{call}.wav"), at })
+        let file = format!("{call}.wav");
+        self.then(Record::RecordingStarted { call, kind: RecordingKind::Message, file, at })
     }
 
     pub fn recorded(self, kept: bool) -> Self {
         let call = self.call;
-        self.then(Record::RecordingEnded { call, kept, duration_ms: 4200, truncated: false })
+        let kind = RecordingKind::Message;
+        self.then(Record::RecordingEnded { call, kind, kept, duration_ms: 4200, truncated: false })
+    }
+
+    /// The bridge is being recorded.
+    pub fn call_recording(self) -> Self {
+        let (call, at) = (self.call, at(i64::from(self.seq)));
+        let file = format!("{call}.call.wav");
+        self.then(Record::RecordingStarted { call, kind: RecordingKind::Call, file, at })
+    }
+
+    pub fn call_recorded(self) -> Self {
+        let (call, kind) = (self.call, RecordingKind::Call);
+        self.then(Record::RecordingEnded { call, kind, kept: true, duration_ms: 61_000, truncated: false })
     }
 
     pub fn ended(self, outcome: Outcome) -> Self {

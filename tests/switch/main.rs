@@ -57,8 +57,14 @@ async fn a_recording_of_a_leg_that_has_just_ended_is_empty_and_nothing_is_broken
     let leg = bench.reach(&mut phone, None).await.id();
     assert!(matches!(phone.end().await, Event::Ended { .. }), "the leg was let go of");
     let (done, recorded) = oneshot::channel();
-    bench.ask(Request::Record { leg, name: "x.wav".to_owned(), done });
-    assert_eq!(recorded.await, Ok(Recorded { kept: false, duration_ms: 0, truncated: false }));
+    bench.ask(Request::Record {
+        leg,
+        name: "x.wav".to_owned(),
+        longest: Duration::from_secs(60),
+        silence: None,
+        done,
+    });
+    assert_eq!(recorded.await, Ok(Recorded::NOTHING));
 }
 
 #[tokio::test]

@@ -13,7 +13,6 @@ use crate::switch::recorder::Tap;
 
 /// Samples that are decoded at once.
 const CHUNK: usize = 160;
-
 /// How much of a pause is listened to, in samples; no key lasts through 100 ms of silence.
 const SILENCE_HEARD: usize = 800;
 
@@ -64,6 +63,17 @@ struct Listener {
     found: Option<Digit>,
 }
 
+/// What a recording keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// All of it.
+    All,
+    /// What came before a key.
+    Before(Began),
+    /// Nothing.
+    Nothing,
+}
+
 impl Ear {
     /// Whether in-band keys are to be listened for.
     pub fn listen_for_keys(&mut self, wanted: bool) {
@@ -81,21 +91,20 @@ impl Ear {
         self.consumers.recording = Some(Recording::new(tap, buffer.position(now)));
     }
 
-    /// Ends the recording; with a key that ended it, where that began. Returns what had become of its
-    /// audio on the way.
-    pub fn stop_recording(&mut self, key: Option<Began>) -> Option<Figures> {
+    /// Ends the recording. Returns what had become of its audio on the way.
+    pub fn stop_recording(&mut self, keep: Keep) -> Option<Figures> {
         // What is still held back belongs to it; a key in it would come too late to matter.
         self.flush();
         let recording = self.consumers.recording.take()?;
-        let mut cut = 0;
-        if let Some(buffer) = &self.buffer {
-            let begin = key.and_then(|began| match began {
-                Began::Stamped(timestamp) => buffer.position_of(timestamp),
-                Began::Came(at) => Some(buffer.position(at)),
-            });
-            cut = begin.map_or(0, |begin| buffer.end().saturating_sub(begin));
+        let end = self.buffer.as_ref().and_then(|buffer| match keep {
+            Keep::Before(Began::Stamped(timestamp)) => buffer.position_of(timestamp),
+            Keep::Before(Began::Came(at)) => Some(buffer.position(at)),
+            Keep::All | Keep::Nothing => None,
+        });
+        match keep {
+            Keep::Nothing => recording.discard(),
+            Keep::All | Keep::Before(_) => recording.finish(end),
         }
-        recording.end().finish(cut);
         self.buffer.as_ref().map(|buffer| buffer.figures().since(&self.before))
     }
 
@@ -189,7 +198,9 @@ impl Consumers {
                 recording.hear(at, samples);
             }
             if let Some(listener) = &mut self.listener {
-                listener.hear(at, samples);
+                let key = listener.hear(at, samples);
+                let sounds = listener.detector.tone_since().is_some();
+                self.recording.iter_mut().for_each(|recording| recording.mute_key(key, sounds));
             }
             at = at.saturating_add(octets.len() as u64);
         }
@@ -201,9 +212,12 @@ impl Listener {
         Self { detector: Detector::new(LINE_RATE), origin: None, found: None }
     }
 
-    fn hear(&mut self, at: u64, samples: &[i16]) {
+    /// Hears what comes next. Returns where the tone of a key began that is certain with it.
+    fn hear(&mut self, at: u64, samples: &[i16]) -> Option<u64> {
         self.origin.get_or_insert(at);
-        self.found = self.detector.process(samples).last().copied().or(self.found);
+        let found = self.detector.process(samples).last().copied();
+        self.found = found.or(self.found);
+        found.map(|digit| self.position(digit.at))
     }
 
     fn lose(&mut self, samples: u64) {
@@ -334,7 +348,8 @@ mod tests {
         let path = folder.path().join("a.wav");
         let (done, told) = oneshot::channel();
         let (begin, mut ear) = (Instant::now(), Ear::default());
-        ear.record(begin, Recorder::start().expect("a recorder").open(path.clone(), done));
+        let recorder = Recorder::start(folder.path().to_owned()).expect("a recorder");
+        ear.record(begin, recorder.message("a.wav", Duration::from_secs(60), None, done));
         for (ms, sequence, timestamp, sound) in packets {
             let now = begin + Duration::from_millis(*ms);
             while let Some(due) = ear.due().filter(|due| *due <= now) {
@@ -342,7 +357,7 @@ mod tests {
             }
             ear.receive(now, (*sequence, *timestamp), Codec::Pcma, *sound, false);
         }
-        ear.stop_recording(None);
+        ear.stop_recording(Keep::All);
         told.blocking_recv().expect("told");
         let wav = hound::WavReader::open(path).expect("a WAV");
         wav.into_samples().map(|sample| sample.expect("whole")).collect()

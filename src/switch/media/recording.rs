@@ -5,6 +5,8 @@ use crate::audio::comfort_noise::{ComfortNoise, Description};
 use crate::audio::plc::{BEHIND, Concealer, FADED};
 use crate::switch::recorder::Tap;
 
+/// Samples that are muted before a key's tone: where that began is known to a block.
+const MUTED_BEFORE: u64 = 100;
 /// Noise that is made at once, in samples.
 const CHUNK: usize = 160;
 
@@ -14,6 +16,8 @@ pub(super) struct Recording {
     sink: Sink,
     concealer: Concealer,
     noise: Option<ComfortNoise>,
+    /// Where the tone of a key began that sounds now.
+    key_since: Option<u64>,
 }
 
 /// Where it goes.
@@ -28,7 +32,12 @@ struct Sink {
 impl Recording {
     /// A recording that begins at a position.
     pub fn new(tap: Tap, begin: u64) -> Self {
-        Self { sink: Sink { tap, begin, at: None }, concealer: Concealer::default(), noise: None }
+        Self {
+            sink: Sink { tap, begin, at: None },
+            concealer: Concealer::default(),
+            noise: None,
+            key_since: None,
+        }
     }
 
     /// Audio that begins `at` a position.
@@ -74,10 +83,35 @@ impl Recording {
         }
     }
 
-    /// All of it is written; what is left is to be ended.
-    pub fn end(mut self) -> Tap {
+    /// What was heard last holds the tone of a key, if one `sounds`. Only once it is certain that it is
+    /// one, what was said is muted: the recorder can still reach back to where it began.
+    pub fn mute_key(&mut self, began: Option<u64>, sounds: bool) {
+        self.key_since = began.or(self.key_since);
+        self.mute();
+        self.key_since = self.key_since.filter(|_| sounds);
+    }
+
+    fn mute(&mut self) {
+        if let Some(since) = self.key_since {
+            self.sink.tap.mute(since.saturating_sub(self.sink.begin + MUTED_BEFORE));
+        }
+    }
+
+    /// Ends it, with all that was said or where a position is.
+    pub fn finish(mut self, end: Option<u64>) {
         self.concealer.end(|samples| self.sink.put(samples));
-        self.sink.tap
+        self.mute();
+        let Sink { tap, begin, .. } = self.sink;
+        match end {
+            Some(end) => tap.finish_at(end.saturating_sub(begin)),
+            // Letting go of it ends it.
+            None => drop(tap),
+        }
+    }
+
+    /// Nothing of it is kept.
+    pub fn discard(self) {
+        self.sink.tap.discard();
     }
 }
 

@@ -34,6 +34,9 @@ macro_rules! recordings {
             "caller-gone"
             "taken"
             "thank-you-message"
+            "no-message"
+            "message-cut-short"
+            "may-be-recorded"
             "goodbye"
         )
     };

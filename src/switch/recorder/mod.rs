@@ -1,141 +1,151 @@
-//! Recordings: one thread writes all of them, so that a slow disk holds up no audio.
+//! Recordings: messages of callers, and calls with both sides.
 //!
-//! A recording grows as `<name>.wav.part`. Once a second what has come is written, the header made
-//! true and the file synced, so a crash loses a second at most; [`repair_all`] finishes such files
-//! at the next start. At its end a recording is cut, trimmed, synced and renamed. While nothing is
-//! recorded the thread sleeps and never wakes.
+//! A media thread puts samples into the inbox of a recording ([`Tap`]) and never waits. One thread visits
+//! the inboxes five times a second and writes what has come; another one makes it safe, with one sync of the
+//! file system for all recordings together, so that a slow disk holds up neither audio nor writing.
+//!
+//! A recording grows as `<name>.wav.part` with a true header about once a second; [`repair_all`] finishes
+//! such files at the next start. At its end it is cut, trimmed, synced and renamed. While nothing is
+//! recorded the threads sleep and never wake.
 
+mod conclude;
 mod file;
+mod inbox;
+mod keeper;
+mod promises;
+mod recording;
 mod repair;
+mod tap;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::thread;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::audio::LINE_RATE;
 use crate::call::leg::Recorded;
+use inbox::{Inlet, Shared, Waiting};
+use keeper::{Keeper, SyncAll, Syncs};
+use promises::{Promises, octets};
+use recording::Opening;
+use writer::Writer;
 
 pub use repair::{Repaired, repair_all};
+pub use tap::Tap;
 
-/// Samples a tap gathers before it hands them over: 100 ms.
-const BATCH: usize = LINE_RATE as usize / 10;
-/// Samples that may wait for the disk, of all recordings together: 16 MiB, or ten seconds of a
-/// hundred recordings.
-const MAX_WAITING: usize = 8 << 20;
+/// How far a mute reaches back, in ms: until then it is certain that a tone is a key's, in packets of 60 ms
+/// too.
+pub const HELD_MS: u64 = 150;
+/// How long a call can be recorded: longer than a trunk lets it last, within the 4 GiB of a file.
+const LONGEST_CALL: Duration = Duration::from_secs(25 * 3600);
+/// The room that a call is given at its begin. Whoever speaks longer is recorded as long as there is room.
+const CALL_ROOM: Duration = Duration::from_secs(900);
 
-/// What the thread is told. Orders always get through; samples only while there is room.
-enum Order {
-    Open { id: u64, path: PathBuf, done: oneshot::Sender<Recorded> },
-    Samples { id: u64, at: u64, samples: Vec<i16> },
-    Finish { id: u64, cut: u64, dropped: u64 },
-}
-
-/// Where recordings are made. The thread ends with the last clone and the last tap.
+/// Where recordings are made. The threads end with the last clone and the last tap.
 #[derive(Debug, Clone)]
 pub struct Recorder {
-    queue: Queue,
-    next_id: Arc<AtomicU64>,
-}
-
-/// The way to the thread.
-#[derive(Debug, Clone)]
-struct Queue {
-    orders: mpsc::Sender<Order>,
-    /// Samples on their way.
-    waiting: Arc<AtomicUsize>,
+    folder: PathBuf,
+    openings: mpsc::Sender<Opening>,
+    writer: Thread,
+    waiting: Arc<Waiting>,
+    promises: Promises,
 }
 
 impl Recorder {
-    /// Starts the thread.
-    pub fn start() -> io::Result<Self> {
-        let (orders, receiver) = mpsc::channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let writer = writer::Writer::new(receiver, Arc::clone(&waiting));
-        thread::Builder::new().name("recorder".to_owned()).spawn(move || writer.run())?;
-        Ok(Self { queue: Queue { orders, waiting }, next_id: Arc::default() })
+    /// Starts the threads. Recordings are kept in `folder`, which has to be there.
+    pub fn start(folder: PathBuf) -> io::Result<Self> {
+        Self::start_with(folder, Box::new(|folder| Ok(rustix::fs::syncfs(folder)?)))
     }
 
-    /// Begins a recording that will be kept at `path` (`x.wav`). `done` is told once the file is
-    /// whole on the disk, or was dropped because it is empty.
-    pub fn open(&self, path: PathBuf, done: oneshot::Sender<Recorded>) -> Tap {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        self.queue.send(Order::Open { id, path, done });
-        Tap { id, queue: self.queue.clone(), batch_at: 0, batch: Vec::new(), dropped: 0, cut: 0 }
+    fn start_with(folder: PathBuf, sync_all: SyncAll) -> io::Result<Self> {
+        let (openings, receiver) = mpsc::channel();
+        let (keeper, tasks) = mpsc::channel();
+        let (waiting, syncs) = (Arc::<Waiting>::default(), Arc::<Syncs>::default());
+        let keeping = Keeper { tasks, folder: File::open(&folder)?, syncs: Arc::clone(&syncs), sync_all };
+        let writer = Writer {
+            openings: receiver,
+            keeper,
+            waiting: Arc::clone(&waiting),
+            syncs,
+            open: Vec::new(),
+            spare: Vec::new(),
+        };
+        thread::Builder::new().name("recorder-sync".to_owned()).spawn(move || keeping.run())?;
+        let running = thread::Builder::new().name("recorder".to_owned()).spawn(move || writer.run())?;
+        let writer = running.thread().clone();
+        Ok(Self { folder, openings, writer, waiting, promises: Promises::default() })
     }
-}
 
-impl Queue {
-    fn send(&self, order: Order) {
+    /// Begins a message that will be kept as `name` (`x.wav`) and is `longest` at most. So much `silence`
+    /// ends it by itself. `done` is told once the file is whole on the disk, or was dropped because it is
+    /// empty; before the tap is let go of, if the disk fails or the message ends by itself.
+    pub fn message(
+        &self,
+        name: &str,
+        longest: Duration,
+        silence: Option<Duration>,
+        done: oneshot::Sender<Recorded>,
+    ) -> Tap {
+        let inbox = Arc::new(Shared::new(1));
+        self.open(Opening {
+            path: self.folder.join(name),
+            inbox: Arc::clone(&inbox),
+            began: Instant::now(),
+            longest,
+            silence,
+            promise: self.promises.make(octets(longest, 1)),
+            done,
+        });
+        self.tap(&inbox, 0)
+    }
+
+    /// Begins the recording of a call, kept as `name`: what the first tap gets is on the left, what the
+    /// second one gets on the right.
+    pub fn call(&self, name: &str, done: oneshot::Sender<Recorded>) -> [Tap; 2] {
+        let inbox = Arc::new(Shared::new(2));
+        self.open(Opening {
+            path: self.folder.join(name),
+            inbox: Arc::clone(&inbox),
+            began: Instant::now(),
+            longest: LONGEST_CALL,
+            silence: None,
+            promise: self.promises.make(octets(CALL_ROOM, 2)),
+            done,
+        });
+        [self.tap(&inbox, 0), self.tap(&inbox, 1)]
+    }
+
+    /// Whether a message that may become so long would fit on the disk, beside those under way. The error
+    /// says in words why not. Waits for the disk: not for a thread that must not.
+    pub fn has_room_for_message(&self, longest: Duration) -> Result<(), String> {
+        self.promises.check(&self.folder, octets(longest, 1))
+    }
+
+    /// The same for the recording of a call.
+    pub fn has_room_for_call(&self) -> Result<(), String> {
+        self.promises.check(&self.folder, octets(CALL_ROOM, 2))
+    }
+
+    fn open(&self, opening: Opening) {
         // The thread outlives every sender, unless it was never to be trusted again.
-        let _ = self.orders.send(order);
+        let _ = self.openings.send(opening);
+        self.writer.unpark();
     }
 
-    /// Hands samples over, if there is room.
-    fn send_samples(&self, id: u64, at: u64, samples: Vec<i16>) -> bool {
-        let len = samples.len();
-        let room = self.waiting.fetch_add(len, Ordering::Relaxed) + len <= MAX_WAITING;
-        if room {
-            self.send(Order::Samples { id, at, samples });
-        } else {
-            self.waiting.fetch_sub(len, Ordering::Relaxed);
+    fn tap(&self, inbox: &Arc<Shared>, channel: usize) -> Tap {
+        Tap {
+            inbox: Arc::clone(inbox),
+            channel,
+            waiting: Arc::clone(&self.waiting),
+            recorder: self.writer.clone(),
+            backlog: Inlet::empty(),
+            dropped: 0,
         }
-        room
-    }
-}
-
-/// The media thread's end of a recording. Letting go of it ends the recording.
-#[derive(Debug)]
-pub struct Tap {
-    id: u64,
-    queue: Queue,
-    /// Where the batch begins.
-    batch_at: u64,
-    batch: Vec<i16>,
-    dropped: u64,
-    cut: u64,
-}
-
-impl Tap {
-    /// Adds samples that belong `at` so many samples after the recording's begin (8 kHz). A gap
-    /// becomes silence; what is there already stays. Never blocks: while the disk is too slow,
-    /// samples are dropped and counted.
-    pub fn write(&mut self, at: u64, samples: &[i16]) {
-        let continues = at == self.batch_at.saturating_add(self.batch.len() as u64);
-        if !continues || self.batch.len() + samples.len() > BATCH {
-            self.hand_over();
-            self.batch_at = at;
-        }
-        if self.batch.is_empty() {
-            self.batch.reserve_exact(BATCH.max(samples.len()));
-        }
-        self.batch.extend_from_slice(samples);
-    }
-
-    /// Ends the recording without its last `cut` samples: the tone of the key that ended it.
-    pub fn finish(mut self, cut: u64) {
-        self.cut = cut;
-    }
-
-    fn hand_over(&mut self) {
-        let samples = std::mem::take(&mut self.batch);
-        let len = samples.len() as u64;
-        if len > 0 && !self.queue.send_samples(self.id, self.batch_at, samples) {
-            self.dropped += len;
-        }
-    }
-}
-
-impl Drop for Tap {
-    fn drop(&mut self) {
-        self.hand_over();
-        self.queue.send(Order::Finish { id: self.id, cut: self.cut, dropped: self.dropped });
     }
 }

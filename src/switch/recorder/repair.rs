@@ -1,10 +1,11 @@
 //! What a crash left: recordings without an end.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-use super::file::{PART, conclude};
+use super::conclude::{give_name, prepare};
+use super::file::PART;
 use crate::audio::LINE_RATE;
 
 /// A recording that was cut off by a crash.
@@ -37,14 +38,20 @@ pub fn repair_all(dir: &Path) -> io::Result<Vec<Repaired>> {
 
 fn repair(dir: &Path, name: &str) -> Repaired {
     let part = dir.join(format!("{name}{PART}"));
-    let samples = finish(&part, &dir.join(name)).unwrap_or_else(|error| {
+    let frames = finish(&part, &dir.join(name)).unwrap_or_else(|error| {
         tracing::warn!(recording = %part.display(), %error, "the recording cannot be repaired");
         0
     });
-    Repaired { name: name.to_owned(), duration_ms: samples * 1000 / u64::from(LINE_RATE), kept: samples > 0 }
+    Repaired { name: name.to_owned(), duration_ms: frames * 1000 / u64::from(LINE_RATE), kept: frames > 0 }
 }
 
 fn finish(part: &Path, path: &Path) -> io::Result<u64> {
     let file = OpenOptions::new().read(true).write(true).open(part)?;
-    conclude(&file, part, path, 0)
+    let frames = prepare(&file, part, None)?;
+    if frames > 0 {
+        file.sync_all()?;
+        give_name(part, path)?;
+    }
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
+    Ok(frames)
 }

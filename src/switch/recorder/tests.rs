@@ -1,33 +1,46 @@
-use std::fs::{self, File};
-use std::io::BufWriter;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
-use super::file::{Growing, Recording};
+use super::file::Growing;
+use super::inbox::MAX_WAITING;
+use super::recording::Recording;
 use super::*;
 use crate::audio::tone::{Sine, tone};
 use crate::audio::wav;
 use crate::switch::scratch::Scratch;
 
 const SECOND: usize = 8000;
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+
+fn recorder(scratch: &Scratch) -> Recorder {
+    Recorder::start(scratch.path().to_owned()).unwrap()
+}
 
 fn speech(ms: u32) -> Vec<i16> {
     tone(&[Sine { frequency: 300.0, level: -20.0 }], ms, 0)
 }
 
-/// Records with a real recorder: what was heard, when, and how much to cut at the end.
-fn record(scratch: &Scratch, heard: &[(u64, Vec<i16>)], cut: u64) -> Recorded {
-    let recorder = Recorder::start().unwrap();
+/// Records with a real recorder: what was heard, when, and where the recording ends.
+fn record(scratch: &Scratch, heard: &[(u64, Vec<i16>)], end: u64) -> Recorded {
     let (done, recorded) = oneshot::channel();
-    let mut tap = recorder.open(scratch.path().join("x.wav"), done);
+    let mut tap = recorder(scratch).message("x.wav", LONGEST, None, done);
     for (at, samples) in heard {
-        for (n, packet) in samples.chunks(160).enumerate() {
-            tap.write(at + 160 * n as u64, packet);
-        }
+        say(&mut tap, *at, samples);
     }
-    tap.finish(cut);
+    tap.finish_at(end);
     recorded.blocking_recv().unwrap()
+}
+
+/// Says something from a place on, in packets of 20 ms.
+fn say(tap: &mut Tap, at: u64, samples: &[i16]) {
+    for (n, packet) in samples.chunks(160).enumerate() {
+        tap.write(at.saturating_add(160 * n as u64), packet);
+    }
 }
 
 fn read(scratch: &Scratch) -> Vec<i16> {
@@ -44,15 +57,15 @@ fn names(scratch: &Scratch) -> Vec<String> {
 }
 
 fn kept(duration_ms: u64) -> Recorded {
-    Recorded { kept: true, duration_ms, truncated: false }
+    Recorded { kept: true, duration_ms, ..Recorded::NOTHING }
 }
 
-const DROPPED: Recorded = Recorded { kept: false, duration_ms: 0, truncated: false };
+const ALL: u64 = u64::MAX;
 
 #[test]
 fn what_was_said_is_in_the_file_and_only_we_may_read_it() {
     let scratch = Scratch::new();
-    assert_eq!(record(&scratch, &[(0, speech(1000))], 0), kept(1000));
+    assert_eq!(record(&scratch, &[(0, speech(1000))], ALL), kept(1000));
     assert_eq!(read(&scratch), speech(1000));
     assert_eq!(names(&scratch), ["x.wav"]);
     let mode = fs::metadata(scratch.path().join("x.wav")).unwrap().permissions().mode();
@@ -62,7 +75,7 @@ fn what_was_said_is_in_the_file_and_only_we_may_read_it() {
 #[test]
 fn lost_packets_are_silence_of_their_length() {
     let scratch = Scratch::new();
-    record(&scratch, &[(800, speech(100)), (3200, speech(100))], 0);
+    record(&scratch, &[(800, speech(100)), (3200, speech(100))], ALL);
     let expected = [vec![0; 800], speech(100), vec![0; 1600], speech(100)].concat();
     assert_eq!(read(&scratch), expected);
 }
@@ -71,31 +84,36 @@ fn lost_packets_are_silence_of_their_length() {
 fn the_finishing_key_and_the_silence_before_it_are_cut() {
     let scratch = Scratch::new();
     let heard = [speech(500), vec![0; 2 * SECOND], speech(100)].concat();
-    assert_eq!(record(&scratch, &[(0, heard)], 800), kept(800));
+    assert_eq!(record(&scratch, &[(0, heard)], 20_000), kept(800));
     assert_eq!(read(&scratch), [speech(500), vec![0; 2400]].concat());
 }
 
 #[test]
 fn a_short_word_is_kept() {
     let scratch = Scratch::new();
-    let recorded = record(&scratch, &[(0, [vec![0; SECOND], speech(80), vec![0; 80]].concat())], 0);
+    let recorded = record(&scratch, &[(0, [vec![0; SECOND], speech(80), vec![0; 80]].concat())], ALL);
     assert_eq!(recorded, kept(1090));
 }
 
 #[test]
 fn a_whisper_is_not_taken_for_silence() {
     let scratch = Scratch::new();
-    let whisper = tone(&[Sine { frequency: 300.0, level: -58.0 }], 2000, 0);
-    assert_eq!(record(&scratch, &[(0, whisper)], 0), kept(2000));
+    let sound = |level| tone(&[Sine { frequency: 300.0, level }], 200, 5);
+    let whisper = [sound(-53.0), sound(-61.0), vec![0; 800]].concat().repeat(5);
+    assert_eq!(record(&scratch, &[(0, whisper)], ALL), kept(2500));
 }
 
 #[test]
 fn a_recording_of_nothing_leaves_no_file() {
     let digital_silence = [8, -8, 0].repeat(SECOND);
+    let noise =
+        tone(&[Sine { frequency: 1300.0, level: -57.0 }, Sine { frequency: 320.0, level: -57.0 }], 3000, 0);
     let only_the_key = [vec![0; SECOND], speech(100)].concat();
-    for (heard, cut) in [(vec![], 0), (digital_silence, 0), (only_the_key, 800), (speech(10), u64::MAX)] {
+    let nothing =
+        [(vec![], ALL), (digital_silence, ALL), (noise, ALL), (only_the_key, 8000), (speech(10), 0)];
+    for (heard, end) in nothing {
         let scratch = Scratch::new();
-        assert_eq!(record(&scratch, &[(0, heard)], cut), DROPPED);
+        assert_eq!(record(&scratch, &[(0, heard)], end), Recorded::NOTHING);
         assert_eq!(names(&scratch), [""; 0]);
     }
 }
@@ -104,101 +122,401 @@ fn a_recording_of_nothing_leaves_no_file() {
 fn a_tap_that_is_let_go_of_ends_its_recording() {
     let scratch = Scratch::new();
     let (done, recorded) = oneshot::channel();
-    let mut tap = Recorder::start().unwrap().open(scratch.path().join("x.wav"), done);
+    let mut tap = recorder(&scratch).message("x.wav", LONGEST, None, done);
     tap.write(0, &speech(200));
     drop(tap);
     assert_eq!(recorded.blocking_recv().unwrap(), kept(200));
 }
 
 #[test]
+fn a_message_that_is_thrown_away_leaves_no_file_and_its_name_is_free() {
+    let scratch = Scratch::new();
+    let recorder = recorder(&scratch);
+    for word in [speech(300), speech(100)] {
+        let (done, recorded) = oneshot::channel();
+        let mut tap = recorder.message("x.wav", LONGEST, None, done);
+        tap.write(0, &word);
+        tap.discard();
+        assert_eq!(recorded.blocking_recv().unwrap(), Recorded::NOTHING);
+        assert_eq!(names(&scratch), [""; 0]);
+    }
+    assert_eq!(record(&scratch, &[(0, speech(200))], ALL), kept(200));
+}
+
+#[test]
+fn the_tone_of_a_key_is_not_in_the_recording() {
+    let scratch = Scratch::new();
+    let (done, recorded) = oneshot::channel();
+    let mut tap = recorder(&scratch).message("x.wav", LONGEST, None, done);
+    tap.write(0, &speech(500));
+    tap.write(4000, &speech(40));
+    tap.mute(4000 - 80);
+    tap.write(4320, &speech(20));
+    tap.mute(4000 - 80);
+    tap.write(4480, &speech(500));
+    drop(tap);
+    assert_eq!(recorded.blocking_recv().unwrap(), kept(1060));
+    let expected = [&speech(500)[..3920], &[0; 560], &speech(500)].concat();
+    assert_eq!(read(&scratch), expected);
+}
+
+#[test]
+fn a_message_ends_by_itself_once_nothing_was_said_for_so_long() {
+    let scratch = Scratch::new();
+    let (done, recorded) = oneshot::channel();
+    let silence = Some(Duration::from_millis(300));
+    let mut tap = recorder(&scratch).message("x.wav", LONGEST, silence, done);
+    say(&mut tap, 0, &[vec![0; 160], speech(200)].concat());
+    // The tap is still held: nobody ends the message.
+    let ended = recorded.blocking_recv().unwrap();
+    assert_eq!(ended, Recorded { silence: true, duration_ms: ended.duration_ms, ..kept(0) });
+    assert!((220..=520).contains(&ended.duration_ms), "{ended:?}");
+    tap.write(9000, &speech(100));
+    drop(tap);
+    assert_eq!(read(&scratch)[160..1760], speech(200));
+}
+
+#[test]
+fn of_a_caller_who_never_says_anything_nothing_is_kept() {
+    let scratch = Scratch::new();
+    let (done, recorded) = oneshot::channel();
+    let tap = recorder(&scratch).message("x.wav", LONGEST, Some(Duration::from_millis(300)), done);
+    let ended = recorded.blocking_recv().unwrap();
+    assert_eq!(ended, Recorded { silence: true, ..Recorded::NOTHING });
+    assert_eq!(names(&scratch), [""; 0]);
+    drop(tap);
+}
+
+/// The two channels of a file.
+fn sides(scratch: &Scratch, name: &str) -> (Vec<i16>, Vec<i16>) {
+    let mut reader = hound::WavReader::open(scratch.path().join(name)).unwrap();
+    assert_eq!(reader.spec().channels, 2);
+    let samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
+    samples.chunks_exact(2).map(|frame| (frame[0], frame[1])).unzip()
+}
+
+#[test]
+fn a_call_has_the_caller_on_the_left_and_the_responder_on_the_right_at_their_true_places() {
+    let scratch = Scratch::new();
+    let (done, recorded) = oneshot::channel();
+    let [mut left, mut right] = recorder(&scratch).call("x.call.wav", done);
+    right.write(1600, &[-7; 800]);
+    left.write(0, &[5; 2000]);
+    // One side goes on alone, and leaves its silence in.
+    drop(left);
+    say(&mut right, 4000, &[vec![-9; 8000], vec![0; 4000]].concat());
+    drop(right);
+    assert_eq!(recorded.blocking_recv().unwrap(), kept(2000));
+    let (caller, responder) = sides(&scratch, "x.call.wav");
+    assert_eq!(caller, [vec![5; 2000], vec![0; 14_000]].concat());
+    let expected = [vec![0; 1600], vec![-7; 800], vec![0; 1600], vec![-9; 8000], vec![0; 4000]].concat();
+    assert_eq!(responder, expected);
+}
+
+#[test]
+fn a_call_that_a_crash_cut_off_is_repaired_with_both_sides() {
+    let scratch = Scratch::new();
+    let part = scratch.path().join("x.call.wav.part");
+    let mut growing = Growing::create(&part, 2, 80_000).unwrap();
+    growing.take(0, &sound(0, &[3; 8000]), 0, &mut |_| {}).unwrap();
+    growing.take(1, &sound(4000, &[-3; 8000]), 0, &mut |_| {}).unwrap();
+    growing.complete(&mut |_| {}).unwrap();
+    drop(growing);
+    let expected = Repaired { name: "x.call.wav".to_owned(), duration_ms: 1500, kept: true };
+    assert_eq!(repair_all(scratch.path()).unwrap(), [expected]);
+    let (caller, responder) = sides(&scratch, "x.call.wav");
+    assert_eq!(caller, [vec![3; 8000], vec![0; 4000]].concat());
+    assert_eq!(responder, [vec![0; 4000], vec![-3; 8000]].concat());
+}
+
+/// What has come on a channel, in one piece.
+fn sound(at: u64, samples: &[i16]) -> Inlet {
+    let mut inlet = Inlet::default();
+    inlet.push(at, samples);
+    inlet
+}
+
+/// A recorder whose syncs are counted, and answered as is wished; `true`: an error.
+fn watched(scratch: &Scratch, fails: fn(usize) -> bool) -> (Recorder, Arc<AtomicUsize>) {
+    let syncs = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&syncs);
+    let sync_all = move |_: &File| match fails(count.fetch_add(1, Ordering::SeqCst) + 1) {
+        true => Err(io::Error::from_raw_os_error(5)),
+        false => Ok(()),
+    };
+    (Recorder::start_with(scratch.path().to_owned(), Box::new(sync_all)).unwrap(), syncs)
+}
+
+#[test]
+fn one_sync_serves_all_recordings() {
+    let scratch = Scratch::new();
+    let (recorder, syncs) = watched(&scratch, |_| false);
+    let begin = Instant::now();
+    let (taps, ended): (Vec<_>, Vec<_>) = (0..20)
+        .map(|n| {
+            let (done, ended) = oneshot::channel();
+            (recorder.message(&format!("{n}.wav"), LONGEST, None, done), ended)
+        })
+        .unzip();
+    let mut taps = taps;
+    while syncs.load(Ordering::SeqCst) < 2 {
+        let at = begin.elapsed().as_millis() as u64 * 8;
+        taps.iter_mut().for_each(|tap| tap.write(at, &speech(10)));
+        thread::park_timeout(Duration::from_millis(10));
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(800), "a second sync at once");
+    drop(taps);
+    assert!(ended.into_iter().all(|ended| ended.blocking_recv().unwrap().kept));
+    // Those that end together are synced together, too; a visit may have split them in two.
+    let (all, elapsed) = (syncs.load(Ordering::SeqCst), begin.elapsed().as_millis() / 800);
+    assert!(all as u128 <= elapsed + 4, "{all} syncs");
+}
+
+#[test]
+fn a_sync_that_failed_is_never_taken_back() {
+    let scratch = Scratch::new();
+    let (recorder, syncs) = watched(&scratch, |nth| nth == 1);
+    let (done, ended) = oneshot::channel();
+    let mut tap = recorder.message("x.wav", LONGEST, None, done);
+    tap.write(0, &speech(200));
+    for sync in 1..=2 {
+        while syncs.load(Ordering::SeqCst) < sync {
+            thread::park_timeout(Duration::from_millis(10));
+            tap.write(1600, &speech(200));
+        }
+        tap.write(1600 * (1 + sync as u64), &speech(200));
+    }
+    drop(tap);
+    let ended = ended.blocking_recv().unwrap();
+    assert!(ended.kept && ended.truncated, "{ended:?}");
+    // What begins after it is not concerned.
+    let (done, ended) = oneshot::channel();
+    let mut tap = recorder.message("y.wav", LONGEST, None, done);
+    tap.write(0, &speech(200));
+    drop(tap);
+    assert_eq!(ended.blocking_recv().unwrap(), kept(200));
+}
+
+#[test]
+fn a_disk_that_needs_long_to_sync_holds_up_no_writing() {
+    let scratch = Scratch::new();
+    let held = Arc::new(Mutex::new(()));
+    let disk = Arc::clone(&held);
+    let stuck = held.lock().unwrap();
+    let sync_all = move |_: &File| {
+        drop(disk.lock().unwrap());
+        Ok(())
+    };
+    let recorder = Recorder::start_with(scratch.path().to_owned(), Box::new(sync_all)).unwrap();
+    let (done, ended) = oneshot::channel();
+    let mut tap = recorder.message("x.wav", LONGEST, None, done);
+    let part = scratch.path().join("x.wav.part");
+    let (mut at, begin) = (0, Instant::now());
+    // Past the third sync that is due, and with nothing but what is held back missing.
+    while fs::metadata(&part).map_or(0, |file| file.len()) < 44 + 3 * 16_000 {
+        assert!(begin.elapsed() < Duration::from_secs(30), "nothing is written");
+        tap.write(at, &speech(20));
+        at += 160;
+        thread::park_timeout(Duration::from_millis(5));
+    }
+    drop(stuck);
+    drop(tap);
+    assert_eq!(ended.blocking_recv().unwrap(), kept(at / 8));
+}
+
+#[test]
+fn while_something_is_recorded_its_file_can_be_played() {
+    let scratch = Scratch::new();
+    let (done, _ended) = oneshot::channel();
+    let (recorder, syncs) = watched(&scratch, |_| false);
+    let mut tap = recorder.message("x.wav", LONGEST, None, done);
+    tap.write(0, &speech(600));
+    while syncs.load(Ordering::SeqCst) < 1 {
+        thread::park_timeout(Duration::from_millis(10));
+    }
+    let reader = hound::WavReader::open(scratch.path().join("x.wav.part")).unwrap();
+    assert!((3600..=6400).contains(&reader.duration()), "{} samples", reader.duration());
+}
+
+#[test]
+fn room_is_kept_for_what_is_being_recorded() {
+    let scratch = Scratch::new();
+    let recorder = recorder(&scratch);
+    assert_eq!(recorder.has_room_for_message(LONGEST), Ok(()));
+    assert_eq!(recorder.has_room_for_call(), Ok(()));
+    let ages = Duration::from_secs(1 << 40);
+    let why = recorder.has_room_for_message(ages).unwrap_err();
+    assert!(why.contains("MiB are free on the disk"), "{why}");
+    let (done, ended) = oneshot::channel();
+    let tap = recorder.message("x.wav", ages, None, done);
+    assert!(recorder.has_room_for_message(LONGEST).is_err(), "it is promised to another one");
+    drop(tap);
+    assert_eq!(ended.blocking_recv().unwrap(), Recorded::NOTHING);
+    assert_eq!(recorder.has_room_for_message(LONGEST), Ok(()));
+    fs::remove_dir(scratch.path()).unwrap();
+    assert!(recorder.has_room_for_call().unwrap_err().contains("No such file"));
+    fs::create_dir(scratch.path()).unwrap();
+}
+
+#[test]
 fn a_clock_that_jumps_neither_fills_the_disk_nor_drowns_what_is_said_next() {
     let scratch = Scratch::new();
     let heard = [(0, speech(100)), (u64::MAX - 80, speech(20)), (1 << 40, speech(20)), (800, speech(100))];
-    assert_eq!(record(&scratch, &heard, 0), kept(200));
+    assert_eq!(record(&scratch, &heard, ALL), kept(200));
     assert_eq!(read(&scratch), speech(100).repeat(2));
 }
 
 #[test]
 fn a_recording_has_an_end_even_if_nobody_ends_it() {
     let scratch = Scratch::new();
-    let mut growing = Growing::create(&scratch.path().join("x.wav")).unwrap();
+    let longest = 60 * SECOND as u64;
+    let mut growing = Growing::create(&scratch.path().join("x.wav"), 1, longest).unwrap();
     for _ in 0..2 {
-        growing.write(15 * 60 * SECOND as u64 - 100, &speech(100)).unwrap();
+        growing.take(0, &sound(longest - 100, &speech(100)), longest, &mut |_| {}).unwrap();
     }
-    growing.sync().unwrap();
+    growing.complete(&mut |_| {}).unwrap();
+    growing.flush().unwrap();
     drop(growing);
-    assert_eq!(read(&scratch).len(), 15 * 60 * SECOND);
+    assert_eq!(read(&scratch).len(), 60 * SECOND);
 }
 
 #[test]
 fn samples_the_disk_has_no_time_for_are_dropped_and_told() {
     let scratch = Scratch::new();
-    let recorder = Recorder::start().unwrap();
+    let recorder = recorder(&scratch);
     let (done, recorded) = oneshot::channel();
-    let mut tap = recorder.open(scratch.path().join("x.wav"), done);
+    let mut tap = recorder.message("x.wav", LONGEST, None, done);
     tap.write(0, &speech(100));
-    tap.hand_over();
-    recorder.queue.waiting.fetch_add(MAX_WAITING, Ordering::Relaxed);
+    while !recorder.waiting.take(MAX_WAITING) {
+        thread::park_timeout(Duration::from_millis(10));
+    }
     tap.write(800, &speech(100));
-    tap.hand_over();
-    recorder.queue.waiting.fetch_sub(MAX_WAITING, Ordering::Relaxed);
+    recorder.waiting.give_back(MAX_WAITING);
     tap.write(1600, &speech(100));
-    tap.finish(0);
+    drop(tap);
     assert_eq!(recorded.blocking_recv().unwrap(), Recorded { truncated: true, ..kept(300) });
     assert_eq!(read(&scratch), [speech(100), vec![0; 800], speech(100)].concat());
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_told_and_nothing_breaks() {
+fn a_folder_that_is_gone_is_told_at_once_and_nothing_breaks() {
     let scratch = Scratch::new();
-    let recorder = Recorder::start().unwrap();
+    let recorder = recorder(&scratch);
+    fs::remove_dir(scratch.path()).unwrap();
     let (done, recorded) = oneshot::channel();
-    let mut tap = recorder.open(scratch.path().join("none/x.wav"), done);
+    let mut tap = recorder.message("x.wav", LONGEST, None, done);
     tap.write(0, &speech(100));
-    drop(tap);
-    assert_eq!(recorded.blocking_recv().unwrap(), Recorded { truncated: true, ..DROPPED });
-    assert_eq!(record(&scratch, &[(0, speech(100))], 0), kept(100), "the next one is recorded");
+    // Nobody has ended it.
+    assert_eq!(recorded.blocking_recv().unwrap(), Recorded { truncated: true, ..Recorded::NOTHING });
+    tap.write(800, &speech(100));
+    fs::create_dir(scratch.path()).unwrap();
+    assert_eq!(record(&scratch, &[(0, speech(100))], ALL), kept(100), "the next one is recorded");
+}
+
+/// A recording of which a writing thread takes care that has not started.
+struct Begun {
+    recording: Recording,
+    tap: Tap,
+    spare: Vec<Inlet>,
+    waiting: Arc<Waiting>,
+    done: oneshot::Receiver<Recorded>,
+    keeper: Keeper,
+}
+
+impl Begun {
+    fn new(scratch: &Scratch) -> Self {
+        let (done, ended) = oneshot::channel();
+        let (inbox, waiting) = (Arc::new(Shared::new(1)), Arc::<Waiting>::default());
+        let tap = Tap {
+            inbox: Arc::clone(&inbox),
+            channel: 0,
+            waiting: Arc::clone(&waiting),
+            recorder: thread::current(),
+            backlog: Inlet::empty(),
+            dropped: 0,
+        };
+        let opening = Opening {
+            path: scratch.path().join("x.wav"),
+            inbox,
+            began: Instant::now(),
+            longest: LONGEST,
+            silence: None,
+            promise: Promises::default().make(0),
+            done,
+        };
+        let keeper = Keeper {
+            tasks: mpsc::channel().1,
+            folder: File::open(scratch.path()).unwrap(),
+            syncs: Arc::default(),
+            sync_all: Box::new(|_| Ok(())),
+        };
+        let recording = Recording::begin(opening, 0);
+        Self { recording, tap, spare: Vec::new(), waiting, done: ended, keeper }
+    }
+
+    fn visit(&mut self) -> bool {
+        self.recording.visit(Instant::now(), &mut self.spare, &self.waiting)
+    }
+
+    /// From here on the file cannot grow.
+    fn fill_disk(&mut self) {
+        let full = memfd_create("full", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+        let full = File::from(full);
+        full.set_len(wav::HEADER_LEN).unwrap();
+        let writer = wav::Writer::new(full.try_clone().unwrap(), 8000, 1).unwrap();
+        fcntl_add_seals(&full, SealFlags::GROW).unwrap();
+        self.recording.break_with(writer);
+    }
+
+    /// Ends it, as it is.
+    fn end(mut self) -> Recorded {
+        self.keeper.conclude(self.recording.conclude().into_iter().collect(), false);
+        self.done.blocking_recv().unwrap()
+    }
 }
 
 #[test]
 fn when_the_disk_fails_what_is_on_it_is_kept() {
     let scratch = Scratch::new();
-    let mut recording = Recording::create(scratch.path().join("x.wav"));
-    recording.write(0, &speech(700));
-    recording.sync();
-    // From here on writing fails: the file can only be read.
-    let broken = File::open(scratch.path().join("x.wav.part")).unwrap();
-    recording.break_with(wav::Writer::new(BufWriter::new(broken), 8000).unwrap());
-    recording.write(0, &speech(700));
-    recording.sync();
-    assert_eq!(recording.finish(0, 0), Recorded { truncated: true, ..kept(700) });
-    assert_eq!(read(&scratch), speech(700));
+    let mut begun = Begun::new(&scratch);
+    begun.tap.write(0, &speech(700));
+    assert!(begun.visit());
+    begun.fill_disk();
+    begun.tap.write(5600, &speech(700));
+    assert!(!begun.visit(), "it goes on");
+    begun.tap.write(11_200, &speech(700));
+    assert!(begun.waiting.take(MAX_WAITING), "what nobody takes any more takes no room");
+    // What was held back then is lost.
+    let kept_ms = 700 - HELD_MS;
+    assert_eq!(begun.end(), Recorded { truncated: true, ..kept(kept_ms) });
+    assert_eq!(read(&scratch), speech(700)[..8 * kept_ms as usize]);
 }
 
 #[test]
 fn a_message_of_which_nothing_reached_the_disk_is_lost_and_not_called_kept() {
     let scratch = Scratch::new();
-    let mut recording = Recording::create(scratch.path().join("x.wav"));
-    let broken = File::open(scratch.path().join("x.wav.part")).unwrap();
-    recording.break_with(wav::Writer::new(BufWriter::new(broken), 8000).unwrap());
+    let mut begun = Begun::new(&scratch);
+    begun.fill_disk();
     File::options().write(true).open(scratch.path().join("x.wav.part")).unwrap().set_len(0).unwrap();
-    recording.write(0, &speech(700));
-    recording.sync();
-    assert_eq!(recording.finish(0, 0), Recorded { truncated: true, ..DROPPED });
+    begun.tap.write(0, &speech(700));
+    assert!(!begun.visit());
+    assert_eq!(begun.end(), Recorded { truncated: true, ..Recorded::NOTHING });
     assert!(names(&scratch).is_empty(), "no empty file is left behind");
 }
 
-/// Leaves a file as a killed daemon does.
-fn crash(scratch: &Scratch, synced: &[i16], written: &[i16]) {
-    let mut recording = Recording::create(scratch.path().join("x.wav"));
-    recording.write(0, synced);
-    recording.sync();
-    recording.write(synced.len() as u64, written);
-    std::mem::forget(recording);
+/// Leaves a file as a killed daemon does: with a header that was true after the first part.
+fn crash(scratch: &Scratch, flushed: &[i16], written: &[i16]) {
+    let mut growing = Growing::create(&scratch.path().join("x.wav.part"), 1, u64::MAX).unwrap();
+    growing.take(0, &sound(0, flushed), 0, &mut |_| {}).unwrap();
+    growing.complete(&mut |_| {}).unwrap();
+    growing.flush().unwrap();
+    growing.take(0, &sound(flushed.len() as u64, written), 0, &mut |_| {}).unwrap();
+    growing.complete(&mut |_| {}).unwrap();
+    std::mem::forget(growing);
 }
 
 #[test]
-fn after_a_crash_all_that_was_synced_is_in_the_repaired_file() {
+fn after_a_crash_all_that_was_flushed_is_in_the_repaired_file() {
     let scratch = Scratch::new();
     crash(&scratch, &speech(1000), &[]);
     let repaired = repair_all(scratch.path()).unwrap();
@@ -209,13 +527,11 @@ fn after_a_crash_all_that_was_synced_is_in_the_repaired_file() {
 }
 
 #[test]
-fn what_reached_the_disk_after_the_last_sync_counts_too() {
+fn what_was_written_after_the_header_was_made_true_counts_too() {
     let scratch = Scratch::new();
     crash(&scratch, &speech(1000), &speech(1000));
-    let repaired = repair_all(scratch.path()).unwrap();
-    // The last octets were still in the daemon's buffer of 8 KiB.
-    assert!((1480..2000).contains(&repaired[0].duration_ms), "{repaired:?}");
-    assert_eq!(read(&scratch).len() as u64, repaired[0].duration_ms * 8);
+    assert_eq!(repair_all(scratch.path()).unwrap()[0].duration_ms, 2000);
+    assert_eq!(read(&scratch), [speech(1000), speech(1000)].concat());
 }
 
 #[test]
@@ -255,19 +571,23 @@ proptest! {
     /// Packets in any order, with gaps and copies: each sample is the first that came for its
     /// place, unless something later in time came before it.
     #[test]
-    fn every_sample_has_its_place(packets in prop::collection::vec((0_u64..3000, 1_usize..400), 1..12)) {
+    fn every_sample_has_its_place(packets in prop::collection::vec((0_u64..30_000, 1_usize..400), 1..12)) {
         let scratch = Scratch::new();
-        let mut growing = Growing::create(&scratch.path().join("x.wav")).unwrap();
+        let mut growing = Growing::create(&scratch.path().join("x.wav"), 1, u64::MAX).unwrap();
         let mut expected: Vec<i16> = Vec::new();
+        let mut heard: Vec<i16> = Vec::new();
         for (n, (at, len)) in packets.into_iter().enumerate() {
             let packet = vec![1000 + n as i16; len];
-            growing.write(at, &packet).unwrap();
+            growing.take(0, &sound(at, &packet), 0, &mut |sound| heard.extend_from_slice(sound)).unwrap();
+            growing.advance(0, &mut |sound| heard.extend_from_slice(sound)).unwrap();
             expected.resize(expected.len().max(at as usize), 0);
             let known = expected.len() - at as usize;
             expected.extend(packet.get(known..).unwrap_or_default());
         }
-        growing.sync().unwrap();
+        growing.complete(&mut |sound| heard.extend_from_slice(sound)).unwrap();
+        growing.flush().unwrap();
         drop(growing);
-        prop_assert_eq!(read(&scratch), expected);
+        prop_assert_eq!(&read(&scratch), &expected);
+        prop_assert_eq!(heard, expected, "what is listened to is what is written");
     }
 }

@@ -1,91 +1,85 @@
-//! The recorder's thread.
+//! The thread that writes: it visits all recordings a few times a second, and never waits for the disk to
+//! be safe.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, Sender};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use super::inbox::{Inlet, Waiting};
+use super::keeper::{Syncs, Task};
+use super::recording::{Opening, Recording};
 
-use super::Order;
-use super::file::Recording;
-use crate::call::leg::Recorded;
-
-/// How often what was recorded is made safe.
-const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// How often what has come is written: what a daemon that dies can lose.
+const VISIT_EVERY: Duration = Duration::from_millis(200);
+/// How often it is made safe, in visits: 800 ms, so that with what is on its way then, and the time of a
+/// sync, a power cut costs a second at most.
+const VISITS_A_SYNC: u32 = 4;
 
 pub(super) struct Writer {
-    orders: Receiver<Order>,
-    waiting: Arc<AtomicUsize>,
-    open: HashMap<u64, Open>,
-    next_sync: Instant,
-}
-
-struct Open {
-    recording: Recording,
-    done: oneshot::Sender<Recorded>,
+    pub openings: Receiver<Opening>,
+    pub keeper: Sender<Task>,
+    pub waiting: Arc<Waiting>,
+    pub syncs: Arc<Syncs>,
+    pub open: Vec<Recording>,
+    pub spare: Vec<Inlet>,
 }
 
 impl Writer {
-    pub fn new(orders: Receiver<Order>, waiting: Arc<AtomicUsize>) -> Self {
-        Self { orders, waiting, open: HashMap::new(), next_sync: Instant::now() }
-    }
-
-    /// Runs until nobody can give orders any more.
+    /// Runs until nobody can begin a recording any more, and all are over.
     pub fn run(mut self) {
         loop {
-            match self.next_order() {
-                Ok(order) => self.obey(order),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+            if self.open.is_empty() {
+                let Ok(opening) = self.openings.recv() else { return };
+                self.begin(opening);
             }
-            if !self.open.is_empty() && Instant::now() >= self.next_sync {
-                self.sync();
-            }
-        }
-    }
-
-    /// Waits for an order: until the next sync while something is recorded, else for as long as it
-    /// takes.
-    fn next_order(&self) -> Result<Order, RecvTimeoutError> {
-        if self.open.is_empty() {
-            return self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected);
-        }
-        self.orders.recv_timeout(self.next_sync.saturating_duration_since(Instant::now()))
-    }
-
-    fn obey(&mut self, order: Order) {
-        match order {
-            Order::Open { id, path, done } => self.begin(id, path, done),
-            Order::Samples { id, at, samples } => {
-                if let Some(open) = self.open.get_mut(&id) {
-                    open.recording.write(at, &samples);
+            for _ in 0..VISITS_A_SYNC {
+                let due = Instant::now() + VISIT_EVERY;
+                while self.wait(due) {
+                    self.visit();
                 }
-                self.waiting.fetch_sub(samples.len(), Ordering::Relaxed);
+                self.visit();
             }
-            Order::Finish { id, cut, dropped } => {
-                if let Some(open) = self.open.remove(&id) {
-                    // The script may have ended before its recording.
-                    let _ = open.done.send(open.recording.finish(cut, dropped));
-                }
+            self.sync();
+        }
+    }
+
+    /// Waits until it is time, or something wakes us: then `true`.
+    fn wait(&self, due: Instant) -> bool {
+        let left = due.saturating_duration_since(Instant::now());
+        if left.is_zero() || self.open.is_empty() {
+            return false;
+        }
+        thread::park_timeout(left);
+        Instant::now() < due
+    }
+
+    fn visit(&mut self) {
+        while let Ok(opening) = self.openings.try_recv() {
+            self.begin(opening);
+        }
+        let now = Instant::now();
+        let (spare, waiting) = (&mut self.spare, &self.waiting);
+        for over in self.open.extract_if(.., |recording| !recording.visit(now, spare, waiting)) {
+            if let Some(conclusion) = over.conclude() {
+                // The keeper outlives us.
+                let _ = self.keeper.send(Task::Conclude(conclusion));
             }
         }
     }
 
-    fn begin(&mut self, id: u64, path: PathBuf, done: oneshot::Sender<Recorded>) {
-        if self.open.is_empty() {
-            self.next_sync = Instant::now() + SYNC_EVERY;
-        }
-        self.open.insert(id, Open { recording: Recording::create(path), done });
+    fn begin(&mut self, opening: Opening) {
+        self.open.push(Recording::begin(opening, self.syncs.failures()));
     }
 
+    /// Makes the headers true, and has it all made safe.
     fn sync(&mut self) {
-        for open in self.open.values_mut() {
-            open.recording.sync();
+        let mut new = false;
+        for recording in &mut self.open {
+            new |= recording.flush();
         }
-        // Counted from now: a disk that needs longer than a second must not be asked without pause.
-        self.next_sync = Instant::now() + SYNC_EVERY;
+        if new && self.syncs.begin() {
+            let _ = self.keeper.send(Task::Sync);
+        }
     }
 }

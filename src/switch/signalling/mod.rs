@@ -20,15 +20,14 @@ mod supervision;
 mod trouble;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::call::journal::Record;
-use crate::call::leg::{Farewell, Gone, Recorded, Request};
+use crate::call::leg::{Farewell, Gone, Recorded, Recording, Request};
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
 use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer};
@@ -74,7 +73,6 @@ pub(super) struct Signalling {
     pub(super) house: House,
     pub(super) media: Media,
     pub(super) recorder: Recorder,
-    pub(super) recordings: PathBuf,
     pub(super) media_events: mpsc::UnboundedReceiver<MediaEvent>,
     pub(super) media_events_from: mpsc::UnboundedSender<MediaEvent>,
     pub(super) requests: mpsc::UnboundedReceiver<Request>,
@@ -265,11 +263,22 @@ impl Signalling {
                     one.bridge(other);
                 }
             }
-            Request::Record { leg, name, done } => match self.legs.stream(leg) {
-                Some(stream) => stream.record(self.recorder.open(self.recordings.join(name), done)),
+            Request::Room { what, done } => self.look_for_room(what, done),
+            Request::Record { leg, name, longest, silence, done } => match self.legs.stream(leg) {
+                Some(stream) => stream.record(self.recorder.message(&name, longest, silence, done)),
                 // It has just hung up: nothing was said, and nothing went wrong.
-                None => _ = done.send(Recorded { kept: false, duration_ms: 0, truncated: false }),
+                None => _ = done.send(Recorded::NOTHING),
             },
+            Request::RecordBridge { caller, responder, name, done } => {
+                let (caller, responder) = (self.legs.stream(caller), self.legs.stream(responder));
+                let (Some(caller), Some(responder)) = (caller, responder) else {
+                    _ = done.send(Recorded::NOTHING);
+                    return;
+                };
+                let [left, right] = self.recorder.call(&name, done);
+                caller.record(left);
+                responder.record(right);
+            }
             Request::StopRecording { leg, cut } => {
                 if let Some(stream) = self.legs.stream(leg) {
                     stream.stop_recording(cut);
@@ -277,6 +286,19 @@ impl Signalling {
             }
             Request::Release { leg, clip, reason } => self.release(leg, clip, reason),
         }
+    }
+
+    /// Asks the disk for its room, where waiting holds nobody up.
+    fn look_for_room(&self, what: Recording, done: oneshot::Sender<Result<(), String>>) {
+        let recorder = self.recorder.clone();
+        tokio::task::spawn_blocking(move || {
+            let room = match what {
+                Recording::Message(longest) => recorder.has_room_for_message(longest),
+                Recording::Call => recorder.has_room_for_call(),
+            };
+            // The call may have gone on without an answer.
+            let _ = done.send(room);
+        });
     }
 
     /// The end of every leg that is left (one that hears its last words hears no more of them), and

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::codec::{Conversion, Encoder};
 use super::deadlines::Due;
-use super::ear::Ear;
+use super::ear::{Ear, Keep};
 use super::keys::Keys;
 use super::outbound::Outbound;
 use super::parcel::Parcel;
@@ -193,11 +193,12 @@ impl Leg {
     }
 
     pub fn stop_recording(&mut self, cut: Cut) {
-        let key = match cut {
-            Cut::Nothing => None,
-            Cut::NewestKey => self.keys.newest_began(),
+        let keep = match cut {
+            Cut::Nothing => Keep::All,
+            Cut::NewestKey => self.keys.newest_began().map_or(Keep::All, Keep::Before),
+            Cut::Everything => Keep::Nothing,
         };
-        if let Some(figures) = self.ear.stop_recording(key) {
+        if let Some(figures) = self.ear.stop_recording(keep) {
             let Figures { late, lost, paused } = figures;
             let [lost_ms, paused_ms] = [lost, paused].map(|samples| samples * 1000 / u64::from(CLOCK_RATE));
             tracing::debug!(leg = %self.id, late, lost_ms, paused_ms, "what became of the audio that was recorded");
