@@ -47,7 +47,8 @@ fn main() {
     let clip = music();
     let streams: Vec<_> = (0..calls)
         .map(|n| {
-            let (stream, leg) = stream(&media, &requests, sockets[n % SOCKETS].local_addr().unwrap(), codec);
+            let (stream, leg) =
+                stream(&media, &requests, sockets[n % SOCKETS].local_addr().unwrap(), codec, None);
             let (done, _over) = oneshot::channel();
             stream.play(Arc::clone(&clip), true, done);
             (stream, leg)

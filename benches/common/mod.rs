@@ -6,19 +6,20 @@ use std::time::Duration;
 
 use nightbell::call::leg::{Leg, Request};
 use nightbell::sip::Codec;
-use nightbell::switch::media::{InBand, Media, Parameters, Stream};
+use nightbell::switch::media::{InBand, KeyRules, Media, Parameters, SrtpKeys, Stream};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::mpsc;
 
 pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// An answered leg whose phone is at `remote`.
+/// An answered leg whose phone is at `remote`, protected or in the clear.
 pub fn stream(
     media: &Media,
     requests: &mpsc::UnboundedSender<Request>,
     remote: SocketAddr,
     codec: Codec,
+    srtp: Option<SrtpKeys>,
 ) -> (Stream, Leg) {
     let (leg, keys) = Leg::new(requests.clone());
     let stream = media.open(0, leg.id(), mpsc::unbounded_channel().0, keys).unwrap();
@@ -40,7 +41,8 @@ pub fn stream(
         may_receive: true,
         allowed_sources: Vec::new(),
         in_band: InBand::Never,
-        srtp: None,
+        key_rules: KeyRules::default(),
+        srtp,
         rtcp_mux: false,
     });
     (stream, leg)

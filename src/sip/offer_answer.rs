@@ -36,6 +36,9 @@ pub struct EventTypes {
     pub send: u8,
     /// What we said we receive.
     pub receive: u8,
+    /// The rate of their timestamps and durations in Hz: that of the codec's RTP clock, 8000, wherever the
+    /// peer knows it.
+    pub clock_rate: u32,
 }
 
 /// The payload types of comfort noise (RFC 3389) in each direction.
@@ -212,8 +215,11 @@ impl Negotiation {
             let chosen = self.security.answer(line, self.running().map(|keys| keys.send.suite))?;
             let remote = self.remote(offer, line, chosen.as_ref())?;
             let (payload_type, codec) = self.first_codec(line, &[])?;
-            let event = event_type(line, &[])
-                .map(|payload_type| EventTypes { send: payload_type, receive: payload_type });
+            let event = event_type(line, &[]).map(|(payload_type, clock_rate)| EventTypes {
+                send: payload_type,
+                receive: payload_type,
+                clock_rate,
+            });
             let agreed = remote.agreed(codec, payload_type, payload_type, event);
             Some((index, agreed.sharing_a_port(line, None).with_noise(line, None), chosen))
         })
@@ -225,7 +231,7 @@ impl Negotiation {
         let (send, codec) = self.first_codec(line, &offered.attributes)?;
         let receive = payload_types(offered, &[]).find(|(_, own)| *own == codec)?.0;
         let event = match (event_type(line, &offered.attributes), event_type(offered, &[])) {
-            (Some(send), Some(receive)) => Some(EventTypes { send, receive }),
+            (Some((send, clock_rate)), Some((receive, _))) => Some(EventTypes { send, receive, clock_rate }),
             _ => None,
         };
         let agreed = remote.agreed(codec, send, receive, event);
@@ -264,7 +270,7 @@ impl Negotiation {
         } else {
             TELEPHONE_EVENT
         };
-        let event = event.map_or(free, |types| types.receive);
+        let event = event.map_or((free, EVENT_CLOCKS[0]), |types| (types.receive, types.clock_rate));
         let direction = Attribute { name: "sendrecv".to_owned(), value: None };
         let running = self
             .agreed
@@ -276,7 +282,7 @@ impl Negotiation {
         let mux = self.agreed.as_ref().is_some_and(|agreed| agreed.rtcp_mux);
         // So does comfort noise, unless its number now means events.
         let noise = self.agreed.as_ref().and_then(|agreed| agreed.comfort_noise).map(|types| types.receive);
-        let offer = noisy(sharing(offer, mux), noise.filter(|noise| *noise != event));
+        let offer = noisy(sharing(offer, mux), noise.filter(|noise| *noise != event.0));
         secured(offer, &protocol, crypto)
     }
 
@@ -300,7 +306,7 @@ impl Negotiation {
 
     fn audio_answer(&self, offer: &Media, agreed: &Agreed, chosen: Option<&Chosen>) -> Media {
         let types = [(agreed.receive_payload_type, agreed.codec)];
-        let event = agreed.telephone_event.map(|types| types.receive);
+        let event = agreed.telephone_event.map(|types| (types.receive, types.clock_rate));
         let direction = Attribute { name: agreed.direction.name().to_owned(), value: None };
         let packet_time_ms = agreed.packet_time_ms.unwrap_or(PACKET_TIME_MS);
         let answer = audio(self.media.rtp_port, &types, event, packet_time_ms, direction);
@@ -456,14 +462,30 @@ fn codec(payload_type: u8, encoding: Option<&str>) -> Option<Codec> {
     })
 }
 
-/// The payload type of telephone-event at the clock of our codecs (RFC 4733 2.4.1, 2.5.1.2). `mapped` as above.
-fn event_type(line: &Media, mapped: &[Attribute]) -> Option<u8> {
-    line.formats.iter().filter_map(|format| payload_type(format)).find(|payload_type| {
-        let encoding = rtpmap(&line.attributes, *payload_type).or_else(|| rtpmap(mapped, *payload_type));
-        encoding.is_some_and(|encoding| {
-            encoding.strip_suffix("/1").unwrap_or(encoding).eq_ignore_ascii_case("telephone-event/8000")
+/// The payload type of telephone-event and its clock (RFC 4733 2.4.1): the one with the clock of our codecs
+/// (2.5.1.2), else the first one with that of a wider codec, which tells keys as well. `mapped` as above.
+fn event_type(line: &Media, mapped: &[Attribute]) -> Option<(u8, u32)> {
+    let types = || line.formats.iter().filter_map(|format| payload_type(format));
+    let clocks = || {
+        types().filter_map(|payload_type| {
+            let encoding = rtpmap(&line.attributes, payload_type).or_else(|| rtpmap(mapped, payload_type))?;
+            Some((payload_type, event_clock(encoding)?))
         })
-    })
+    };
+    clocks().find(|(_, clock)| *clock == EVENT_CLOCKS[0]).or_else(|| clocks().next())
+}
+
+/// The clocks of telephone-event that we know: ours, and those of wider codecs.
+const EVENT_CLOCKS: [u32; 4] = [8_000, 16_000, 32_000, 48_000];
+
+/// The clock in the rtpmap of telephone-event; 8000 where none is written.
+fn event_clock(encoding: &str) -> Option<u32> {
+    let mut parts = encoding.split('/');
+    let name = parts.next()?;
+    let clock = parts.next().unwrap_or("8000").parse().ok()?;
+    let one_channel = matches!(parts.next(), None | Some("1"));
+    let known = name.eq_ignore_ascii_case("telephone-event") && EVENT_CLOCKS.contains(&clock);
+    (known && one_channel).then_some(clock)
 }
 
 /// The payload type of comfort noise at the clock of our codecs (RFC 3389 4): its static number, or a dynamic
@@ -529,7 +551,7 @@ fn packet_time(line: &Media) -> Option<u16> {
 fn audio(
     port: u16,
     types: &[(u8, Codec)],
-    event: Option<u8>,
+    event: Option<(u8, u32)>,
     packet_time_ms: u16,
     direction: Attribute,
 ) -> Media {
@@ -538,9 +560,9 @@ fn audio(
         .iter()
         .map(|(payload_type, codec)| valued("rtpmap", format!("{payload_type} {}/8000", codec.name())))
         .collect();
-    if let Some(event) = event {
+    if let Some((event, clock)) = event {
         formats.push(event.to_string());
-        attributes.push(valued("rtpmap", format!("{event} telephone-event/8000")));
+        attributes.push(valued("rtpmap", format!("{event} telephone-event/{clock}")));
         attributes.push(valued("fmtp", format!("{event} 0-15")));
     }
     attributes.push(valued("ptime", packet_time_ms.to_string()));

@@ -13,7 +13,7 @@ use nightbell::rtp::srtp::{Keying, MASTER, Receiver, Sender, Suite};
 use nightbell::rtp::telephone_event::Payload;
 use nightbell::sip::Codec;
 use nightbell::switch::clip::{Clip, FRAME};
-use nightbell::switch::media::{Config, InBand, Media, Parameters, SrtpKeys, Stream};
+use nightbell::switch::media::{Config, InBand, KeyRules, Media, Parameters, SrtpKeys, Stream};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::sync::{mpsc, oneshot};
 
@@ -105,6 +105,7 @@ impl Phone {
             may_receive: true,
             allowed_sources: Vec::new(),
             in_band: InBand::Never,
+            key_rules: KeyRules::default(),
             srtp: None,
             rtcp_mux: false,
         };

@@ -292,7 +292,7 @@ impl Switch {
         match request {
             Request::Answer { leg, done } => self.answer(leg, done),
             Request::Dial(dial) => self.dial(dial),
-            Request::Play { leg, prompt, looped, done } => self.play(leg, &prompt, looped, done),
+            Request::Play { leg, prompt, looped, done, .. } => self.play(leg, &prompt, looped, done),
             Request::Silence { leg } => self.cut(leg),
             Request::Bridge(caller, responder) => self.bridge(caller, responder),
             Request::Room { what: _, done } => {

@@ -14,7 +14,7 @@ mod phone;
 use std::time::Duration;
 
 use bench::Bench;
-use nightbell::call::leg::{Farewell, Gone, Heard, NotAnswered, Recorded, Request, Ring};
+use nightbell::call::leg::{Farewell, Gone, Heard, KeySet, NotAnswered, Recorded, Request, Ring};
 use nightbell::call::prompt::{Prompt, Tone};
 use nightbell::sip::{EndCause, Event};
 use nightbell::switch::prompts::Library;
@@ -45,7 +45,7 @@ async fn a_reload_takes_no_prompt_away_from_a_running_call() {
     let beside = bench.reach(&mut responder, Some(leg.id())).await;
     for leg in [leg.id(), beside.id()] {
         let (done, played) = oneshot::channel();
-        bench.ask(Request::Play { leg, prompt: beep(), looped: false, done });
+        bench.ask(Request::Play { leg, prompt: beep(), looped: false, until: KeySet::NONE, done });
         assert_eq!(played.await, Ok(()), "heard to its end");
     }
 }

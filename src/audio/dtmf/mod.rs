@@ -1,19 +1,22 @@
 //! In-band keys: finds DTMF signals (ITU-T Q.23) in audio, by the rules of Q.24.
 //!
 //! Audio is taken in steps of 6.375 ms. A block is two steps, so blocks overlap by half; a tone of
-//! 40 ms always fills four of them, one of 23 ms never does. A block is first looked at for itself
-//! ([`block`]). A key counts once four blocks in a row agree on it and all they hold together passes
-//! the stricter limits of a run; the frequencies are measured by the phase over the whole run,
-//! which is far finer than the width of a filter. A key ends after six blocks without it, so that an
+//! 40 ms always fills five steps, one of 23 ms never does. A block is first looked at for itself
+//! ([`block`]). A key counts once four blocks in a row may hold it and the last five steps together, measured
+//! with their phase, pass the stricter limits of [`proof`]. A key ends after six blocks without it, so that an
 //! interruption of 20 ms does not make two keys of one.
 
 mod bank;
 mod block;
+mod dial_tone;
+mod proof;
 #[cfg(test)]
 mod tests;
 
 use bank::{Bank, Correlation, FREQUENCIES};
-use block::{Measure, RUN, Signal};
+use block::Signal;
+use dial_tone::DialTone;
+use proof::{STEPS, Step};
 
 /// The keys by their low and their high frequency (Q.23 clause 1).
 const KEYS: [[char; 4]; 4] =
@@ -27,7 +30,9 @@ pub fn frequencies(key: char) -> Option<[f64; 2]> {
 }
 
 /// Blocks in a row that make a key: 31.9 ms from the first one's begin to the last one's end.
-const BLOCKS_TO_BEGIN: u32 = 4;
+const BLOCKS_TO_BEGIN: u32 = STEPS as u32 - 1;
+/// Blocks in a row after which a key that is not certain yet is none: no reason to mute it any longer.
+const BLOCKS_IN_DOUBT: u32 = 6;
 /// Blocks in a row without the key that end it.
 const BLOCKS_TO_END: u32 = 6;
 /// A longer loss, in ms, ends the key.
@@ -51,19 +56,22 @@ pub struct Detector {
     /// Samples taken or lost so far.
     at: u64,
     lost_in_a_row: u64,
-    last_step: Option<Correlation>,
+    /// Whether samples were lost since the last step.
+    lost_before: bool,
+    /// The last ones, the latest at the end.
+    steps: [Step; STEPS],
     last_block: Option<Correlation>,
+    dial_tone: DialTone,
     run: Option<Run>,
     pressed: Option<Pressed>,
 }
 
-/// Blocks in a row that show the same key.
+/// Blocks in a row that may hold the same key.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     signal: Signal,
     at: u64,
     blocks: u32,
-    sum: Measure,
 }
 
 /// A key that was reported and has not ended.
@@ -82,8 +90,10 @@ impl Detector {
             longest_bridged_loss: u64::from(rate) * LONGEST_BRIDGED_LOSS_MS / 1000,
             at: 0,
             lost_in_a_row: 0,
-            last_step: None,
+            lost_before: true,
+            steps: [Step::NOTHING; STEPS],
             last_block: None,
+            dial_tone: DialTone::default(),
             run: None,
             pressed: None,
         }
@@ -110,8 +120,8 @@ impl Detector {
         self.at += samples;
         self.lost_in_a_row += samples;
         self.bank.clear();
-        self.last_step = None;
         self.last_block = None;
+        self.lost_before = true;
         if self.lost_in_a_row > self.longest_bridged_loss {
             self.run = None;
             self.pressed = None;
@@ -121,21 +131,25 @@ impl Detector {
     /// Where the tone of a key began that sounds now, or that may just be beginning: after one block of
     /// 12.75 ms that looks like a key, before it is certain. What hears it too can be spared it from here on.
     pub fn tone_since(&self) -> Option<u64> {
-        self.pressed.map(|pressed| pressed.at).or(self.run.map(|run| run.at))
+        let beginning = self.run.filter(|run| run.blocks <= BLOCKS_IN_DOUBT);
+        self.pressed.map(|pressed| pressed.at).or(beginning.map(|run| run.at))
     }
 
-    fn step(&mut self, step: Correlation) -> Option<Digit> {
-        let last_step = self.last_step.replace(step)?;
-        let block = self.bank.join(&last_step, &step);
-        self.lost_in_a_row = 0;
-        let seen = block::look(&self.bank, self.last_block.as_ref(), &block);
-        self.last_block = Some(block);
-        self.end(seen.as_ref().map(|(signal, _)| *signal));
-        let Some((signal, measure)) = seen else {
-            self.run = None;
+    fn step(&mut self, heard: Correlation) -> Option<Digit> {
+        let follows = !std::mem::replace(&mut self.lost_before, false);
+        self.steps.rotate_left(1);
+        let [.., before, last] = &mut self.steps;
+        *last = Step { heard, follows, dial_tone: self.dial_tone.energy() / 2.0 };
+        if !follows {
             return None;
-        };
-        self.begin(signal, &measure)
+        }
+        let block = self.bank.waves.join(&before.heard, &heard);
+        self.lost_in_a_row = 0;
+        let last_block = self.last_block.replace(block);
+        self.dial_tone.hear(&self.bank.waves, &block);
+        let seen = block::look(&self.bank.waves, last_block.as_ref(), &block, self.dial_tone.energy());
+        self.end(seen);
+        self.begin(seen)
     }
 
     /// Ends the key that is pressed, once enough blocks are without it.
@@ -148,29 +162,26 @@ impl Detector {
     }
 
     /// Adds a block to the run; reports the key once it is certain.
-    fn begin(&mut self, signal: Signal, measure: &Measure) -> Option<Digit> {
-        match &mut self.run {
-            Some(run) if run.signal == signal => {
-                run.blocks += 1;
-                run.sum.add(measure);
-            }
-            run => *run = Some(Run::new(signal, self.at, self.bank.step_len(), measure)),
-        }
+    fn begin(&mut self, seen: Option<Signal>) -> Option<Digit> {
+        let last = self.run.filter(|run| Some(run.signal) == seen);
+        self.run = last
+            .map(|run| Run { blocks: run.blocks.saturating_add(1), ..run })
+            .or_else(|| self.new_run(seen?));
         let run = self.run?;
-        let certain = run.blocks >= BLOCKS_TO_BEGIN && run.sum.within(&RUN, signal);
-        if !certain || self.pressed.is_some_and(|pressed| pressed.signal == signal) {
+        if run.blocks < BLOCKS_TO_BEGIN
+            || self.pressed.is_some_and(|pressed| pressed.signal == run.signal)
+            || !proof::certain(&self.bank.waves, &self.steps, run.signal)
+        {
             return None;
         }
-        self.pressed = Some(Pressed { signal, at: run.at, blocks_without: 0 });
-        Some(Digit { key: signal.key()?, at: run.at })
+        self.pressed = Some(Pressed { signal: run.signal, at: run.at, blocks_without: 0 });
+        Some(Digit { key: run.signal.key()?, at: run.at })
     }
-}
 
-impl Run {
-    fn new(signal: Signal, end: u64, step_len: usize, first: &Measure) -> Self {
-        // The first block may begin before the tone, which spoils the phase it is compared with.
-        let sum = Measure { deviation: [0.0; 2], measured: 0.0, ..*first };
-        Self { signal, at: end.saturating_sub(2 * step_len as u64), blocks: 1, sum }
+    /// A run whose first block ends here.
+    fn new_run(&self, signal: Signal) -> Option<Run> {
+        let len = 2 * self.bank.waves.step_len() as u64;
+        Some(Run { signal, at: self.at.saturating_sub(len), blocks: 1 })
     }
 }
 

@@ -10,8 +10,12 @@ mod codec;
 mod command;
 mod deadlines;
 mod ear;
+mod early;
 #[cfg(test)]
 mod fault_tests;
+#[cfg(test)]
+mod key_tests;
+mod keypad;
 mod keys;
 mod leg;
 mod mailbox;
@@ -45,7 +49,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::call::leg::{Cut, LegEvents, LegId};
+use crate::call::leg::{Cut, KeySet, LegEvents, LegId};
 use crate::rtp::srtp::Keying;
 use crate::sip::Codec;
 use crate::switch::clip::Clip;
@@ -103,8 +107,26 @@ pub struct Parameters {
     pub allowed_sources: Vec<IpNet>,
     /// Whether keys count that are heard as tones.
     pub in_band: InBand,
+    /// How the phone tells of its keys, beyond that.
+    pub key_rules: KeyRules,
     /// What protects the stream (SRTP); nothing: it is in the clear.
     pub srtp: Option<SrtpKeys>,
+}
+
+/// How a phone tells of its keys in events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyRules {
+    /// The rate of the events' timestamps and durations, in Hz, as their rtpmap says.
+    pub event_rate: u32,
+    /// Whether an end that comes alone under a new timestamp soon after that of the same key is that end
+    /// again.
+    pub repeated_ends: bool,
+}
+
+impl Default for KeyRules {
+    fn default() -> Self {
+        Self { event_rate: crate::rtp::CLOCK_RATE, repeated_ends: true }
+    }
 }
 
 /// What protects a stream in both directions.
@@ -365,7 +387,13 @@ impl Stream {
     /// Plays a clip, in place of what is being played and before the bridged leg. `done` is sent at
     /// its end, and dropped unsent when something else takes its place.
     pub fn play(&self, clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()>) {
-        self.order(Order::Play { clip, looped, done });
+        self.play_until(clip, looped, KeySet::NONE, done);
+    }
+
+    /// The same, until the end or one of the keys: it is silent within 40 ms of that, however busy the one is
+    /// who waits for the key.
+    pub fn play_until(&self, clip: Arc<Clip>, looped: bool, until: KeySet, done: oneshot::Sender<()>) {
+        self.order(Order::Play { clip, looped, until, done });
     }
 
     /// Stops playing.

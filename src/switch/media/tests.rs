@@ -93,6 +93,7 @@ impl Phone {
             may_receive: true,
             allowed_sources: Vec::new(),
             in_band: InBand::Never,
+            key_rules: KeyRules::default(),
             srtp: None,
         }
     }

@@ -18,6 +18,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::codec::{Conversion, Encoder};
 use super::deadlines::Due;
 use super::ear::{Ear, Keep};
+use super::early::EarlyEar;
+use super::keypad::Form;
 use super::keys::Keys;
 use super::outbound::Outbound;
 use super::parcel::Parcel;
@@ -27,7 +29,7 @@ use super::voice::Voice;
 use super::watch::Watch;
 use super::wire::Wire;
 use super::{InBand, MediaEvent, Parameters, Refused};
-use crate::call::leg::{Cut, LegId};
+use crate::call::leg::{Cut, KeySet, LegId};
 use crate::rtp::CLOCK_RATE;
 use crate::rtp::jitter::Figures;
 use crate::rtp::latch::{Latch, ReportLatch};
@@ -36,6 +38,7 @@ use crate::rtp::telephone_event;
 use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
 use frames::STILL;
+use onward::Relayed;
 
 /// The static payload type of comfort noise (RFC 3551 6).
 const COMFORT_NOISE: u8 = 13;
@@ -52,8 +55,11 @@ pub(super) struct Leg {
     received: Receiver,
     presses: telephone_event::Receiver,
     ear: Ear,
+    early_ear: Option<EarlyEar>,
     out: Outbound,
     voice: Voice,
+    /// Keys of this phone that stop what it is played.
+    silenced_by: KeySet,
     /// What the phone hears is encoded in one go, whoever speaks.
     encoder: Encoder,
     conversion: Conversion,
@@ -74,6 +80,12 @@ pub(super) struct Leg {
     /// Presses up to this one are none of the partner's: they began before the bridge, or it was told
     /// of them in another way.
     private_presses: u64,
+    /// The tone of a key sounds in its audio, or may just be beginning.
+    tone_sounds: bool,
+    /// That tone began before the bridge.
+    private_tone: bool,
+    /// The event of the partner's that is passed on to it.
+    relayed: Option<Relayed>,
     /// When the next frame of our own is due.
     next_frame: Instant,
 }
@@ -108,8 +120,10 @@ impl Leg {
             received: Receiver::default(),
             presses: telephone_event::Receiver::default(),
             ear: Ear::default(),
+            early_ear: None,
             out: Outbound::new(now),
             voice: Voice::default(),
+            silenced_by: KeySet::NONE,
             encoder: Encoder::Pcma,
             conversion: Conversion::default(),
             parcel: Parcel::default(),
@@ -122,6 +136,9 @@ impl Leg {
             look_again: now,
             fills_in: false,
             private_presses: 0,
+            tone_sounds: false,
+            private_tone: false,
+            relayed: None,
             next_frame: first_frame,
         }
     }
@@ -156,6 +173,7 @@ impl Leg {
             self.parcel.clear();
         }
         self.watch.begin(now, parameters.may_receive);
+        self.presses.agree(parameters.key_rules.event_rate, parameters.key_rules.repeated_ends);
         let before = self.wire.security.take();
         self.wire.security = parameters.srtp.clone().map(|keys| Security::renewed(before, keys));
         self.wire.rtcp_mux = parameters.rtcp_mux;
@@ -163,8 +181,16 @@ impl Leg {
         self.catch_up(now);
     }
 
-    pub fn play(&mut self, now: Instant, clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()>) {
+    pub fn play(
+        &mut self,
+        now: Instant,
+        clip: Arc<Clip>,
+        looped: bool,
+        until: KeySet,
+        done: oneshot::Sender<()>,
+    ) {
         self.catch_up(now);
+        self.silenced_by = until;
         self.voice.play(clip, looped, done);
     }
 
@@ -179,10 +205,13 @@ impl Leg {
         self.partner_spoke = now;
         self.look_again = now + STILL;
         self.private_presses = self.presses.presses();
+        self.private_tone = self.tone_sounds;
+        self.out.part();
         self.watch.bridged(now);
     }
 
     pub fn unbridge(&mut self, now: Instant) {
+        self.end_relayed_event();
         self.catch_up(now);
         self.partner = None;
         self.watch.parted();
@@ -227,6 +256,7 @@ impl Leg {
 
     /// Says goodbye before the sockets are closed.
     pub fn close(&mut self, now: Instant) {
+        self.end_relayed_event();
         let ending: Vec<_> = self.voice.end_event().collect();
         for outgoing in ending {
             self.send_event(outgoing);
@@ -244,6 +274,11 @@ impl Leg {
 impl Parameters {
     fn has_same_sources(&self, other: &Self) -> bool {
         self.remote_rtp == other.remote_rtp && self.allowed_sources == other.allowed_sources
+    }
+
+    /// How the phone is told of keys.
+    fn key_form(&self) -> Form {
+        self.telephone_event.map_or(Form::Tone, |_| Form::Event(self.key_rules.event_rate))
     }
 
     fn is_event(&self, payload_type: u8) -> bool {
