@@ -90,6 +90,7 @@ impl Caller {
             send_payload_type: 8,
             receive_payload_type: 8,
             telephone_event: Some((101, 101)),
+            comfort_noise: None,
             may_send: true,
             may_receive: true,
             allowed_sources: Vec::new(),

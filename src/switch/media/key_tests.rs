@@ -88,6 +88,7 @@ impl Side {
             send_payload_type: 8,
             receive_payload_type: 8,
             telephone_event: Some((EVENT, EVENT)),
+            comfort_noise: None,
             may_send: true,
             may_receive: true,
             allowed_sources: Vec::new(),

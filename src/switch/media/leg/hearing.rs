@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::Leg;
 use super::onward::{Content, Event, Onward, Sound};
 use crate::rtp::CLOCK_RATE;
+use crate::rtp::jitter;
 use crate::rtp::latch::Verdict;
 use crate::rtp::packet::{Header, Packet};
 use crate::rtp::sequence::Arrival;
@@ -141,11 +142,18 @@ impl Leg {
         }
         let payload = packet.payload(datagram);
         let payload_type = packet.header.payload_type;
+        let Header { sequence, timestamp, .. } = packet.header;
+        let (numbers, codec) = ((sequence, timestamp), parameters.codec);
         let content = if payload_type == parameters.receive_payload_type {
             self.hear_audio(now, &packet, payload, anew)?
         } else if parameters.is_event(payload_type) {
+            self.ear.receive(now, numbers, codec, jitter::Sound::Other, anew);
             self.hear_event(now, &mut packet.header, payload)?
+        } else if parameters.is_comfort_noise(payload_type) {
+            self.ear.receive(now, numbers, codec, jitter::Sound::Noise(payload), anew);
+            Content::Noise
         } else {
+            self.ear.receive(now, numbers, codec, jitter::Sound::Other, anew);
             self.wire.statistics.unusable.add(1);
             return None;
         };
@@ -159,7 +167,7 @@ impl Leg {
         let listens = parameters.listens_in_band(self.presses.presses() > 0);
         self.ear.listen_for_keys(listens);
         let Header { ssrc, sequence, timestamp, .. } = packet.header;
-        let heard = self.ear.receive(now, (sequence, timestamp), codec, payload, anew);
+        let heard = self.ear.receive(now, (sequence, timestamp), codec, jitter::Sound::Audio(payload), anew);
         let early = if listens && self.partner.is_some() {
             EarlyEar::receive(&mut self.early_ear, (sequence, timestamp), codec, payload)
         } else {

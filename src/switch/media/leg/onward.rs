@@ -25,6 +25,8 @@ pub(in crate::switch::media) struct Onward {
 #[derive(Debug)]
 pub(in crate::switch::media) enum Content {
     Audio(Sound),
+    /// Comfort noise (RFC 3389).
+    Noise,
     Event(Event),
 }
 
@@ -67,11 +69,29 @@ pub(super) struct Relayed {
 impl Leg {
     /// Passes on what came of the partner. While we speak ourselves its audio is left out.
     pub fn forward(&mut self, now: Instant, onward: &Onward, datagram: &mut [u8]) {
+        let knows_noise =
+            self.agreed.as_ref().is_some_and(|agreed| agreed.parameters.comfort_noise.is_some());
+        if matches!(onward.content, Content::Noise) && !knows_noise {
+            // To this phone its partner is still.
+            return;
+        }
         self.partner_spoke = now;
         self.fills_in = false;
         match &onward.content {
             Content::Audio(sound) => self.forward_audio(now, onward, sound, datagram),
+            Content::Noise => self.forward_noise(now, onward, datagram),
             Content::Event(event) => self.forward_event(now, onward, event, datagram),
+        }
+    }
+
+    /// Comfort noise of the partner goes on under this phone's number for it.
+    fn forward_noise(&mut self, now: Instant, onward: &Onward, datagram: &mut [u8]) {
+        let Some(parameters) = self.agreed.as_ref().map(|agreed| &agreed.parameters) else { return };
+        let may_send = parameters.may_send && !self.voice.speaks();
+        let Some((payload_type, _)) = parameters.comfort_noise.filter(|_| may_send) else { return };
+        let header = self.out.relay(now, &onward.packet.header, payload_type, 0, onward.anew);
+        if let Some(header) = header {
+            self.send_rewritten(&onward.packet, &header, datagram);
         }
     }
 
