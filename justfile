@@ -20,12 +20,13 @@ test-wire:
 demo *options:
     cargo run --release -- demo {{options}}
 
-# The daemon at rest, the parser, the codecs, SRTP, then what a relayed packet costs against a bare relay on the same machine
+# The daemon at rest, the parser, the codecs, SRTP, playing, then what a relayed packet costs against a bare relay on the same machine
 bench *options:
     cargo bench --bench daemon
     cargo bench --bench parser
     cargo bench --bench codecs
     cargo bench --bench srtp
+    cargo bench --bench playback
     cargo bench --bench relay -- {{options}}
 
 # Fuzz one target (sip_message, sip_stream, header, uri, digest, sdp, rtp) for a minute; needs a nightly toolchain and cargo-fuzz

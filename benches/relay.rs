@@ -4,24 +4,24 @@
 //! the phones on another; each call has RTP of 50 packets a second in both directions.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::expect_used)]
 
-use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+mod common;
+
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nightbell::call::leg::Leg;
 use nightbell::rtp::packet::{HEADER, Header, Packet};
 use nightbell::sip::Codec;
-use nightbell::switch::media::{Config, InBand, Media, Parameters, Stream};
+use nightbell::switch::media::{Config, Media};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
-use rustix::thread::{CpuSet, sched_setaffinity};
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use rustix::time::Timespec;
 use tokio::sync::mpsc;
 
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+use common::{LOOPBACK, clock, cpu_of, pin, stream};
+
 const FRAME: usize = 160;
 
 fn main() {
@@ -121,7 +121,10 @@ fn run_ours(calls: usize, seconds: usize) -> Outcome {
     pin(0);
     let media = Media::start(config).unwrap();
     let requests = mpsc::unbounded_channel().0;
-    let streams: Vec<_> = phones.iter().map(|phone| stream(&media, &requests, phone)).collect();
+    let streams: Vec<_> = phones
+        .iter()
+        .map(|phone| stream(&media, &requests, phone.local_addr().unwrap(), Codec::Pcma))
+        .collect();
     for pair in streams.chunks(2) {
         pair[0].0.bridge(&pair[1].0);
     }
@@ -131,31 +134,6 @@ fn run_ours(calls: usize, seconds: usize) -> Outcome {
     drop(streams);
     media.shutdown();
     Outcome::new(traffic, cpu, seconds)
-}
-
-fn stream(
-    media: &Media,
-    requests: &mpsc::UnboundedSender<nightbell::call::leg::Request>,
-    phone: &UdpSocket,
-) -> (Stream, Leg) {
-    let (leg, keys) = Leg::new(requests.clone());
-    let stream = media.open(0, leg.id(), mpsc::unbounded_channel().0, keys).unwrap();
-    let remote = phone.local_addr().unwrap();
-    stream.configure(Parameters {
-        remote_rtp: remote,
-        remote_rtcp: SocketAddr::new(LOOPBACK, 9),
-        codec: Codec::Pcma,
-        packet_time_ms: None,
-        send_payload_type: 8,
-        receive_payload_type: 8,
-        telephone_event: Some((101, 101)),
-        may_send: true,
-        may_receive: true,
-        allowed_sources: Vec::new(),
-        in_band: InBand::Never,
-        srtp: None,
-    });
-    (stream, leg)
 }
 
 // The phones.
@@ -263,30 +241,4 @@ impl<'a> Crowd<'a> {
             }
         }
     }
-}
-
-fn clock() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
-}
-
-/// Keeps this thread, and those it starts, on one core.
-fn pin(core: usize) {
-    let mut cores = CpuSet::new();
-    cores.set(core);
-    // A machine of one core runs it all the same.
-    let _ = sched_setaffinity(None, &cores);
-}
-
-/// The time this process's threads of that name have had a core, in ns by the scheduler's account.
-fn cpu_of(name: &str) -> Duration {
-    let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
-    let of_name = threads.filter(|thread| {
-        fs::read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.starts_with(name))
-    });
-    let run = of_name.map(|thread| {
-        let account = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
-        account.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(0)
-    });
-    Duration::from_nanos(run.sum())
 }

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use nightbell::rtp::jitter::{JitterBuffer, Piece, Sound};
 use nightbell::rtp::latch::{Latch, Verdict};
-use nightbell::rtp::packet::{HEADER, Packet};
-use nightbell::rtp::reassembly::{Piece, Reassembly};
+use nightbell::rtp::packet::{HEADER, Header, Packet};
 use nightbell::rtp::sequence::Receiver;
 use nightbell::rtp::srtp::{self, Keying, Suite};
 use nightbell::rtp::{rtcp, telephone_event};
@@ -49,7 +49,7 @@ struct Port {
     latch: Latch,
     receiver: Receiver,
     presses: telephone_event::Receiver,
-    reassembly: Reassembly,
+    jitter: JitterBuffer,
     /// Where the audio given so far ends.
     at: u64,
     packets: u64,
@@ -65,7 +65,7 @@ impl Port {
             latch: Latch::new(signalled, allowed, now),
             receiver: Receiver::default(),
             presses: telephone_event::Receiver::default(),
-            reassembly: Reassembly::new(now),
+            jitter: JitterBuffer::new(now),
             at: 0,
             packets: 0,
         }
@@ -98,29 +98,27 @@ impl Port {
         let verdict = self.latch.receive(self.now, source, header.ssrc, header.sequence);
         assert!(sender.is_multiple_of(2) || verdict == Verdict::Foreign, "a stranger is never heard");
         assert!(verdict != Verdict::Accepted || self.latch.remote() == source);
-        self.receiver.receive(header.ssrc, header.sequence, header.timestamp, ms as u32);
+        self.receiver.receive(header.ssrc, header.sequence, header.timestamp, Some(ms as u32));
         self.packets += 1;
         let payload = packet.payload(datagram);
         let heard = self.presses.receive(self.now, header.ssrc, header.timestamp, header.marker, payload);
         assert!(heard.is_none_or(|heard| heard.press <= self.packets), "no packet is two presses");
-        self.reassemble(&packet, payload);
+        self.reassemble(&header, payload);
     }
 
-    fn reassemble(&mut self, packet: &Packet, payload: &[u8]) {
+    fn reassemble(&mut self, header: &Header, payload: &[u8]) {
         let at = &mut self.at;
-        self.reassembly.receive(
-            self.now,
-            packet.header.sequence,
-            packet.header.timestamp,
-            payload,
-            |piece| {
-                let (begin, samples) = match piece {
-                    Piece::Audio { at, payload } => (at, payload.len() as u64),
-                    Piece::Lost { at, samples } => (at, samples),
-                };
-                assert_eq!(begin, *at, "pieces follow each other");
-                *at += samples;
-            },
-        );
+        let mut follows = |piece: Piece<'_>| {
+            let (begin, samples) = match piece {
+                Piece::Audio { at, payload } => (at, payload.len() as u64),
+                Piece::Lost { at, samples } | Piece::Pause { at, samples } => (at, samples),
+                Piece::Noise { at, .. } => (at, 0),
+            };
+            assert_eq!(begin, *at, "pieces follow each other");
+            *at += samples;
+        };
+        self.jitter.release(self.now, &mut follows);
+        let sound = if header.payload_type == 13 { Sound::Noise(payload) } else { Sound::Audio(payload) };
+        self.jitter.receive(self.now, (header.sequence, header.timestamp), sound, &mut follows);
     }
 }

@@ -4,6 +4,9 @@
 #[expect(clippy::approx_constant, reason = "a level, nothing of a circle")]
 pub const FULL_SCALE_SINE: f64 = 3.14;
 
+/// How far the power of full scale itself, as of a square wave, lies above that of a sine, in dB.
+pub const SQUARE_OVER_SINE: f64 = 3.0103;
+
 /// The level of samples in dBm0 by their power; silence is minus infinity.
 pub fn dbm0(samples: &[i16]) -> f64 {
     if samples.is_empty() {

@@ -3,12 +3,16 @@
 //! Linear audio is mono `i16`. The line's rate is [`LINE_RATE`]; full scale is the overload point
 //! of G.711's A-law, so a sine whose peak is 32768 has +3.14 dBm0.
 
+pub mod active_level;
 pub mod dtmf;
+pub mod edges;
 pub mod g711;
 pub mod g722;
 pub mod level;
+pub mod limiter;
 pub mod prompt;
 pub mod resample;
+pub mod seam;
 pub mod silence;
 pub mod tone;
 pub mod wav;

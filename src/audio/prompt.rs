@@ -1,7 +1,8 @@
 //! Sound files of any kind become mono samples at the line's rate.
 //!
 //! WAV (PCM, A-law, u-law, float), AIFF, FLAC, MP3 and Ogg Vorbis, of any rate and any number of
-//! channels; which of them it is, the content tells, not the name.
+//! channels; which of them it is, the content tells, not the name. What is made of the sound then
+//! (its level, its ends, its seam) is in `active_level`, `limiter`, `edges` and `seam`.
 
 use std::io::{Cursor, ErrorKind};
 use std::panic::catch_unwind;
@@ -46,26 +47,39 @@ pub enum Unplayable {
     TooLong,
 }
 
-/// Decodes a whole file. Channels are mixed to one, levels stay as they are. A file whose end is
-/// missing is played as far as it goes.
-pub fn decode(file: &[u8]) -> Result<Vec<i16>, Unplayable> {
-    decode_at(file, LINE_RATE)
+/// A decoded file: mono, full scale is 1.0. A lossy codec or a filter may have overshot it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sound {
+    /// The samples, at the rate that was asked for.
+    pub samples: Vec<f32>,
+    /// How many of them, at the end, are the beginning again; 0 unless that was asked for.
+    pub repeated: usize,
+    /// The tops of its waves are cut off: it was too loud where it was recorded or mixed.
+    pub clipped: bool,
 }
 
-/// The same at another rate than the line's, in samples per second.
-pub fn decode_at(file: &[u8], rate: u32) -> Result<Vec<i16>, Unplayable> {
+/// Decodes a whole file to the line's rate. Channels are mixed to one, levels stay as they are; only
+/// a sound whose peak does not fit is made quieter. A file whose end is missing is played as far as it goes.
+pub fn decode(file: &[u8]) -> Result<Vec<i16>, Unplayable> {
+    load(file, LINE_RATE, 0).map(|sound| to_i16(&sound.samples))
+}
+
+/// Decodes a whole file to so many samples per second. For a sound that is to go round, up to
+/// `repeat_ms` of its beginning follow its end, as if the file had gone round before its rate was
+/// changed: a filter then finds no gap there.
+pub fn load(file: &[u8], rate: u32, repeat_ms: u32) -> Result<Sound, Unplayable> {
     // Symphonia trusts some lengths in headers and then overflows; a broken file must be an error.
-    catch_unwind(|| decode_trusting(file, rate))
+    catch_unwind(|| load_trusting(file, rate, repeat_ms))
         .unwrap_or_else(|_| Err(Unplayable::Damaged("its header contradicts itself".to_owned())))
 }
 
-fn decode_trusting(file: &[u8], rate: u32) -> Result<Vec<i16>, Unplayable> {
+fn load_trusting(file: &[u8], rate: u32, repeat_ms: u32) -> Result<Sound, Unplayable> {
     let stream = MediaSourceStream::new(Box::new(Cursor::new(file)), Default::default());
     let mut format = symphonia::default::get_probe()
         .probe(&Hint::new(), stream, Default::default(), Default::default())
         .map_err(unrecognised)?;
     let (track, mut decoder) = open(format.as_ref())?;
-    let mut sound = Sound::at(rate);
+    let mut sound = Progress { wanted_rate: rate, repeat_ms, ..Progress::default() };
     while let Some(packet) = next(format.as_mut())? {
         if packet.track_id != track {
             continue;
@@ -111,21 +125,22 @@ fn next(format: &mut dyn FormatReader) -> Result<Option<Packet>, Unplayable> {
 
 /// What was decoded so far.
 #[derive(Default)]
-struct Sound {
+struct Progress {
     wanted_rate: u32,
+    repeat_ms: u32,
     resampler: Option<Resampler>,
     rate: u32,
     interleaved: Vec<f32>,
     mono: Vec<f32>,
     converted: Vec<f32>,
+    /// The beginning, at the file's rate, if it is to follow the end.
+    head: Vec<f32>,
+    samples_in: u64,
+    tops: FlatTops,
     damage: Option<&'static str>,
 }
 
-impl Sound {
-    fn at(wanted_rate: u32) -> Self {
-        Self { wanted_rate, ..Self::default() }
-    }
-
+impl Progress {
     fn add(&mut self, decoded: &GenericAudioBufferRef<'_>) -> Result<(), Unplayable> {
         let (rate, channels) = (decoded.spec().rate(), decoded.spec().channels().count().max(1));
         if !RATES.contains(&rate) || (self.resampler.is_some() && rate != self.rate) {
@@ -135,6 +150,10 @@ impl Sound {
         decoded.copy_to_vec_interleaved(&mut self.interleaved);
         self.mono.clear();
         self.mono.extend(self.interleaved.chunks_exact(channels).map(mix));
+        self.tops.look_at(&self.mono);
+        self.samples_in += self.mono.len() as u64;
+        let head = (u64::from(rate) * u64::from(self.repeat_ms) / 1000) as usize;
+        self.head.extend(self.mono.iter().take(head.saturating_sub(self.head.len())));
         let resampler = self.resampler.get_or_insert_with(|| Resampler::new(rate, self.wanted_rate));
         resampler.push(&self.mono, &mut self.converted);
         match self.converted.len() > (u64::from(MAX_SECONDS) * u64::from(self.wanted_rate)) as usize {
@@ -143,12 +162,17 @@ impl Sound {
         }
     }
 
-    fn finish(mut self) -> Result<Vec<i16>, Unplayable> {
-        if let Some(resampler) = self.resampler {
+    fn finish(mut self) -> Result<Sound, Unplayable> {
+        if let Some(mut resampler) = self.resampler {
+            resampler.push(&self.head, &mut self.converted);
             resampler.finish(&mut self.converted);
         }
+        let whole = (self.samples_in * u64::from(self.wanted_rate)).div_ceil(u64::from(self.rate.max(1)));
+        let repeated = self.converted.len().saturating_sub(whole as usize);
         match self.damage {
-            _ if !self.converted.is_empty() => Ok(to_i16(&self.converted)),
+            _ if !self.converted.is_empty() => {
+                Ok(Sound { samples: self.converted, repeated, clipped: self.tops.found })
+            }
             Some(damage) => Err(Unplayable::Damaged(damage.to_owned())),
             None => Err(Unplayable::Empty),
         }
@@ -161,9 +185,33 @@ fn mix(channels: &[f32]) -> f32 {
     if mean.is_finite() { mean } else { 0.0 }
 }
 
-/// Full scale 1.0 to 16 bits. Where a lossy codec or the filter overshoots, the whole sound is made
-/// quieter by just so much that its peak fits.
-fn to_i16(sound: &[f32]) -> Vec<i16> {
+/// Looks for waves whose tops are cut off.
+#[derive(Default)]
+struct FlatTops {
+    last: f32,
+    run: u32,
+    found: bool,
+}
+
+impl FlatTops {
+    /// Near full scale; that of A-law is 0.984, that of u-law 0.980.
+    const HIGH: f32 = 0.97;
+    /// So many equal samples there are no wave's own top.
+    const FLAT: u32 = 4;
+
+    fn look_at(&mut self, samples: &[f32]) {
+        for sample in samples {
+            let flat = sample.abs() >= Self::HIGH && *sample == self.last;
+            self.run = if flat { self.run + 1 } else { 1 };
+            self.last = *sample;
+            self.found |= flat && self.run >= Self::FLAT;
+        }
+    }
+}
+
+/// Full scale 1.0 to 16 bits. What does not fit makes the whole sound quieter, by just so much that
+/// its peak fits.
+pub fn to_i16(sound: &[f32]) -> Vec<i16> {
     let peak = sound.iter().fold(1.0_f32, |peak, sample| peak.max(sample.abs()));
     sound.iter().map(|sample| (sample / peak * 32_767.0).round() as i16).collect()
 }

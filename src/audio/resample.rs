@@ -79,13 +79,18 @@ impl Resampler {
 }
 
 /// Converts a whole sound from one rate to another; neither may be 0.
-pub fn convert(samples: &[i16], from: u32, to: u32) -> Vec<i16> {
-    let mut resampler = Resampler::new(from, to);
-    let mut out = Vec::new();
-    resampler.push(&samples.iter().map(|sample| f32::from(*sample)).collect::<Vec<_>>(), &mut out);
+pub fn convert(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
+    let (mut resampler, mut out) = (Resampler::new(from, to), Vec::new());
+    resampler.push(samples, &mut out);
     resampler.finish(&mut out);
+    out
+}
+
+/// The same in 16 bits.
+pub fn convert_i16(samples: &[i16], from: u32, to: u32) -> Vec<i16> {
+    let samples: Vec<f32> = samples.iter().map(|sample| f32::from(*sample)).collect();
     // A cast from float saturates.
-    out.into_iter().map(|sample| sample.round() as i16).collect()
+    convert(&samples, from, to).into_iter().map(|sample| sample.round() as i16).collect()
 }
 
 /// The weights for an output that lies `offset` behind the input sample at `half - 1`.
@@ -130,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    fn convert(samples: &[f32], from: u32, to: u32, chunk: usize) -> Vec<f32> {
+    fn convert_in_chunks(samples: &[f32], from: u32, to: u32, chunk: usize) -> Vec<f32> {
         let mut resampler = Resampler::new(from, to);
         let mut out = Vec::new();
         for part in samples.chunks(chunk) {
@@ -153,7 +158,7 @@ mod tests {
     fn a_tone_stays_the_same_tone_at_every_rate() {
         for from in [6_000, 8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 12_345] {
             for frequency in [300.0, 2300.0] {
-                let out = convert(&sine(frequency, from), from, 8_000, 997);
+                let out = convert_in_chunks(&sine(frequency, from), from, 8_000, 997);
                 let error = difference(&out, &sine(frequency, 8_000));
                 assert!(error < 2e-3, "{frequency} Hz from {from}: off by {error}");
             }
@@ -162,9 +167,9 @@ mod tests {
 
     #[test]
     fn the_band_of_telephony_passes_and_what_would_fold_over_does_not() {
-        let kept = convert(&sine(3_400.0, 48_000), 48_000, 8_000, 4_800);
+        let kept = convert_in_chunks(&sine(3_400.0, 48_000), 48_000, 8_000, 4_800);
         assert!(difference(&kept, &sine(3_400.0, 8_000)) < 2e-3);
-        let folded = convert(&sine(4_050.0, 48_000), 48_000, 8_000, 4_800);
+        let folded = convert_in_chunks(&sine(4_050.0, 48_000), 48_000, 8_000, 4_800);
         assert!(difference(&folded, &[0.0; 8_000]) < 2e-3);
     }
 
@@ -174,7 +179,11 @@ mod tests {
             [(44_100, 44_100, 8_000), (1, 48_000, 1), (0, 48_000, 0), (441, 44_100, 80), (442, 44_100, 81)]
         {
             for chunk in [1, 7, 100_000] {
-                assert_eq!(convert(&vec![0.5; len], from, 8_000, chunk).len(), wanted, "{len} of {from}");
+                assert_eq!(
+                    convert_in_chunks(&vec![0.5; len], from, 8_000, chunk).len(),
+                    wanted,
+                    "{len} of {from}"
+                );
             }
         }
     }

@@ -11,14 +11,17 @@ use toml::Spanned;
 
 use crate::call::filter::{CallerFilter, Entry};
 use crate::call::plan::{Accept, AcceptKey, Fallback, Hotline, HotlineNumber, HotlinePrompts, Menu, Route};
-use crate::call::prompt::{Piece, Prompt, Tone};
+use crate::call::prompt::{Piece, Prompt, SoundFile, Tone};
 use crate::call::settings::{
-    AcceptSettings, AudioSetting, DirectSetting, FallbackSettings, HotlineSettings, MenuPromptSetting,
-    MenuSettings, NumberList, Period, RecordingSettings, RouteSettings, SilenceSetting,
+    AcceptSettings, AudioSetting, DirectSetting, FallbackSettings, HotlineSettings, LevelSetting,
+    MenuPromptSetting, MenuSettings, NumberList, Period, RecordingSettings, RouteSettings, SilenceSetting,
 };
 use crate::call::wording::{Names, Voice};
 use crate::oncall::{DialPolicy, Roster, Target};
 use crate::problem::{Problem, nearest};
+
+/// The silence after words that are said over and over, in ms.
+const HOLD_PAUSE_MS: u32 = 1000;
 
 /// What hotlines are checked against.
 #[derive(Debug, Clone, Copy)]
@@ -114,7 +117,7 @@ impl Compiler<'_> {
         let welcome =
             self.audio(settings.welcome.as_ref(), names, voice).unwrap_or_else(|| voice.welcome(name));
         let menu = settings.menu.as_ref().map(|menu| self.menu(menu, names, voice, &routes, &welcome));
-        let hold = self.audio(settings.hold.as_ref(), names, voice);
+        let hold = self.hold(settings.hold.as_ref(), names, voice);
         let consent = self.consent(&settings.recording, &routes, names, voice);
         Hotline {
             name: name.to_owned(),
@@ -127,9 +130,10 @@ impl Compiler<'_> {
             prompts: HotlinePrompts {
                 welcome,
                 please_hold: voice.shipped("please-hold"),
-                hold: hold.unwrap_or_else(|| Prompt::tone(Tone::Hold)),
+                hold,
                 closed: voice.shipped("closed"),
                 goodbye: voice.shipped("goodbye"),
+                cannot_hear: voice.shipped("cannot-hear-you"),
                 caller_gone: voice.shipped("caller-gone"),
                 consent,
             },
@@ -405,7 +409,7 @@ impl Compiler<'_> {
         let prompt = match &settings.prompt {
             Some(written) => match written.get_ref() {
                 MenuPromptSetting::Welcome => Some(welcome.clone()),
-                MenuPromptSetting::Audio(audio) => self.one_audio(audio, written.span(), names, voice),
+                MenuPromptSetting::Audio(audio) => self.one_audio(audio, written.span(), names, voice, false),
             },
             None => None,
         };
@@ -449,7 +453,18 @@ impl Compiler<'_> {
         voice: Voice,
     ) -> Option<Prompt> {
         let written = written?;
-        self.one_audio(written.get_ref(), written.span(), names, voice)
+        self.one_audio(written.get_ref(), written.span(), names, voice, false)
+    }
+
+    /// What is played over and over. Words are said again after a pause.
+    fn hold(&mut self, written: Option<&Spanned<AudioSetting>>, names: Names<'_>, voice: Voice) -> Prompt {
+        let read =
+            written.and_then(|written| self.one_audio(written.get_ref(), written.span(), names, voice, true));
+        let hold = read.unwrap_or_else(|| Prompt::tone(Tone::Hold));
+        match hold.0.last() {
+            Some(Piece::Say { .. }) => hold.then(Prompt(vec![Piece::Pause(HOLD_PAUSE_MS)])),
+            _ => hold,
+        }
     }
 
     fn one_audio(
@@ -458,13 +473,18 @@ impl Compiler<'_> {
         span: Range<usize>,
         names: Names<'_>,
         voice: Voice,
+        hold: bool,
     ) -> Option<Prompt> {
+        let keep_level = audio.level == Some(LevelSetting::Keep);
         let read = match (&audio.say, &audio.file, &audio.ringback) {
+            (_, None, _) if keep_level => Err("only a file has a level that can be kept".to_owned()),
             (Some(text), None, None) => names
                 .fill(text)
                 .map(|text| voice.say(text))
                 .map_err(|unknown| format!("the placeholder {{{unknown}}} is not known here")),
-            (None, Some(file), None) => Ok(Prompt(vec![Piece::File(self.path(file))])),
+            (None, Some(file), None) => {
+                Ok(Prompt(vec![Piece::File(SoundFile { path: self.path(file), hold, keep_level })]))
+            }
             (None, None, Some(country)) => ringback(country),
             _ => Err("a prompt is either a text or a file".to_owned()),
         };

@@ -131,6 +131,7 @@ async fn dial(desk: &Desk, attempt: &Attempt, detail: &str) -> Leg {
         leg: leg.id(),
         call: desk.id,
         beside: desk.caller,
+        person,
         phone: attempt.phone.clone(),
         trunks: desk.hotline.trunks.clone(),
         caller_id: caller_id(desk),

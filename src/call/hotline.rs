@@ -94,11 +94,14 @@ async fn ring(caller: &Leg, desk: &mut Desk, route: &Route) -> Option<dial::Resp
     responder
 }
 
-/// "Please hold", then the hold tone for as long as it takes.
+/// "Please hold", then the hold tone for as long as it takes. A caller who is not heard is told so once.
 async fn entertain(caller: &Leg, prompts: &crate::call::plan::HotlinePrompts) {
     caller.start(&prompts.please_hold, false).ended().await;
-    let _hold = caller.start(&prompts.hold, true);
-    std::future::pending().await
+    loop {
+        let _hold = caller.start(&prompts.hold, true);
+        caller.unheard().told().await;
+        caller.start(&prompts.cannot_hear, false).ended().await;
+    }
 }
 
 /// The caller and the responder hear each other until one of them hangs up.

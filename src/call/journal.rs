@@ -31,6 +31,8 @@ pub enum Record {
         /// The leg.
         leg: LegId,
     },
+    /// An answered leg ended: how it sounded.
+    LegQuality(Box<LegQuality>),
     /// Something is being recorded: a restart looks for its file.
     RecordingStarted {
         /// The call.
@@ -150,6 +152,64 @@ pub struct DialIntent {
     pub phone: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// How a leg sounded. "Received" and "in" are about what came from that phone, "sent" and "out" about what
+/// went to it. Serialises as an element of `legs` of `calls ID --json`; the names are a promise.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LegQuality {
+    /// The call.
+    #[serde(skip)]
+    pub call: CallId,
+    /// The leg.
+    #[serde(skip)]
+    pub leg: LegId,
+    /// `caller`, or the id of the person whose phone it is.
+    pub who: String,
+    /// The trunk it went over.
+    pub trunk: String,
+    /// The name of the codec.
+    pub codec: String,
+    /// RTP packets that came.
+    pub packets_received: u64,
+    /// RTP packets that were sent.
+    pub packets_sent: u64,
+    /// Packets that never came.
+    pub packets_lost: u64,
+    /// The same in percent of those that should have.
+    pub lost_percent: f64,
+    /// Packets that came behind a later one.
+    pub packets_late: u64,
+    /// Packets that came twice.
+    pub packets_repeated: u64,
+    /// The mean interarrival jitter, in ms.
+    pub jitter_ms: f64,
+    /// The highest there was, in ms.
+    pub jitter_max_ms: f64,
+    /// From us to the phone and back, in ms, if it told.
+    pub round_trip_ms: Option<f64>,
+    /// The estimated mean opinion score of what came, from 1 to 4.5; none with less than a second of it.
+    pub mos_in: Option<f64>,
+    /// The same of what we sent, by the phone's reports, if it told.
+    pub mos_out: Option<f64>,
+    /// Packets of ours that it says never came, in percent, if it told.
+    pub far_lost_percent: Option<f64>,
+    /// Its interarrival jitter, in ms, if it told.
+    pub far_jitter_ms: Option<f64>,
+    /// Packets dropped because they came from elsewhere.
+    pub packets_foreign: u64,
+    /// Packets dropped because they were not protected with the agreed key, or came again (SRTP).
+    pub packets_forged: u64,
+    /// Packets dropped because they were no RTP, or of a payload type that was not agreed on.
+    pub packets_unusable: u64,
+    /// The longest time in ms in which no packet came, once one had.
+    pub longest_silence_ms: u64,
+    /// No packet ever came.
+    pub no_rtp_in: bool,
+    /// In the bridge the other side was heard and this one was not.
+    pub one_way_in: bool,
+    /// It reported that nothing of ours arrives.
+    pub one_way_out: bool,
 }
 
 /// The end of a call.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::call::prompt::Prompt;
 use crate::oncall::{E164, Phone};
@@ -134,6 +134,8 @@ pub struct Dial {
     pub call: crate::call::CallId,
     /// The caller's leg: both hear the prompts as they were when the call began.
     pub beside: LegId,
+    /// Whose phone it is: the id of a person.
+    pub person: String,
     /// What to dial.
     pub phone: Phone,
     /// The trunks to go out over, by name, in order.
@@ -235,6 +237,7 @@ pub struct LegEvents {
     detours: Arc<Mutex<Vec<String>>>,
     progress: watch::Sender<Progress>,
     keys: mpsc::Sender<char>,
+    unheard: Arc<Notify>,
     gone: watch::Sender<Option<Gone>>,
 }
 
@@ -291,6 +294,11 @@ impl LegEvents {
         let _ = self.keys.try_send(key);
     }
 
+    /// Nothing has ever been heard of the phone, for so long that whoever holds it should be told.
+    pub fn unheard(&self) {
+        self.unheard.notify_one();
+    }
+
     /// The leg is over. The first word counts.
     pub fn gone(&self, why: Gone) {
         self.gone.send_if_modified(|gone| {
@@ -330,6 +338,7 @@ pub struct Leg {
     detours: Arc<Mutex<Vec<String>>>,
     progress: watch::Receiver<Progress>,
     keys: mpsc::Receiver<char>,
+    unheard: Arc<Notify>,
     gone: watch::Receiver<Option<Gone>>,
     farewell: Farewell,
     clip: Option<Prompt>,
@@ -343,6 +352,7 @@ impl Leg {
         let (progress_tx, progress) = watch::channel(Progress::Calling(0));
         let (keys_tx, keys) = mpsc::channel(UNREAD_KEYS);
         let (gone_tx, gone) = watch::channel(None);
+        let unheard = Arc::<Notify>::default();
         let detours = Arc::<Mutex<Vec<String>>>::default();
         let leg = Self {
             id,
@@ -350,11 +360,12 @@ impl Leg {
             detours: detours.clone(),
             progress,
             keys,
+            unheard: unheard.clone(),
             gone,
             farewell: Farewell::Done,
             clip: None,
         };
-        let events = LegEvents { detours, progress: progress_tx, keys: keys_tx, gone: gone_tx };
+        let events = LegEvents { detours, progress: progress_tx, keys: keys_tx, unheard, gone: gone_tx };
         (leg, events)
     }
 
@@ -366,6 +377,11 @@ impl Leg {
     /// How the leg ended, once it has.
     pub fn gone(&self) -> GoneWatch {
         GoneWatch(self.gone.clone())
+    }
+
+    /// Whether nothing has ever been heard of the phone.
+    pub fn unheard(&self) -> Unheard {
+        Unheard(self.unheard.clone())
     }
 
     /// What is told to the other side if the handle is let go of from now on.
@@ -588,6 +604,26 @@ impl GoneWatch {
 /// A prompt that is being played.
 #[derive(Debug)]
 pub struct Playing(oneshot::Receiver<()>);
+
+/// Tells once in a call that nothing is heard of a phone, to whoever can say so first.
+#[derive(Debug)]
+pub struct Unheard(Arc<Notify>);
+
+impl Unheard {
+    /// Resolves when it is so.
+    pub async fn told(&self) {
+        self.0.notified().await;
+    }
+
+    /// Whether it is so now.
+    pub async fn is_told(&self) -> bool {
+        tokio::select! {
+            biased;
+            () = self.told() => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+}
 
 impl Playing {
     /// Resolves at the end of the prompt, or when something took its place.

@@ -39,6 +39,10 @@ pub async fn choose(caller: &mut Leg, desk: &Desk, early: Option<char>) -> Choic
     let mut early = early;
     for attempt in 1..=menu.attempts {
         let mut step = desk.timeline.open(Step::GatherDtmf, Action::Received, None);
+        if caller.unheard().is_told().await {
+            // No key can come of a phone that is not heard, unless by the signalling.
+            caller.say(&desk.hotline.prompts.cannot_hear).await;
+        }
         let said = attempt == 1 && menu.said_by_welcome;
         let key = match early.take() {
             Some(key) => Some(key),

@@ -104,6 +104,8 @@ pub struct HotlinePrompts {
     pub closed: Prompt,
     /// The last words.
     pub goodbye: Prompt,
+    /// To a caller of whom nothing has been heard for half a minute.
+    pub cannot_hear: Prompt,
     /// To a responder whose caller has hung up.
     pub caller_gone: Prompt,
     /// That the call may be recorded.
@@ -235,6 +237,7 @@ impl Hotline {
             said.hold.clone(),
             said.closed.clone(),
             said.goodbye.clone(),
+            said.cannot_hear.clone(),
             said.caller_gone.clone(),
         ];
         if self.records_calls() {

@@ -30,11 +30,22 @@ pub enum Piece {
         text: String,
     },
     /// The operator's own audio file.
-    File(PathBuf),
+    File(SoundFile),
     /// A tone.
     Tone(Tone),
     /// Silence, in ms.
     Pause(u32),
+}
+
+/// An audio file of the operator's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SoundFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// It is played over and over while people are rung: more softly than a voice, and without a seam.
+    pub hold: bool,
+    /// It stays as loud as it is.
+    pub keep_level: bool,
 }
 
 /// Tones made by Nightbell.
@@ -93,7 +104,7 @@ impl fmt::Display for Piece {
         match self {
             Self::Shipped { language, name } => write!(f, "[{language}/{name}]"),
             Self::Say { text, .. } => write!(f, "\u{201c}{text}\u{201d}"),
-            Self::File(path) => write!(f, "[{}]", path.display()),
+            Self::File(file) => write!(f, "[{}]", file.path.display()),
             Self::Tone(tone) => write!(f, "[{tone:?}]"),
             Self::Pause(ms) => write!(f, "[{ms} ms]"),
         }

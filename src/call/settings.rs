@@ -183,8 +183,18 @@ pub struct AudioSetting {
     pub say: Option<String>,
     /// An audio file, relative to the settings file.
     pub file: Option<PathBuf>,
+    /// How loud the file is played; left out: as loud as all other prompts.
+    pub level: Option<LevelSetting>,
     /// A country's ringing tone: `de`, `us`, `gb`.
     pub ringback: Option<String>,
+}
+
+/// How loud a file is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LevelSetting {
+    /// As loud as it is.
+    Keep,
 }
 
 /// The menu's prompt: words of its own, or the welcome.

@@ -80,15 +80,20 @@ async fn record(caller: &mut Leg, desk: &Desk, fallback: &Fallback, file: &str, 
     finished(caller, desk, fallback.max_length).await
 }
 
-/// Waits for the end of the message.
+/// Waits for the end of the message. A caller who is not heard is told so once.
 async fn finished(caller: &mut Leg, desk: &Desk, longest: Duration) -> End {
     let deadline = tokio::time::Instant::now() + longest;
     loop {
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+        let unheard = caller.unheard();
         let heard = tokio::select! {
             biased;
             ended = desk.facts.message_ended() => return by_itself(ended).await,
             heard = caller.key(left) => heard,
+            () = unheard.told() => {
+                caller.start(&desk.hotline.prompts.cannot_hear, false);
+                continue;
+            }
         };
         match heard {
             Heard::Key('#') => return End::Key,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Common, Failure, output};
-use crate::call::journal::{Event, Outcome, Stated};
+use crate::call::journal::{Event, LegQuality, Outcome, Stated};
 use crate::store::{CallFilter, CallRow, Store};
 
 /// Options of `calls`.
@@ -39,11 +39,12 @@ fn outcome(word: &str) -> Result<Outcome, String> {
     Outcome::from_word(word).ok_or_else(|| format!("the outcomes are {known}"))
 }
 
-/// A call with its timeline.
+/// A call with its legs and its timeline.
 #[derive(Debug, Serialize)]
 struct Whole<'a> {
     #[serde(flatten)]
     row: &'a CallRow,
+    legs: &'a [LegQuality],
     timeline: &'a [Event],
 }
 
@@ -55,10 +56,11 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
         let Some((row, timeline)) = reader.call(id)? else {
             return Err(Failure::Failed(format!("there is no call {id}, or several begin like this")));
         };
+        let legs = reader.legs(row.id)?;
         if options.json {
-            output::json(&Whole { row: &row, timeline: &timeline })?;
+            output::json(&Whole { row: &row, legs: &legs, timeline: &timeline })?;
         } else {
-            output::say(&one(&row, &timeline));
+            output::say(&one(&row, &legs, &timeline));
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -101,7 +103,7 @@ pub fn log(rows: &[CallRow]) -> String {
 }
 
 /// One call as a person reads it.
-pub fn one(row: &CallRow, timeline: &[Event]) -> String {
+pub fn one(row: &CallRow, legs: &[LegQuality], timeline: &[Event]) -> String {
     let name = row.display_name.as_ref().map(|name| format!(" ({})", output::printable(name)));
     let mut text = format!(
         "call {}\n  {}{} called {} ({}) at {}\n",
@@ -135,7 +137,73 @@ pub fn one(row: &CallRow, timeline: &[Event]) -> String {
     for event in timeline {
         text.push_str(&super::run::timeline_line(event, row.started_at));
     }
+    if !legs.is_empty() {
+        text.push_str(&format!("\n{}", sound(legs)));
+    }
     text
+}
+
+/// How the legs sounded, as a table.
+fn sound(legs: &[LegQuality]) -> String {
+    let cells: Vec<Vec<String>> = legs
+        .iter()
+        .map(|leg| {
+            vec![
+                output::printable(&leg.who),
+                leg.trunk.clone(),
+                leg.codec.clone(),
+                leg.packets_received.to_string(),
+                format!("{} %", leg.lost_percent),
+                format!("{} / {} ms", leg.jitter_ms, leg.jitter_max_ms),
+                figure(leg.mos_in, ""),
+                leg.packets_sent.to_string(),
+                figure(leg.far_lost_percent, " %"),
+                figure(leg.mos_out, ""),
+                figure(leg.round_trip_ms, " ms"),
+                remarks(leg),
+            ]
+        })
+        .collect();
+    output::table(
+        &[
+            "LEG",
+            "TRUNK",
+            "CODEC",
+            "HEARD",
+            "LOST",
+            "JITTER",
+            "MOS",
+            "SENT",
+            "LOST THERE",
+            "MOS THERE",
+            "ROUND TRIP",
+            "REMARKS",
+        ],
+        &cells,
+    )
+}
+
+fn figure(value: Option<f64>, unit: &str) -> String {
+    value.map_or("-".to_owned(), |value| format!("{value}{unit}"))
+}
+
+/// From how long on a silence is worth a word, in ms.
+const LONG_SILENCE_MS: u64 = 2_000;
+
+/// What is out of the ordinary on a leg.
+fn remarks(leg: &LegQuality) -> String {
+    let silence = leg.longest_silence_ms as f64 / 1000.0;
+    let remarks = [
+        (leg.no_rtp_in, "no audio ever came".to_owned()),
+        (leg.one_way_in, "was not heard in the bridge".to_owned()),
+        (leg.one_way_out, "reported to hear nothing".to_owned()),
+        (leg.longest_silence_ms >= LONG_SILENCE_MS, format!("was still for {silence:.1} s")),
+        (leg.packets_foreign > 0, format!("{} packets from elsewhere were dropped", leg.packets_foreign)),
+        (leg.packets_forged > 0, format!("{} packets under another key were dropped", leg.packets_forged)),
+        (leg.packets_unusable > 0, format!("{} packets could not be used", leg.packets_unusable)),
+    ];
+    let said: Vec<_> = remarks.into_iter().filter_map(|(holds, remark)| holds.then_some(remark)).collect();
+    if said.is_empty() { "-".to_owned() } else { said.join("; ") }
 }
 
 /// What carriers say of the caller's number, in words.

@@ -13,6 +13,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::{Common, Failure, output};
 use crate::call::journal::{Event, Record, StepResult};
+use crate::daemon::limits::raise_open_files;
 use crate::daemon::logging::{self, LogFormat};
 use crate::daemon::start::{Daemon, StartError};
 
@@ -36,6 +37,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let level = if foreground { LevelFilter::WARN } else { LevelFilter::INFO };
     let _log = logging::start(options.log_format, level)?;
     let path = options.common.path()?;
+    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(async {
         // Before anything else: a SIGHUP that comes while the daemon starts must not end it.

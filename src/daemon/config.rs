@@ -193,11 +193,12 @@ impl Config {
     }
 }
 
-/// A piece that could not be loaded, at the place where it is written.
+/// A piece that could not be loaded, or is not as it should be, at the place where it is written.
 fn misses(error: &PromptError, compiled: &Compiled) -> Problem {
     let piece: &Piece = &error.piece;
     let written = compiled.pieces.iter().find(|(known, _)| known == piece).map(|(_, span)| span.clone());
-    Problem::error(written.unwrap_or(0..0), error.message.clone()).help(error.help.clone())
+    let problem = Problem::error(written.unwrap_or(0..0), error.message.clone()).help(error.help.clone());
+    Problem { severity: error.severity, ..problem }
 }
 
 /// Reads an on-call file that is already in memory.

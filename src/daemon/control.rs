@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::switch::media::Priority;
 use crate::switch::report::TrunkReport;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
@@ -49,6 +50,8 @@ pub enum Reply {
     Trunks {
         /// `udp:ADDRESS:PORT`
         listening: Vec<String>,
+        /// The priority of audio.
+        audio: Priority,
         /// The trunks.
         trunks: Vec<TrunkReport>,
     },

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod control;
 pub mod findings;
+pub mod limits;
 pub mod logging;
 pub mod probe;
 mod reading;

@@ -97,7 +97,8 @@ fn visible(span: Range<usize>, text: &str) -> Range<usize> {
 fn unknown(problem: Problem) -> Problem {
     let names: Vec<&str> = problem.message.split('`').skip(1).step_by(2).collect();
     let Some((wrong, known)) = names.split_first() else { return problem };
-    let message = format!("there is no key `{wrong}` here");
+    let what = if problem.message.starts_with("unknown variant") { "value" } else { "key" };
+    let message = format!("there is no {what} `{wrong}` here");
     let help = match nearest(wrong, known.iter().copied()) {
         _ if *wrong == "password" && known.contains(&"password_file") => {
             "a password never stands in the settings: write it into a file, and password_file = \"PATH\""

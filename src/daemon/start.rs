@@ -187,10 +187,11 @@ impl Daemon {
     /// Tells how the trunks stand, once they have: nothing else waits for that.
     fn tell_trunks(&self, ping: bool, reply: oneshot::Sender<control::Reply>) {
         let listening = self.listening().iter().map(ToString::to_string).collect();
+        let audio = self.switch.audio();
         let report = self.switch.report(ping);
         tokio::spawn(async move {
             let told = match report.await {
-                Some(trunks) => control::Reply::Trunks { listening, trunks },
+                Some(trunks) => control::Reply::Trunks { listening, audio, trunks },
                 None => control::Reply::Failed("the daemon is stopping".to_owned()),
             };
             let _ = reply.send(told);
@@ -263,6 +264,7 @@ impl Daemon {
             ("public_address", running.public_address != wanted.public_address),
             ("resolvers", running.resolvers != wanted.resolvers),
             ("[media] ports", running.media_ports != wanted.media_ports),
+            ("[media] threads", running.media_threads != wanted.media_threads),
         ];
         changed.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }

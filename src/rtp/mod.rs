@@ -8,6 +8,7 @@
 pub mod jitter;
 pub mod latch;
 pub mod packet;
+pub mod quality;
 pub mod rtcp;
 pub mod sequence;
 pub mod srtp;

@@ -1,5 +1,7 @@
 //! RTCP: reports about what was sent and what came (RFC 3550 6).
 
+use std::time::Duration;
+
 use super::sequence::Reception;
 
 const SENDER_REPORT: u8 = 200;
@@ -12,6 +14,10 @@ const CNAME: u8 = 1;
 const BLOCK: usize = 24;
 /// Octets of a sender report before its blocks, without the common header.
 const SENDER_INFO: usize = 24;
+/// A round trip longer than this is a clock that was set, or nonsense.
+const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(10);
+/// RTCP's packet types, on a port that carries RTP too (RFC 5761 4): as payload types they would be 64 to 95.
+const PACKET_TYPES: std::ops::RangeInclusive<u8> = 192..=223;
 
 /// What a sender report says about its sender (RFC 3550 6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +111,29 @@ fn write_description(out: &mut Vec<u8>, ssrc: u32, cname: &str) {
     out.extend([CNAME, len]);
     out.extend(cname);
     out.resize(end, 0);
+}
+
+/// Whether a datagram on a port that carries both is RTCP and not RTP (RFC 5761 4).
+pub fn is_rtcp(datagram: &[u8]) -> bool {
+    matches!(datagram, [first, kind, ..] if first >> 6 == 2 && PACKET_TYPES.contains(kind))
+}
+
+/// Whose report it is: the source of the first packet, which SRTP leaves in the clear.
+pub fn source(datagram: &[u8]) -> Option<u32> {
+    word(datagram, 4)
+}
+
+/// The round trip that a block about us tells (RFC 3550 6.4.1): `now` is the middle of our NTP timestamp at
+/// its arrival. Nothing: the far side has had no report of ours, or the clocks contradict each other.
+pub fn round_trip(now: u32, block: &Block) -> Option<Duration> {
+    if block.last_report == 0 {
+        return None;
+    }
+    let units = now.wrapping_sub(block.last_report).wrapping_sub(block.delay);
+    // A delay that was rounded up may take a hair too much off.
+    let units = if (-66..0).contains(&(units as i32)) { 0 } else { units };
+    let trip = Duration::from_nanos(u64::from(units) * 1_000_000_000 / 65_536);
+    (trip <= LONGEST_ROUND_TRIP).then_some(trip)
 }
 
 /// Reads a compound packet; nothing if it is none (RFC 3550 A.2).
@@ -221,7 +250,49 @@ mod tests {
         assert!(read(&[]).is_none());
     }
 
+    fn block(last_report: u32, delay: u32) -> Block {
+        let reception = Reception { ssrc: 1, fraction_lost: 0, lost: 0, highest: 0, jitter: 0 };
+        Block { reception, last_report, delay }
+    }
+
+    #[test]
+    fn the_round_trip_is_what_is_left_of_the_time_since_our_report() {
+        // The example of RFC 3550 6.4.1, figure 2: 6.125 s.
+        let example = block(0xb705_2000, 0x0005_4000);
+        assert_eq!(round_trip(0xb710_8000, &example), Some(Duration::from_millis(6125)));
+        let over_the_wrap = block(0xffff_8000, 0x8000);
+        assert_eq!(round_trip(0x0000_4000, &over_the_wrap), Some(Duration::from_millis(250)));
+        assert_eq!(round_trip(0xb705_2000 + 0x0005_3ff0, &example), Some(Duration::ZERO), "rounded up there");
+        assert_eq!(round_trip(0xb710_8000, &block(0, 0)), None, "it has had no report of ours");
+        assert_eq!(round_trip(0xb705_2000, &example), None, "it answered before it was asked");
+        assert_eq!(round_trip(0xb715_8000, &block(0xb705_2000, 0)), None, "16 s are nonsense");
+    }
+
+    #[test]
+    fn on_a_shared_port_rtcp_is_told_by_its_second_octet() {
+        let mut report = Vec::new();
+        write(&mut report, 9, Some(&info()), None, "abc");
+        assert!(is_rtcp(&report));
+        assert_eq!(source(&report), Some(9));
+        // PCMA, PCMA with M, telephone-event with M, and payload types on both sides of 64 to 95.
+        for second in [8, 0x88, 0x80 | 101, 0x80 | 63, 0x80 | 96, 72] {
+            assert!(!is_rtcp(&[0x80, second, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]), "{second}");
+        }
+        assert!(!is_rtcp(&[0x40, 200]) && !is_rtcp(&[0x80]) && source(&[0x80, 200]).is_none());
+    }
+
     proptest! {
+        #[test]
+        fn any_round_trip_is_found_to_a_millisecond(
+            sent: u32, there_us in 0..3_000_000_u64, kept_us in 0..60_000_000_u64, back_us in 0..3_000_000_u64,
+        ) {
+            let units = |us: u64| u32::try_from(us * 65_536 / 1_000_000).expect("an hour is the limit");
+            let sent = sent.max(1);
+            let now = sent.wrapping_add(units(there_us + kept_us + back_us));
+            let trip = round_trip(now, &block(sent, units(kept_us))).expect("known").as_micros();
+            prop_assert!(trip.abs_diff(u128::from(there_us + back_us)) < 1000, "{}", trip);
+        }
+
         #[test]
         fn what_is_written_is_read_back(
             ssrc: u32, source: u32, fraction_lost: u8, lost in -0x80_0000..0x80_0000_i32,

@@ -56,8 +56,10 @@ pub enum Direction {
 pub struct Agreed {
     /// Where our RTP goes.
     pub remote_rtp: SocketAddr,
-    /// Where our RTCP goes (a=rtcp of RFC 3605, else one above).
+    /// Where our RTCP goes (a=rtcp of RFC 3605, else one above; where RTP goes, if they share a port).
     pub remote_rtcp: SocketAddr,
+    /// RTP and RTCP share a port on both sides (a=rtcp-mux, RFC 5761). We accept it and do not offer it.
+    pub rtcp_mux: bool,
     /// The codec, the same in both directions.
     pub codec: Codec,
     /// The payload type we send.
@@ -80,6 +82,10 @@ const TELEPHONE_EVENT: u8 = 101;
 const OTHER_EVENT: u8 = 102;
 /// What we put into a packet, in ms, unless the peer asks for less or more.
 const PACKET_TIME_MS: u16 = 20;
+/// The attribute of RFC 5761.
+const RTCP_MUX: &str = "rtcp-mux";
+/// Payload types that cannot be told from RTCP on a port that carries both (RFC 5761 4).
+const LIKE_RTCP: std::ops::RangeInclusive<u8> = 64..=95;
 
 /// Why there is no agreement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -194,7 +200,8 @@ impl Negotiation {
             let (payload_type, codec) = self.first_codec(line, &[])?;
             let event = event_type(line, &[])
                 .map(|payload_type| EventTypes { send: payload_type, receive: payload_type });
-            Some((index, remote.agreed(codec, payload_type, payload_type, event), chosen))
+            let agreed = remote.agreed(codec, payload_type, payload_type, event);
+            Some((index, agreed.sharing_a_port(line, None), chosen))
         })
     }
 
@@ -207,7 +214,7 @@ impl Negotiation {
             (Some(send), Some(receive)) => Some(EventTypes { send, receive }),
             _ => None,
         };
-        Some(remote.agreed(codec, send, receive, event))
+        Some(remote.agreed(codec, send, receive, event).sharing_a_port(line, Some(offered)))
     }
 
     /// The first codec of a stream that is ours too, in the peer's order (RFC 3264 6.1).
@@ -249,7 +256,10 @@ impl Negotiation {
             .as_ref()
             .and_then(|agreed| Some((self.sent.iter().find(|media| media.port != 0)?, agreed.srtp.as_ref())));
         let (protocol, crypto) = self.security.offer(running);
-        secured(audio(self.media.rtp_port, &types, Some(event), PACKET_TIME_MS, direction), &protocol, crypto)
+        let offer = audio(self.media.rtp_port, &types, Some(event), PACKET_TIME_MS, direction);
+        // What runs on one port goes on so (RFC 5761 5.1.1).
+        let mux = self.agreed.as_ref().is_some_and(|agreed| agreed.rtcp_mux);
+        secured(sharing(offer, mux), &protocol, crypto)
     }
 
     /// The peer has given the static number of this codec to another one, or to the events, and a number
@@ -276,7 +286,7 @@ impl Negotiation {
         let direction = Attribute { name: agreed.direction.name().to_owned(), value: None };
         let packet_time_ms = agreed.packet_time_ms.unwrap_or(PACKET_TIME_MS);
         let answer = audio(self.media.rtp_port, &types, event, packet_time_ms, direction);
-        secured(answer, &offer.protocol, chosen.map(Chosen::attribute))
+        secured(sharing(answer, agreed.rtcp_mux), &offer.protocol, chosen.map(Chosen::attribute))
     }
 
     /// The text of a description of ours; the version rises when it differs from the one before (RFC 3264 8).
@@ -356,6 +366,7 @@ impl Remote {
         Agreed {
             remote_rtp: self.rtp,
             remote_rtcp: self.rtcp,
+            rtcp_mux: false,
             codec,
             send_payload_type: send,
             receive_payload_type: receive,
@@ -364,6 +375,20 @@ impl Remote {
             packet_time_ms: self.packet_time_ms,
             srtp: self.srtp,
         }
+    }
+}
+
+impl Agreed {
+    /// With RTP and RTCP on one port, if the peer's description says so, and ours before it where it is an
+    /// answer (RFC 8035). Without, where one of the payload types would be mistaken for RTCP.
+    fn sharing_a_port(self, line: &Media, offered: Option<&Media>) -> Self {
+        let says = |line: &Media| line.attribute(RTCP_MUX).is_some();
+        let events = self.telephone_event.map(|types| [types.send, types.receive]);
+        let types = [self.send_payload_type, self.receive_payload_type].into_iter();
+        let clash = types.chain(events.into_iter().flatten()).any(|number| LIKE_RTCP.contains(&number));
+        let rtcp_mux = says(line) && offered.is_none_or(says) && !clash;
+        let remote_rtcp = if rtcp_mux { self.remote_rtp } else { self.remote_rtcp };
+        Agreed { rtcp_mux, remote_rtcp, ..self }
     }
 }
 
@@ -486,6 +511,12 @@ fn audio(
         connection: None,
         attributes,
     }
+}
+
+/// With RTP and RTCP on one port, or not.
+fn sharing(mut media: Media, rtcp_mux: bool) -> Media {
+    media.attributes.extend(rtcp_mux.then(|| Attribute { name: RTCP_MUX.to_owned(), value: None }));
+    media
 }
 
 /// With the protocol and the keys that were chosen.

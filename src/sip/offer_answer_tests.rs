@@ -206,6 +206,34 @@ fn packet_time_and_rtcp_port_are_taken_within_reason() {
     assert_eq!(agreed.remote_rtcp, "192.0.2.9:7001".parse().unwrap(), "a third party's address is not taken");
 }
 
+#[test]
+fn one_port_for_rtp_and_rtcp_is_accepted_where_it_is_offered_and_kept_and_never_offered() {
+    let mut negotiation = Negotiation::new(local());
+    assert!(!text(&negotiation.clone().offer()).contains("rtcp-mux"));
+    let offer = peer(1, "m=audio 5000 RTP/AVP 8\na=rtcp:7001\na=rtcp-mux\n");
+    let (answer, agreed) = negotiation.answer(&offer).unwrap();
+    assert!(agreed.rtcp_mux && text(&answer).contains("a=rtcp-mux\r\n"));
+    assert_eq!(agreed.remote_rtcp, agreed.remote_rtp);
+    assert!(text(&negotiation.offer()).contains("a=rtcp-mux\r\n"), "what runs goes on");
+    let agreed = negotiation.accept(&peer(2, "m=audio 5000 RTP/AVP 8\n")).unwrap();
+    assert!(!agreed.rtcp_mux, "the peer goes back to two ports");
+    assert_eq!(agreed.remote_rtcp.port(), 5001);
+    let (answer, _) = negotiation.answer(&peer(3, "m=audio 5000 RTP/AVP 8\n")).unwrap();
+    assert!(!text(&answer).contains("rtcp-mux"));
+}
+
+#[test]
+fn one_port_for_both_that_we_have_not_offered_or_could_not_tell_apart_is_not_agreed() {
+    let mut negotiation = Negotiation::new(local());
+    negotiation.offer();
+    let agreed = negotiation.accept(&peer(1, "m=audio 5000 RTP/AVP 8\na=rtcp-mux\n")).unwrap();
+    assert!(!agreed.rtcp_mux, "RFC 8035");
+    // With M, payload type 72 looks like a sender report.
+    let lines = "m=audio 5000 RTP/AVP 8 72\na=rtpmap:72 telephone-event/8000\na=rtcp-mux\n";
+    let (answer, agreed) = Negotiation::new(local()).answer(&peer(1, lines)).unwrap();
+    assert!(!agreed.rtcp_mux && !text(&answer).contains("rtcp-mux"));
+}
+
 fn wide() -> LocalMedia {
     LocalMedia { codecs: vec![Codec::Pcma, Codec::Pcmu, Codec::G722], ..local() }
 }

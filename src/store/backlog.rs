@@ -43,7 +43,8 @@ impl Backlog {
     }
 
     fn has_room(&self, record: &Record) -> bool {
-        let limit = if matches!(record, Record::Step(_)) { STEPS_UP_TO } else { ENTRIES_UP_TO };
+        let can_be_missed = matches!(record, Record::Step(_) | Record::LegQuality(_));
+        let limit = if can_be_missed { STEPS_UP_TO } else { ENTRIES_UP_TO };
         self.entries.len() < limit
     }
 

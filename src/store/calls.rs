@@ -5,9 +5,9 @@ use rusqlite::{Connection, Row, named_params};
 use serde::{Serialize, Serializer};
 
 use super::text::{call_id, column, instant, optional_column, parse};
-use super::{Reader, StoreError};
+use super::{Reader, StoreError, leg_quality};
 use crate::call::CallId;
-use crate::call::journal::{Action, Attestation, Event, Outcome, Step, StepResult, Verstat};
+use crate::call::journal::{Action, Attestation, Event, LegQuality, Outcome, Step, StepResult, Verstat};
 
 /// One call in the log. Serialises as a row of `calls --json`; the names are a promise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -108,6 +108,12 @@ impl Reader {
             Ok(Ok(Some((row, events))))
         })?;
         found.map_err(|()| StoreError::Ambiguous(id.to_owned()))
+    }
+
+    /// How the legs of a call sounded, in the order in which they were begun. Those that are still up, and those
+    /// that a crash ended, are missing.
+    pub fn legs(&self, call: CallId) -> Result<Vec<LegQuality>, StoreError> {
+        self.read(|connection| leg_quality::read(connection, call))
     }
 
     /// The messages that were kept, newest first.

@@ -22,6 +22,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../sql/0001_initial.sql")),
     M::up(include_str!("../../sql/0002_identity.sql")),
     M::up(include_str!("../../sql/0003_trunk_use.sql")),
+    M::up(include_str!("../../sql/0004_leg_quality.sql")),
     M::up(include_str!("../../sql/0005_call_recordings.sql")),
 ];
 

@@ -4,8 +4,8 @@
 use rusqlite::{Connection, ErrorCode, params};
 use tracing::{error, warn};
 
-use super::spend;
 use super::text::instant;
+use super::{leg_quality, spend};
 use crate::call::journal::{Attestation, DialIntent, Ended, Event, Record, RecordingKind, Started, Verstat};
 use crate::call::leg::LegId;
 
@@ -45,6 +45,7 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
         Record::LegDown { leg } => {
             execute(connection, "DELETE FROM legs WHERE leg = ?1 AND orphaned = 0", [number(*leg)])
         }
+        Record::LegQuality(quality) => leg_quality::write(connection, quality),
         Record::RecordingStarted { call, kind, file, at } => execute(
             connection,
             &format!(
@@ -158,10 +159,16 @@ pub(super) fn milliseconds(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
 }
 
-fn number(leg: LegId) -> i64 {
+/// A leg's number as SQLite can hold it.
+pub(super) fn number(leg: LegId) -> i64 {
     i64::try_from(leg.0).unwrap_or(i64::MAX)
 }
 
-fn execute(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<usize> {
+/// Runs one statement; answers how many rows it made or changed.
+pub(super) fn execute(
+    connection: &Connection,
+    sql: &str,
+    values: impl rusqlite::Params,
+) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute(values)
 }

@@ -17,6 +17,7 @@ mod connection;
 mod entries;
 mod error;
 mod folder;
+mod leg_quality;
 mod reconcile;
 mod roster;
 #[cfg(test)]

@@ -4,12 +4,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use toml::Spanned;
+
 use crate::problem::Problem;
 use crate::sip::{Hop, Transport};
 use crate::switch::location::Resolvers;
 use crate::switch::settings::{MediaSettings, SipSettings};
 use crate::switch::tls::{Reader, ServerTls};
 use crate::switch::trunks::transport;
+
+/// Where `threads` is left out: one thread carries some thousand calls, and more of them than there is
+/// work for only wake each other's processors.
+const USUAL_THREADS: usize = 4;
+/// No machine needs more.
+const MOST_THREADS: usize = 64;
 
 /// `[sip]` and `[media]`, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +28,8 @@ pub struct Addresses {
     pub public_address: Option<IpAddr>,
     /// Ports for RTP and RTCP.
     pub media_ports: RangeInclusive<u16>,
+    /// How many threads carry audio.
+    pub media_threads: usize,
     /// Our certificate for connections to us.
     pub tls: Option<ServerTls>,
     /// The name servers that are asked where a trunk's server is.
@@ -58,9 +68,23 @@ pub fn compile_addresses(
         problems.push(Problem::error(media.ports.span(), message).help(help));
         20000..=29999
     });
+    let media_threads = media_threads(media.threads.as_ref(), problems);
     let tls = server_tls(sip, folder, problems);
     let resolvers = resolvers(sip, problems);
-    Addresses { listen, public_address: sip.public_address, media_ports, tls, resolvers }
+    Addresses { listen, public_address: sip.public_address, media_ports, media_threads, tls, resolvers }
+}
+
+/// As many as are wanted, or one a processor.
+fn media_threads(wanted: Option<&Spanned<usize>>, problems: &mut Vec<Problem>) -> usize {
+    if let Some(wanted) = wanted {
+        if (1..=MOST_THREADS).contains(wanted.get_ref()) {
+            return *wanted.get_ref();
+        }
+        let message = format!("{} threads cannot carry audio", wanted.get_ref());
+        let help = format!("write 1 to {MOST_THREADS}, or leave threads out");
+        problems.push(Problem::error(wanted.span(), message).help(help));
+    }
+    std::thread::available_parallelism().map_or(1, usize::from).min(USUAL_THREADS)
 }
 
 /// Name servers: an address each, with a port where it is not 53.
@@ -130,6 +154,18 @@ mod tests {
         let addresses = compile_addresses(&sip, &MediaSettings::default(), Path::new(""), &mut problems);
         let listen = addresses.listen.iter().map(ToString::to_string).collect();
         (listen, problems.into_iter().map(|problem| problem.help.unwrap_or_default()).collect())
+    }
+
+    #[test]
+    fn audio_has_as_many_threads_as_are_written_and_else_at_most_four() {
+        let threads = |text| {
+            let (media, mut problems) = (toml::from_str(text).unwrap(), Vec::new());
+            let addresses = compile_addresses(&SipSettings::default(), &media, Path::new(""), &mut problems);
+            (addresses.media_threads, problems.len())
+        };
+        assert_eq!((threads("threads = 1"), threads("threads = 64")), ((1, 0), (64, 0)));
+        assert_eq!((threads("threads = 0").1, threads("threads = 65").1), (1, 1));
+        assert!((1..=4).contains(&threads("").0));
     }
 
     #[test]

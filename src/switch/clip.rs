@@ -23,12 +23,17 @@ pub struct Clip {
     /// For G.722, if anybody speaks it. Its octets depend on what was sent before, so each leg encodes
     /// for itself.
     pub wide: Option<Arc<[WideFrame]>>,
+    /// How many samples it has at the line's rate. What is left of the last frame is silence.
+    length: usize,
+    /// Where it goes on after its last sample when it is played over and over.
+    from: usize,
 }
 
 impl Clip {
     /// Encodes a sound of 8000 samples per second. The last frame is filled up with silence.
     pub fn from_samples(samples: &[i16]) -> Self {
-        Self { pcma: encode(samples, linear_to_alaw), pcmu: encode(samples, linear_to_ulaw), wide: None }
+        let [pcma, pcmu] = [encode(samples, linear_to_alaw), encode(samples, linear_to_ulaw)];
+        Self { pcma, pcmu, wide: None, length: samples.len(), from: 0 }
     }
 
     /// Adds the same sound at 16 000 samples per second.
@@ -40,6 +45,13 @@ impl Clip {
             *place = *pair;
         }
         self.wide = Some(wide.into());
+        self
+    }
+
+    /// Played over and over, it goes on at this sample after its last one, and not at its first.
+    #[must_use]
+    pub fn going_on_at(mut self, from: usize) -> Self {
+        self.from = from;
         self
     }
 
@@ -60,8 +72,59 @@ fn encode(samples: &[i16], law: fn(i16) -> u8) -> Arc<[[u8; FRAME]]> {
     samples.chunks(FRAME).map(frame).collect()
 }
 
+/// A place in a clip, and whether the clip goes round there.
+#[derive(Debug, Clone)]
+pub struct Excerpt {
+    /// Of what.
+    pub clip: Arc<Clip>,
+    /// The next sample, at the line's rate.
+    pub at: usize,
+    /// After the last sample it goes on, to the sample, where the clip goes round.
+    pub looped: bool,
+}
+
+impl Excerpt {
+    /// Whether nothing is left.
+    pub fn is_over(&self) -> bool {
+        self.within(self.at).is_none()
+    }
+
+    /// The next frame of one of the clip's forms; what is not there is `silence`.
+    pub fn frame<T: Copy>(&self, form: &[[T; FRAME]], silence: T) -> [T; FRAME] {
+        let (form, mut frame) = (form.as_flattened(), [silence; FRAME]);
+        let mut filled = 0;
+        while let Some(at) = self.within(self.at.saturating_add(filled)).filter(|_| filled < FRAME) {
+            let count = (FRAME - filled).min(self.clip.length - at);
+            let places = frame.get_mut(filled..filled + count).zip(form.get(at..at + count));
+            let Some((place, part)) = places else { return frame };
+            place.copy_from_slice(part);
+            filled += count;
+        }
+        frame
+    }
+
+    /// Moves on.
+    pub fn advance(&mut self, frames: u64) {
+        let samples = usize::try_from(frames).unwrap_or(usize::MAX).saturating_mul(FRAME);
+        let at = self.at.saturating_add(samples);
+        self.at = self.within(at).unwrap_or(at);
+    }
+
+    /// The sample that is meant by a place, which may lie behind the end.
+    fn within(&self, at: usize) -> Option<usize> {
+        let Clip { length, from, .. } = *self.clip;
+        if at < length {
+            return Some(at);
+        }
+        let round = length.checked_sub(from).filter(|_| self.looped)?;
+        Some(from + (at - length).checked_rem(round)?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::audio::g711::{ALAW_SILENCE, ULAW_SILENCE, alaw_to_linear, ulaw_to_linear};
 
@@ -84,5 +147,32 @@ mod tests {
     #[test]
     fn nothing_to_hear_takes_no_time() {
         assert_eq!(Clip::from_samples(&[]).duration_ms(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn a_clip_goes_round_to_the_sample_wherever_it_goes_on(
+            length in 1_usize..700,
+            from in any::<prop::sample::Index>(),
+            frames in 1_usize..12,
+            skipped in 0_u64..12,
+        ) {
+            let sound: Vec<i16> = (0..length).map(|n| (n as i16 - 350) * 64).collect();
+            let from = from.index(length);
+            let clip = Arc::new(Clip::from_samples(&sound).going_on_at(from));
+            let mut excerpt = Excerpt { clip: clip.clone(), at: 0, looped: true };
+            let endless: Vec<u8> =
+                sound.iter().chain(sound[from..].iter().cycle()).take(24 * FRAME).map(|s| linear_to_alaw(*s)).collect();
+            excerpt.advance(skipped);
+            for n in 0..frames {
+                let at = (skipped as usize + n) * FRAME;
+                let heard = excerpt.frame(&clip.pcma, 0);
+                prop_assert_eq!(&heard[..], &endless[at..at + FRAME]);
+                excerpt.advance(1);
+            }
+            let mut once = Excerpt { clip: clip.clone(), at: 0, looped: false };
+            once.advance(skipped);
+            prop_assert_eq!(once.is_over(), skipped as usize * FRAME >= length);
+        }
     }
 }

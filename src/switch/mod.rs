@@ -30,6 +30,7 @@ pub mod trunks;
 mod validity;
 pub mod ways;
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -48,7 +49,7 @@ use crate::sip::{self, Endpoint, Hop, Timers};
 use crate::switch::addresses::Addresses;
 use crate::switch::health::Health;
 use crate::switch::location::Names;
-use crate::switch::media::Media;
+use crate::switch::media::{Media, Priority};
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
 use crate::switch::report::TrunkReport;
@@ -118,6 +119,7 @@ pub struct Switch {
     task: JoinHandle<()>,
     listening: Vec<Hop>,
     addresses: Addresses,
+    audio: Priority,
 }
 
 impl Switch {
@@ -145,6 +147,8 @@ impl Switch {
         );
         let recorder = Recorder::start(parts.recordings).map_err(StartError::Media)?;
         let media = Media::start(media_config(&parts.addresses)).map_err(StartError::Media)?;
+        tell_priority(&media);
+        let audio = media.priority();
         let (standing, standing_reader) = watch::channel(Standing {
             table: Arc::new(table),
             snapshot: parts.snapshot,
@@ -175,6 +179,7 @@ impl Switch {
             asking: Vec::new(),
             rng,
             stored: parts.stored,
+            audio_troubles: HashMap::new(),
         };
         let task = tokio::spawn(signalling.run());
         let standing = Arc::new(standing);
@@ -186,6 +191,7 @@ impl Switch {
             task,
             listening,
             addresses: parts.addresses,
+            audio,
         };
         switch.keep_names_fresh();
         Ok(switch)
@@ -231,6 +237,11 @@ impl Switch {
     /// Where we are reached, as the switch was started.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// The priority that audio has.
+    pub fn audio(&self) -> Priority {
+        self.audio
     }
 
     /// Takes new trunks, certificates, hotlines, people and prompts into use. Running calls keep what they
@@ -322,10 +333,27 @@ async fn look_up(names: &Names, trunks: &[Trunk], bound: &[Hop]) {
     }
 }
 
+/// Says how well audio is looked after on a busy machine.
+fn tell_priority(media: &Media) {
+    let threads = media.threads();
+    match media.priority() {
+        Priority::Normal => tracing::warn!(
+            threads,
+            "audio has no priority over other programs: it may stutter while the machine is busy (see LimitRTPRIO \
+             in the service unit)"
+        ),
+        granted => tracing::info!(threads, "audio runs with {granted}"),
+    }
+}
+
 fn media_config(addresses: &Addresses) -> media::Config {
     let bind = media_address(&addresses.listen);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    media::Config { ports: addresses.media_ports.clone(), threads, media_timeout: MEDIA_TIMEOUT, bind }
+    media::Config {
+        ports: addresses.media_ports.clone(),
+        threads: addresses.media_threads,
+        media_timeout: MEDIA_TIMEOUT,
+        bind,
+    }
 }
 
 /// Audio comes to the address that SIP is listened for at. Where there are several, each trunk may be told of

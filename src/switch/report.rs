@@ -34,8 +34,24 @@ pub struct TrunkReport {
     pub max_calls: usize,
     /// The limits that are set, and how much of each is used.
     pub limits: Vec<Used>,
+    /// What has been wrong with the audio of its calls since the start.
+    #[serde(default)]
+    pub audio: AudioTroubles,
     /// What its servers answered to a ping just now, where that was asked for.
     pub pings: Vec<PingReport>,
+}
+
+/// Legs whose audio was not whole, since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioTroubles {
+    /// Nothing came in the first 10 s.
+    pub never_any: u64,
+    /// In a bridge one side was heard and the other was not.
+    pub one_way: u64,
+    /// The phone reported that nothing of ours arrives.
+    pub nothing_arrives: u64,
+    /// Audio came, and then no more for 20 s.
+    pub silent: u64,
 }
 
 /// One host that takes calls.

@@ -55,11 +55,13 @@ impl Default for SipSettings {
 pub struct MediaSettings {
     /// The ports for RTP and RTCP, first and last: `"20000-29999"`.
     pub ports: Spanned<String>,
+    /// How many threads carry audio. Left out: one a processor, four at most.
+    pub threads: Option<Spanned<usize>>,
 }
 
 impl Default for MediaSettings {
     fn default() -> Self {
-        Self { ports: Spanned::new(0..0, "20000-29999".to_owned()) }
+        Self { ports: Spanned::new(0..0, "20000-29999".to_owned()), threads: None }
     }
 }
 

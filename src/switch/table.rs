@@ -381,6 +381,7 @@ mod tests {
             listen: vec![Hop::udp("127.0.0.1:5060".parse().unwrap())],
             public_address: None,
             media_ports: 20000..=20003,
+            media_threads: 1,
             tls: None,
             resolvers: Resolvers::System,
         };

@@ -115,6 +115,7 @@ mod tests {
             listen: Vec::new(),
             public_address: None,
             media_ports: 20000..=20003,
+            media_threads: 1,
             tls: None,
             resolvers: Resolvers::System,
         };

@@ -75,6 +75,24 @@ fn an_audio_file_that_is_missing_is_an_error() {
 }
 
 #[test]
+fn only_a_file_has_a_level_that_can_be_kept() {
+    let welcome = "trunks = [\"lan\"]\nwelcome = { ringback = \"de\", level = \"keep\" }";
+    settings_are_refused(
+        "level",
+        "trunks = [\"lan\"]",
+        welcome,
+        &["nightbell.toml:13:11", "only a file has a level", "help:"],
+    );
+    let welcome = "trunks = [\"lan\"]\nwelcome = { file = \"a.wav\", level = \"loud\" }";
+    settings_are_refused(
+        "loud",
+        "trunks = [\"lan\"]",
+        welcome,
+        &["nightbell.toml:13:37", "no value `loud`", "known are keep"],
+    );
+}
+
+#[test]
 fn a_text_that_nothing_can_speak_is_an_error() {
     let welcome = "trunks = [\"lan\"]\nwelcome = { say = \"Hello\" }";
     settings_are_refused(

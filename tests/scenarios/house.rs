@@ -242,6 +242,7 @@ fn call_of(record: &Record) -> Option<CallId> {
         Record::LegUp { call, .. }
         | Record::RecordingStarted { call, .. }
         | Record::RecordingEnded { call, .. } => Some(*call),
+        Record::LegQuality(quality) => Some(quality.call),
         Record::Ended(ended) => Some(ended.call),
         Record::LegDown { .. } | Record::TrunkUse { .. } | Record::Flush(_) => None,
     }

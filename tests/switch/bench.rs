@@ -54,6 +54,7 @@ impl Bench {
             listen: vec![Hop::udp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))],
             public_address: None,
             media_ports: 54_000..=55_999,
+            media_threads: 2,
             tls: None,
             resolvers,
         };
@@ -133,6 +134,7 @@ impl Bench {
             leg: leg.id(),
             call: CallId(1),
             beside: beside.unwrap_or(leg.id()),
+            person: "anna".to_owned(),
             phone: oncall::Phone::parse(&format!("sip:anna@{address}")).unwrap(),
             trunks: Arc::new([trunk().name]),
             caller_id: None,
@@ -155,6 +157,7 @@ impl Bench {
             leg: leg.id(),
             call: CallId(1),
             beside: leg.id(),
+            person: "anna".to_owned(),
             phone: oncall::Phone::parse("+4915112345").unwrap(),
             trunks: trunks.iter().map(|name| (*name).to_owned()).collect(),
             caller_id: own.clone(),

@@ -8,16 +8,27 @@ use jiff::Timestamp;
 
 use super::{Check, Status};
 use crate::daemon::config::Config;
+use crate::daemon::limits::open_files;
 use crate::store::{CallFilter, Store, StoreError};
+use crate::switch::media::Priority;
 
 /// Room on the disk below which messages are in danger.
 const TOO_LITTLE: u64 = 200 << 20;
 /// Room below which somebody should look.
 const LITTLE: u64 = 1 << 30;
 
+/// Files that are open beside the two of each leg: the database, recordings, connections.
+const OTHER_FILES: u64 = 256;
+
 /// All of it.
 pub fn checks(config: &Config) -> Vec<Check> {
-    vec![disk(&config.data_dir), database(&config.data_dir), clock(&config.data_dir), ports(config)]
+    vec![
+        disk(&config.data_dir),
+        database(&config.data_dir),
+        clock(&config.data_dir),
+        ports(config),
+        files(config),
+    ]
 }
 
 /// The room in the data directory, and whether it may be written to.
@@ -95,6 +106,33 @@ fn synchronised() -> Option<bool> {
         "no" => Some(false),
         _ => None,
     }
+}
+
+/// What audio may take of the processors before other programs, by the daemon that is running or by one
+/// that would be started from here.
+pub fn priority(granted: Priority, running: bool) -> Check {
+    let whose = if running { "audio has" } else { "started from here, audio would have" };
+    let detail = format!("{whose} {granted}");
+    match granted {
+        Priority::RealTime => Check::ok("priority", detail),
+        Priority::Raised | Priority::Normal if !running => Check::ok("priority", detail),
+        Priority::Raised | Priority::Normal => Check::new("priority", Status::Warning, detail).help(
+            "let the daemon use real time, or audio stutters while the machine is busy: LimitRTPRIO=10 in its unit",
+        ),
+    }
+}
+
+/// How many legs the limit of open files leaves room for.
+fn files(config: &Config) -> Check {
+    let Some(limit) = open_files() else { return Check::ok("files", "no limit of open files") };
+    let wanted = config.trunks.iter().map(|trunk| trunk.max_calls as u64).sum();
+    let legs = limit.saturating_sub(OTHER_FILES) / 2;
+    let detail = format!("{limit} files may be open: room for {legs} legs");
+    if legs >= wanted {
+        return Check::ok("files", detail);
+    }
+    let detail = format!("{detail}, fewer than max_calls of the trunks ({wanted})");
+    Check::new("files", Status::Warning, detail).help("raise LimitNOFILE= in the unit, or `ulimit -Hn`")
 }
 
 /// How many of the ports for audio are free.

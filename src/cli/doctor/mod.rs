@@ -16,6 +16,7 @@ use crate::daemon::control;
 use crate::daemon::findings::Findings;
 use crate::daemon::logging::{self, LogFormat};
 use crate::daemon::probe::probe;
+use crate::switch::media::probe_priority;
 use crate::switch::report::TrunkReport;
 
 /// Options of `doctor`.
@@ -46,7 +47,7 @@ pub enum Status {
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 pub struct Check {
-    /// What about: `settings`, `disk`, `clock`, `sip`, `media`, `dns`, `trunk`, `registration`, `limits`, `audio`.
+    /// What about: `settings`, `disk`, `clock`, `sip`, `media`, `files`, `priority`, `dns`, `trunk`, `registration`, `limits`, `audio`.
     check: &'static str,
     /// Of which trunk, if of one.
     trunk: Option<String>,
@@ -123,8 +124,9 @@ fn settings(findings: &Findings) -> Check {
 /// How the trunks stand, as the running daemon sees it.
 fn asked(config: &Config, checks: &mut Vec<Check>) -> Result<Vec<TrunkReport>, Failure> {
     match control::ask(&config.data_dir, &control::Command::Trunks { ping: true })? {
-        Some(control::Reply::Trunks { listening, trunks }) => {
+        Some(control::Reply::Trunks { listening, audio, trunks }) => {
             checks.push(Check::ok("sip", format!("the daemon listens on {}", listening.join(" "))));
+            checks.push(machine::priority(audio, true));
             Ok(trunks)
         }
         Some(control::Reply::Failed(why)) => Err(Failure::Failed(why)),
@@ -144,6 +146,7 @@ fn probed(config: &Config, checks: &mut Vec<Check>) -> Result<Vec<TrunkReport>, 
         Ok((listening, trunks)) => {
             let detail = format!("no daemon is running; {} can be listened on", listening.join(" "));
             checks.push(Check::ok("sip", detail));
+            checks.push(machine::priority(probe_priority(), false));
             Ok(trunks)
         }
         Err(error) => {

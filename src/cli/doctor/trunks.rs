@@ -2,12 +2,13 @@
 
 use super::{Check, Status};
 use crate::switch::health::State;
-use crate::switch::report::{PingReport, TrunkReport};
+use crate::switch::report::{AudioTroubles, PingReport, TrunkReport};
 
 /// The verdicts on all trunks.
 pub fn checks(trunks: &[TrunkReport], running: bool) -> Vec<Check> {
     let of = |trunk: &TrunkReport| {
-        let checks = [names(trunk), reach(trunk), registration(trunk, running), state(trunk), limits(trunk)];
+        let (names, reach, audio) = (names(trunk), reach(trunk), audio(trunk));
+        let checks = [names, reach, registration(trunk, running), state(trunk), limits(trunk), audio];
         checks.into_iter().flatten().map(|check| check.of(&trunk.trunk)).collect::<Vec<_>>()
     };
     trunks.iter().flat_map(of).collect()
@@ -81,6 +82,23 @@ fn registration(trunk: &TrunkReport, running: bool) -> Option<Check> {
 fn state(trunk: &TrunkReport) -> Option<Check> {
     let detail = format!("down for {} s: {}", trunk.state_for_s, trunk.why);
     (trunk.state == State::Down).then(|| Check::new("trunk", Status::Failed, detail))
+}
+
+/// What was wrong with the audio of its calls since the daemon was started, where anything was.
+fn audio(trunk: &TrunkReport) -> Option<Check> {
+    let AudioTroubles { never_any, one_way, nothing_arrives, silent } = trunk.audio;
+    let told = [
+        (never_any, "without any audio in the first 10 s"),
+        (one_way, "heard on one side of a bridge alone"),
+        (nothing_arrives, "at which nothing of ours arrived"),
+        (silent, "that fell silent for 20 s"),
+    ];
+    let told: Vec<_> =
+        told.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let help = "the log of the daemon says for each call what came from where, and what to do; \
+                `calls ID` shows what was lost";
+    let detail = || format!("legs since the start: {}", told.join(", "));
+    (!told.is_empty()).then(|| Check::new("audio", Status::Warning, detail()).help(help))
 }
 
 fn limits(trunk: &TrunkReport) -> Option<Check> {

@@ -1,13 +1,15 @@
 //! The codecs as the media threads need them. In all of them an octet is 125 us, a unit of the RTP
 //! timestamp, so a packet keeps its length and its place in time when it goes from one to another.
 
+use std::f32::consts::PI;
+
 use crate::audio::g711::{
     ALAW_SILENCE, ALAW_TO_ULAW, ULAW_SILENCE, ULAW_TO_ALAW, alaw_to_linear, linear_to_alaw, linear_to_ulaw,
     ulaw_to_linear,
 };
 use crate::audio::g722;
 use crate::sip::Codec;
-use crate::switch::clip::{Clip, FRAME, WideFrame};
+use crate::switch::clip::{Excerpt, FRAME, WideFrame};
 
 /// A codec on one stream, with what it has to remember of it.
 #[derive(Debug)]
@@ -21,6 +23,60 @@ pub(super) enum Stream<T> {
 pub(super) type Decoder = Stream<g722::Decoder>;
 /// Turns samples into the octets of one stream.
 pub(super) type Encoder = Stream<Adaptive>;
+
+/// What becomes of a sound within a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fade {
+    /// It begins amid the sound.
+    In,
+    /// It is heard no longer.
+    Out,
+    Stays,
+}
+
+/// How long a fade takes, in samples at the line's rate: 10 ms, half of the frame, so that what is
+/// stopped is not heard for the whole of another frame.
+const FADE: usize = FRAME / 2;
+
+impl Fade {
+    /// What is left of a sample of the frame (raised cosine).
+    fn gain(self, sample: usize) -> f32 {
+        let coming = || 0.5 - 0.5 * (PI * (sample.min(FADE) as f32 + 0.5) / FADE as f32).cos();
+        match self {
+            Self::Stays => 1.0,
+            Self::In if sample >= FADE => 1.0,
+            Self::In => coming(),
+            Self::Out if sample >= FADE => 0.0,
+            Self::Out => 1.0 - coming(),
+        }
+    }
+}
+
+/// The next frame of a clip at the line's rate.
+fn narrow(excerpt: &Excerpt) -> [i16; FRAME] {
+    excerpt.frame(&excerpt.clip.pcma, ALAW_SILENCE).map(alaw_to_linear)
+}
+
+fn scaled(sample: i16, gain: f32) -> i16 {
+    // A cast from float saturates.
+    (f32::from(sample) * gain).round() as i16
+}
+
+/// The sum of frames, each faded.
+fn sum_of<T: Copy + Default>(
+    parts: &[(&Excerpt, Fade)],
+    frame: impl Fn(&Excerpt) -> [T; FRAME],
+    scale: impl Fn(T, f32) -> T,
+    add: impl Fn(T, T) -> T,
+) -> [T; FRAME] {
+    let mut whole = [T::default(); FRAME];
+    for (excerpt, fade) in parts {
+        for (n, (place, sample)) in whole.iter_mut().zip(frame(excerpt)).enumerate() {
+            *place = add(*place, scale(sample, fade.gain(n)));
+        }
+    }
+    whole
+}
 
 impl<T: Default> Stream<T> {
     pub fn new(codec: Codec) -> Self {
@@ -61,17 +117,31 @@ impl Encoder {
         }
     }
 
-    /// A clip's frame; nothing beyond its end. In G.722 the clip is wide-band if it was made so.
-    pub fn frame(&mut self, clip: &Clip, n: usize) -> Option<[u8; FRAME]> {
+    /// The next frame of a clip. In G.722 the clip is wide-band if it was made so.
+    pub fn frame(&mut self, excerpt: &Excerpt) -> [u8; FRAME] {
+        let clip = &excerpt.clip;
         match self {
-            Self::Pcma => clip.pcma.get(n).copied(),
-            Self::Pcmu => clip.pcmu.get(n).copied(),
-            Self::G722(adaptive) => match clip.wide.as_ref().and_then(|wide| wide.get(n)) {
-                Some(frame) => Some(adaptive.wide(frame)),
-                None => {
-                    clip.pcma.get(n).map(|frame| frame.map(|octet| adaptive.narrow(alaw_to_linear(octet))))
-                }
+            Self::Pcma => excerpt.frame(&clip.pcma, ALAW_SILENCE),
+            Self::Pcmu => excerpt.frame(&clip.pcmu, ULAW_SILENCE),
+            Self::G722(adaptive) => match &clip.wide {
+                Some(wide) => adaptive.wide(&excerpt.frame(wide, [0; 2])),
+                None => narrow(excerpt).map(|sample| adaptive.narrow(sample)),
             },
+        }
+    }
+
+    /// The next frames of clips together, each coming, going or staying.
+    pub fn blend(&mut self, parts: &[(&Excerpt, Fade)]) -> [u8; FRAME] {
+        match self {
+            Self::G722(adaptive) if parts.iter().all(|(excerpt, _)| excerpt.clip.wide.is_some()) => {
+                let wide = |excerpt: &Excerpt| {
+                    excerpt.clip.wide.as_ref().map_or([[0; 2]; FRAME], |wide| excerpt.frame(wide, [0; 2]))
+                };
+                let both = |pair: [i16; 2], gain| pair.map(|sample| scaled(sample, gain));
+                let sum = |a: [i16; 2], b: [i16; 2]| [a[0].saturating_add(b[0]), a[1].saturating_add(b[1])];
+                adaptive.wide(&sum_of(parts, wide, both, sum))
+            }
+            _ => sum_of(parts, narrow, scaled, i16::saturating_add).map(|sample| self.encode(sample)),
         }
     }
 

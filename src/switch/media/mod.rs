@@ -17,6 +17,7 @@ mod leg;
 mod mailbox;
 mod outbound;
 mod parcel;
+mod playing;
 mod ports;
 mod priority;
 mod reports;
@@ -78,6 +79,8 @@ pub struct Parameters {
     pub remote_rtp: SocketAddr,
     /// Where its SDP wants RTCP.
     pub remote_rtcp: SocketAddr,
+    /// RTP and RTCP share the RTP ports of both sides (RFC 5761).
+    pub rtcp_mux: bool,
     /// The codec, in both directions.
     pub codec: Codec,
     /// The payload type the phone wants for it.
@@ -134,17 +137,73 @@ pub enum MediaEvent {
     Silent {
         /// From which leg.
         leg: LegId,
+        /// Why, perhaps.
+        clue: Clue,
     },
-    /// Nothing came in the first 10 s after the agreement.
+    /// No audio came in the first 10 s after the agreement.
     NeverAnyMedia {
         /// From which leg.
         leg: LegId,
+        /// Why, perhaps.
+        clue: Clue,
     },
     /// A fault of ours: the leg is neither heard nor spoken to any more.
     Broken {
         /// Which.
         leg: LegId,
     },
+    /// Nor in the first 30 s.
+    Unheard {
+        /// From which leg.
+        leg: LegId,
+    },
+    /// For 8 s of a bridge no audio came of it, while its partner was heard.
+    OneWay {
+        /// From which leg.
+        leg: LegId,
+        /// Why, perhaps.
+        clue: Clue,
+    },
+    /// It reports that nothing of what we send arrives.
+    NothingArrives {
+        /// At which leg.
+        leg: LegId,
+        /// Where it is sent.
+        clue: Clue,
+    },
+}
+
+/// What is known of a stream that is not heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clue {
+    /// Where it is spoken to, and its audio should come from.
+    pub expected: Option<SocketAddr>,
+    /// The newest packet that was dropped, if none was taken since.
+    pub refused: Option<Refused>,
+}
+
+/// A packet that was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// Where it came from.
+    pub from: SocketAddr,
+    /// Why.
+    pub why: Refusal,
+}
+
+/// Why a packet was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its source is neither in the SDP nor among those of the trunk, or came too late to be learnt.
+    Stranger,
+    /// Its source has not sent enough yet to be believed.
+    Unproven,
+    /// The stream is protected, and the packet is not, or with another key.
+    Unauthentic,
+    /// It is no RTP.
+    Unreadable,
+    /// Its payload type was not agreed on.
+    PayloadType(u8),
 }
 
 /// A leg on its way to its thread.
@@ -223,8 +282,13 @@ impl Media {
         let pair = shared.ports.open()?;
         let rtp_port = pair.port();
         let statistics = Arc::new(Statistics::default());
-        let wire =
-            Wire { pair, statistics: Arc::clone(&statistics), security: None, ipv6: shared.bind.is_ipv6() };
+        let wire = Wire {
+            pair,
+            statistics: Arc::clone(&statistics),
+            security: None,
+            ipv6: shared.bind.is_ipv6(),
+            rtcp_mux: false,
+        };
         let token = Token(shared.next_token.fetch_add(1, Ordering::Relaxed));
         let mut order = Command::Open(token, Box::new(Opening { id: leg, wire, events, keys }));
         for mailbox in shared.threads_for(shard) {

@@ -13,6 +13,7 @@ use crate::rtp::units;
 #[derive(Debug)]
 pub(super) struct Outbound {
     ssrc: u32,
+    first_sequence: u16,
     /// The next packet's.
     sequence: u16,
     /// The timestamp at `begin`.
@@ -43,9 +44,11 @@ impl Outbound {
     /// A stream with numbers that cannot be guessed (RFC 3550 5.1).
     pub fn new(now: Instant) -> Self {
         let base = rand::random();
+        let first_sequence = rand::random();
         Self {
             ssrc: rand::random(),
-            sequence: rand::random(),
+            first_sequence,
+            sequence: first_sequence,
             base,
             begin: now,
             end: base,
@@ -58,6 +61,11 @@ impl Outbound {
 
     pub fn ssrc(&self) -> u32 {
         self.ssrc
+    }
+
+    /// The sequence number of its first packet.
+    pub fn first_sequence(&self) -> u16 {
+        self.first_sequence
     }
 
     /// Packets and octets of payload sent; both wrap.

@@ -69,8 +69,7 @@ pub(super) fn receive(socket: &UdpSocket) -> Vec<u8> {
 }
 
 pub(super) fn clip(octet: u8, frames: usize) -> Arc<Clip> {
-    let octets = vec![[octet; FRAME]; frames];
-    Arc::new(Clip { pcma: octets.clone().into(), pcmu: octets.into(), wide: None })
+    Arc::new(Clip::from_samples(&vec![alaw_to_linear(octet); frames * FRAME]))
 }
 
 impl Phone {
@@ -83,6 +82,7 @@ impl Phone {
         Parameters {
             remote_rtp: self.rtp.local_addr().expect("bound"),
             remote_rtcp: self.rtcp.local_addr().expect("bound"),
+            rtcp_mux: false,
             codec: Codec::Pcma,
             packet_time_ms: None,
             send_payload_type: 8,
@@ -598,8 +598,8 @@ fn we_speak_in_packets_of_the_length_the_phone_asks_for() {
 fn whole_clip(phone: &Phone, octets: usize) -> Option<Vec<u8>> {
     let (mut last, payload) = phone.hear();
     assert_eq!(payload.len(), octets);
-    let sound: Arc<[[u8; FRAME]]> = (1..=12).map(|octet| [octet; FRAME]).collect();
-    let clip = Clip { pcma: Arc::clone(&sound), pcmu: sound, wide: None };
+    let sound: Vec<i16> = (1..=12).flat_map(|octet| [alaw_to_linear(octet); FRAME]).collect();
+    let clip = Clip::from_samples(&sound);
     let (done, mut over) = oneshot::channel();
     phone.stream.play(Arc::new(clip), false, done);
     let (mut heard, mut whole, mut ended) = (Vec::new(), true, false);

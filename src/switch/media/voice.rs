@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::codec::Encoder;
+use super::playing::{Playing, Stage};
 use crate::audio::dtmf;
 use crate::audio::tone::{Sine, tone};
 use crate::rtp::telephone_event::{Outgoing, Sender};
@@ -32,26 +33,18 @@ pub(super) enum Utterance {
 pub(super) struct Voice {
     event: Option<Sender>,
     tone: Option<Playing>,
-    clip: Option<Playing>,
-}
-
-#[derive(Debug)]
-struct Playing {
-    clip: Arc<Clip>,
-    next: usize,
-    looped: bool,
-    done: Option<oneshot::Sender<()>>,
+    stage: Stage,
 }
 
 impl Voice {
     /// Plays a clip in place of what is being played.
     pub fn play(&mut self, clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()>) {
-        self.clip = Some(Playing { clip, next: 0, looped, done: Some(done) });
+        self.stage.play(Playing::new(clip, looped, Some(done)));
     }
 
     /// Stops playing.
     pub fn silence(&mut self) {
-        self.clip = None;
+        self.stage.leave();
     }
 
     /// Sends a key as an event, which began at `timestamp`. A key that is being sent goes first.
@@ -66,29 +59,34 @@ impl Voice {
         let Some(frequencies) = dtmf::frequencies(key) else { return };
         let sines = frequencies.map(|frequency| Sine { frequency, level: TONE_LEVEL });
         let clip = Arc::new(Clip::from_samples(&tone(&sines, TONE_MS, 2)));
-        self.tone = Some(Playing { clip, next: 0, looped: false, done: None });
+        self.tone = Some(Playing::new(clip, false, None));
     }
 
     /// Whether there is anything to be said.
     pub fn speaks(&self) -> bool {
-        self.event.is_some() || self.tone.is_some() || self.clip.is_some()
+        self.event.is_some() || self.tone.is_some() || !self.stage.is_empty()
     }
 
     /// What is said in the next 20 ms; nothing: silence.
     pub fn next(&mut self, encoder: &mut Encoder) -> Option<Utterance> {
         if let Some(outgoing) = self.event.as_mut().and_then(Iterator::next) {
+            self.stage.interrupt();
             return Some(Utterance::Event(outgoing));
         }
         self.event = None;
-        let frame = next_frame(&mut self.tone, encoder).or_else(|| next_frame(&mut self.clip, encoder));
-        frame.map(Utterance::Frame)
+        if let Some(tone) = &mut self.tone {
+            self.stage.interrupt();
+            match tone.next_frame(encoder) {
+                Some(frame) => return Some(Utterance::Frame(frame)),
+                None => self.tone = None,
+            }
+        }
+        self.stage.next_frame(encoder).map(Utterance::Frame)
     }
 
     /// Time passed unused: what would have been said in it is left out.
     pub fn skip(&mut self, frames: u64) {
-        if let Some(playing) = &mut self.clip {
-            playing.skip(frames);
-        }
+        self.stage.skip(frames);
     }
 
     /// Ends a key that is being sent: its last packets.
@@ -98,35 +96,6 @@ impl Voice {
             sender.cut_short();
         }
         event.into_iter().flatten()
-    }
-}
-
-/// The next frame of what is played; at its end it is over, and told so.
-fn next_frame(playing: &mut Option<Playing>, encoder: &mut Encoder) -> Option<[u8; FRAME]> {
-    let frame = playing.as_mut()?.next_frame(encoder);
-    if frame.is_none() {
-        let done = playing.take().and_then(|over| over.done);
-        // The script may have stopped waiting.
-        let _ = done.map(|done| done.send(()));
-    }
-    frame
-}
-
-impl Playing {
-    fn next_frame(&mut self, encoder: &mut Encoder) -> Option<[u8; FRAME]> {
-        if self.looped && self.next >= self.clip.pcma.len() {
-            self.next = 0;
-        }
-        let frame = encoder.frame(&self.clip, self.next);
-        self.next = self.next.saturating_add(1);
-        frame
-    }
-
-    fn skip(&mut self, frames: u64) {
-        let next = (self.next as u64).saturating_add(frames);
-        let len = self.clip.pcma.len() as u64;
-        let next = if self.looped { next.checked_rem(len).unwrap_or(0) } else { next.min(len) };
-        self.next = usize::try_from(next).unwrap_or(usize::MAX);
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Wire {
     pub security: Option<Security>,
     /// The sockets are of IPv6, which carries IPv4 in mapped addresses.
     pub ipv6: bool,
+    /// RTCP goes out at the RTP port (RFC 5761).
+    pub rtcp_mux: bool,
 }
 
 impl Wire {
@@ -43,7 +45,8 @@ impl Wire {
             Some(security) => security.protect_rtcp(packet),
             None => Some(packet),
         };
-        if packet.is_none_or(|packet| send(&self.pair.rtcp, self.ipv6, packet, to).is_err()) {
+        let socket = if self.rtcp_mux { &self.pair.rtp } else { &self.pair.rtcp };
+        if packet.is_none_or(|packet| send(socket, self.ipv6, packet, to).is_err()) {
             self.statistics.send_failures.add(1);
         }
     }

@@ -1,11 +1,12 @@
 //! Prompts: everything a hotline says is rendered once, before the first call, and kept as clips.
 //!
 //! A prompt is a row of pieces. Each piece becomes samples (a shipped recording or the operator's
-//! file is decoded, a text is spoken by the voice command, a tone is computed); the pieces are
-//! joined without a gap and encoded in both laws, and kept at 16 kHz as well where a trunk speaks
-//! G.722. This blocks: it runs at start, at a reload and in
+//! file is decoded, a text is spoken by the voice command, a tone is computed) of one loudness; the
+//! pieces are joined to the sample and encoded in both laws, and kept at 16 kHz as well where a trunk
+//! speaks G.722. This blocks: it runs at start, at a reload and in
 //! `check`, off the async runtime, never during a call.
 
+mod making;
 mod shipped;
 #[cfg(test)]
 mod tests;
@@ -22,11 +23,14 @@ use std::sync::Arc;
 pub use voice::{VoiceCommand, VoiceSettings};
 
 use crate::audio::g722::WIDE_RATE;
-use crate::audio::{self, LINE_RATE};
-use crate::call::prompt::{Piece, Prompt};
+use crate::audio::prompt::Sound;
+use crate::audio::seam::OVERLAP_MS;
+use crate::audio::{self, LINE_RATE, tone};
+use crate::call::prompt::{Piece, Prompt, SoundFile};
 use crate::oncall::Language;
-use crate::problem::nearest;
+use crate::problem::{Severity, nearest};
 use crate::switch::clip::Clip;
+use making::{Made, Manner, Remark};
 
 /// The largest file that is read, in octets.
 const MAX_FILE: u64 = 64 << 20;
@@ -42,11 +46,20 @@ pub struct Sources {
     pub wide: bool,
 }
 
-/// A piece that cannot be played.
+impl Sources {
+    /// The rate, in samples per second, that sounds are decoded to.
+    fn rate(&self) -> u32 {
+        if self.wide { WIDE_RATE } else { LINE_RATE }
+    }
+}
+
+/// A piece that cannot be played, or that will not sound well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromptError {
     /// Which.
     pub piece: Piece,
+    /// Whether it cannot be played.
+    pub severity: Severity,
     /// What is wrong, naming the file or the text, in one sentence without a full stop.
     pub message: String,
     /// What to do about it.
@@ -68,8 +81,8 @@ pub struct Library {
 }
 
 impl Library {
-    /// Renders prompts. A prompt with a piece that cannot be played has no clip; each such piece is
-    /// reported once.
+    /// Renders prompts. A prompt with a piece that cannot be played has no clip; each such piece, and
+    /// each that will not sound well, is reported once.
     pub fn load(prompts: impl IntoIterator<Item = Prompt>, sources: &Sources) -> (Self, Vec<PromptError>) {
         let mut workshop = Workshop { sources, pieces: HashMap::new(), errors: Vec::new() };
         let mut library = Self::default();
@@ -92,41 +105,103 @@ impl Library {
 /// Renders, and remembers each piece: many prompts share "press" and the digits.
 struct Workshop<'a> {
     sources: &'a Sources,
-    /// The samples of a piece at a rate; none if it cannot be played.
-    pieces: HashMap<(Piece, u32), Option<Arc<[i16]>>>,
+    /// What was made of a piece; none if it cannot be played.
+    pieces: HashMap<Piece, Option<Arc<Made>>>,
     errors: Vec<PromptError>,
 }
 
 impl Workshop<'_> {
     fn render(&mut self, prompt: &Prompt) -> Option<Clip> {
-        let clip = Clip::from_samples(&self.samples(prompt, LINE_RATE)?);
-        if !self.sources.wide {
-            return Some(clip);
-        }
-        Some(clip.with_wide(&self.samples(prompt, WIDE_RATE)?))
-    }
-
-    fn samples(&mut self, prompt: &Prompt, rate: u32) -> Option<Vec<i16>> {
-        let pieces: Vec<_> = prompt.0.iter().map(|piece| self.piece(piece, rate)).collect();
+        let pieces: Vec<_> = prompt.0.iter().map(|piece| self.piece(piece)).collect();
         let pieces: Vec<_> = pieces.into_iter().collect::<Option<_>>()?;
-        Some(pieces.concat())
+        let mut whole = Made::computed(Vec::new(), self.sources.rate());
+        for (n, made) in pieces.iter().enumerate() {
+            whole.add(made);
+            let rest = prompt.0.get(n..).unwrap_or_default();
+            whole.add(&Made::computed(tone::silence(pause_after(rest)), self.sources.rate()));
+        }
+        if let [alone] = &pieces[..] {
+            whole.from = alone.from;
+        }
+        let clip = Clip::from_samples(&whole.narrow).going_on_at(whole.from);
+        Some(whole.wide.iter().fold(clip, |clip, wide| clip.with_wide(wide)))
     }
 
-    fn piece(&mut self, piece: &Piece, rate: u32) -> Option<Arc<[i16]>> {
-        let name = (piece.clone(), rate);
-        if let Some(known) = self.pieces.get(&name) {
+    fn piece(&mut self, piece: &Piece) -> Option<Arc<Made>> {
+        if let Some(known) = self.pieces.get(piece) {
             return known.clone();
         }
-        let samples = match make(piece, self.sources, rate) {
-            Ok(samples) => Some(samples.into()),
+        let made = match make(piece, self.sources) {
+            Ok((made, remarks)) => {
+                self.errors.extend(remarks.iter().filter_map(|remark| told(piece, *remark)));
+                Some(Arc::new(made))
+            }
             Err(Unmade { message, help }) => {
-                self.errors.push(PromptError { piece: piece.clone(), message, help });
+                self.errors.push(PromptError {
+                    piece: piece.clone(),
+                    severity: Severity::Error,
+                    message,
+                    help,
+                });
                 None
             }
         };
-        self.pieces.insert(name, samples.clone());
-        samples
+        self.pieces.insert(piece.clone(), made.clone());
+        made
     }
+}
+
+/// A breath after a sentence, in ms: together with the pauses that pieces have of themselves it is a
+/// quarter of a second and more, as a speaker's is.
+const BREATH_MS: u32 = 200;
+
+/// The silence, in ms, that follows the first of some pieces.
+fn pause_after(pieces: &[Piece]) -> u32 {
+    let breathes = match pieces {
+        [_, Piece::Pause(_), ..] | [] => false,
+        [last] => is_voice(last),
+        [voice, ..] => ends_sentence(voice),
+    };
+    if breathes { BREATH_MS } else { 0 }
+}
+
+fn is_voice(piece: &Piece) -> bool {
+    matches!(piece, Piece::Shipped { .. } | Piece::Say { .. })
+}
+
+/// Whether a voice stops after it: it is no word amid a sentence.
+fn ends_sentence(piece: &Piece) -> bool {
+    match piece {
+        Piece::Shipped { name, .. } => !shipped::is_word(name),
+        Piece::Say { text, .. } => text.trim_end().ends_with(['.', '!', '?']),
+        Piece::File(_) | Piece::Tone(_) | Piece::Pause(_) => false,
+    }
+}
+
+/// What the operator is told of a sound.
+fn told(piece: &Piece, remark: Remark) -> Option<PromptError> {
+    let what = match piece {
+        Piece::File(file) => file.path.display().to_string(),
+        Piece::Say { text, .. } => format!("what the voice command makes of \u{201c}{text}\u{201d}"),
+        // Ours are as they are to be.
+        Piece::Shipped { .. } | Piece::Tone(_) | Piece::Pause(_) => return None,
+    };
+    let (message, help) = match remark {
+        Remark::Clipped => (
+            format!("{what} is distorted: the tops of its waves are cut off"),
+            "record or mix it with less gain",
+        ),
+        Remark::NearlySilent(None) => (format!("{what} is silent"), "name another file, or leave it out"),
+        Remark::NearlySilent(Some(level)) => (
+            format!("{what} is nearly silent: {level:.0} dBm0"),
+            "record it louder; so faint a sound is left as it is",
+        ),
+        Remark::Quiet(gain) => (
+            format!("{what} is {gain:.0} dB too quiet, and its noise will be heard as well"),
+            "record it louder",
+        ),
+    };
+    Some(PromptError { piece: piece.clone(), severity: Severity::Warning, message, help: help.to_owned() })
 }
 
 /// Why there are no samples, and the remedy.
@@ -142,22 +217,22 @@ impl Unmade {
     }
 }
 
-fn make(piece: &Piece, sources: &Sources, rate: u32) -> Result<Vec<i16>, Unmade> {
+fn make(piece: &Piece, sources: &Sources) -> Result<(Made, Vec<Remark>), Unmade> {
+    let rate = sources.rate();
+    let voice = |sound| making::make(sound, rate, Manner::Voice, false);
     match piece {
-        Piece::Shipped { language, name } => ship(*language, name, rate),
-        Piece::Say { language, text } => voice::say(*language, text, sources, rate),
-        Piece::File(path) => file(path, rate),
-        Piece::Tone(tone) => Ok(at_rate(tones::samples(*tone), rate)),
-        Piece::Pause(ms) => Ok(at_rate(audio::tone::silence(*ms), rate)),
+        Piece::Shipped { language, name } => ship(*language, name, rate).map(voice),
+        Piece::Say { language, text } => voice::say(*language, text, sources).map(voice),
+        Piece::File(SoundFile { path, hold, keep_level }) => {
+            let manner = if *hold { Manner::Hold } else { Manner::File };
+            file(path, rate, manner).map(|sound| making::make(sound, rate, manner, *keep_level))
+        }
+        Piece::Tone(tone) => Ok((Made::computed(tones::samples(*tone), rate), Vec::new())),
+        Piece::Pause(ms) => Ok((Made::computed(tone::silence(*ms), rate), Vec::new())),
     }
 }
 
-/// What is computed is computed at the line's rate.
-fn at_rate(samples: Vec<i16>, rate: u32) -> Vec<i16> {
-    if rate == LINE_RATE { samples } else { audio::resample::convert(&samples, LINE_RATE, rate) }
-}
-
-fn ship(language: Language, name: &str, rate: u32) -> Result<Vec<i16>, Unmade> {
+fn ship(language: Language, name: &str, rate: u32) -> Result<Sound, Unmade> {
     let unknown = || {
         let meant =
             nearest(name, shipped::names()).map(|near| format!("did you mean \u{201c}{near}\u{201d}?"));
@@ -168,17 +243,18 @@ fn ship(language: Language, name: &str, rate: u32) -> Result<Vec<i16>, Unmade> {
         )
     };
     let file = shipped::recording(language, name).ok_or_else(unknown)?;
-    audio::prompt::decode_at(file, rate).map_err(|error| {
+    audio::prompt::load(file, rate, 0).map_err(|error| {
         Unmade::new(format!("the shipped recording {language}/{name}: {error}"), "build Nightbell again")
     })
 }
 
-fn file(path: &Path, rate: u32) -> Result<Vec<i16>, Unmade> {
+fn file(path: &Path, rate: u32, manner: Manner) -> Result<Sound, Unmade> {
     let file = read(path).map_err(|error| {
         let help = "name a sound file that the daemon's user can read";
         Unmade::new(format!("cannot read {}: {error}", path.display()), help)
     })?;
-    audio::prompt::decode_at(&file, rate).map_err(|error| {
+    let repeat_ms = if manner == Manner::Hold { OVERLAP_MS } else { 0 };
+    audio::prompt::load(&file, rate, repeat_ms).map_err(|error| {
         let help = "convert it to WAV, FLAC, MP3, Ogg Vorbis or AIFF, 15 minutes at most";
         Unmade::new(format!("cannot play {}: {error}", path.display()), help)
     })

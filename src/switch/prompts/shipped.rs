@@ -30,6 +30,7 @@ macro_rules! recordings {
             "nobody-available"
             "closed"
             "connected"
+            "cannot-hear-you"
             "caller-gone"
             "taken"
             "thank-you-message"
@@ -62,4 +63,9 @@ pub(super) fn recording(language: Language, name: &str) -> Option<&'static [u8]>
         Language::De => GERMAN,
     };
     set.iter().find(|(known, _)| *known == name).map(|(_, file)| *file)
+}
+
+/// Whether a recording is a word amid a sentence.
+pub(super) fn is_word(name: &str) -> bool {
+    matches!(name, "press" | "for" | "star") || name.bytes().all(|octet| octet.is_ascii_digit())
 }

@@ -19,6 +19,7 @@ use toml::Spanned;
 
 use super::{Sources, Unmade};
 use crate::audio;
+use crate::audio::prompt::Sound;
 use crate::oncall::Language;
 use crate::problem::Problem;
 
@@ -67,8 +68,9 @@ pub struct VoiceCommand {
     pub command: Vec<String>,
 }
 
-/// The samples of a spoken text: from its rendering, or from the command.
-pub(super) fn say(language: Language, text: &str, sources: &Sources, rate: u32) -> Result<Vec<i16>, Unmade> {
+/// A spoken text: from its rendering, or from the command.
+pub(super) fn say(language: Language, text: &str, sources: &Sources) -> Result<Sound, Unmade> {
+    let rate = sources.rate();
     let spoken = Spoken { language, text, dir: &sources.prompts_dir, rate };
     let Some(voice) = &sources.voice else {
         return spoken.any_rendering().ok_or_else(|| {
@@ -113,7 +115,7 @@ impl Spoken<'_> {
     }
 
     /// A rendering of whatever command there was.
-    fn any_rendering(&self) -> Option<Vec<i16>> {
+    fn any_rendering(&self) -> Option<Sound> {
         let prefix = format!("{}.", self.stem());
         let mut names: Vec<_> =
             fs::read_dir(self.dir).ok()?.flatten().map(|entry| entry.file_name()).collect();
@@ -126,14 +128,14 @@ impl Spoken<'_> {
     }
 
     /// Lets the command speak, and keeps what it wrote if it can be played.
-    fn render(&self, voice: &VoiceCommand, path: &Path) -> Result<Vec<i16>, String> {
+    fn render(&self, voice: &VoiceCommand, path: &Path) -> Result<Sound, String> {
         // `check` may be the first to make the data directory: it is for its owner alone.
         let folder = DirBuilder::new().recursive(true).mode(0o700).create(self.dir);
         folder.map_err(|error| format!("{}: {error}", self.dir.display()))?;
         let part = Part(path.with_extension(format!("{}{PART}", std::process::id())));
         speak(voice, self.language, self.text, &part.0)?;
         let file = super::read(&part.0).map_err(|error| format!("it wrote no file: {error}"))?;
-        let samples = audio::prompt::decode_at(&file, self.rate)
+        let samples = audio::prompt::load(&file, self.rate, 0)
             .map_err(|error| format!("what it wrote cannot be played: {error}"))?;
         keep(&part.0, path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(samples)
@@ -152,8 +154,8 @@ impl Drop for Part {
     }
 }
 
-fn rendering(path: &Path, rate: u32) -> Option<Vec<i16>> {
-    audio::prompt::decode_at(&super::read(path).ok()?, rate).ok()
+fn rendering(path: &Path, rate: u32) -> Option<Sound> {
+    audio::prompt::load(&super::read(path).ok()?, rate, 0).ok()
 }
 
 /// Gives a finished file its name, for good.
@@ -248,7 +250,6 @@ fn hash<'a>(words: impl IntoIterator<Item = &'a str>) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::LINE_RATE;
     use crate::switch::scratch::Scratch;
 
     const SOUND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/audio/formats/alaw-8000.wav");
@@ -279,12 +280,12 @@ mod tests {
         let sources = sources(&scratch, Some(voice(&scratch, &format!("cp {SOUND} \"$0\""))));
         for _ in 0..3 {
             assert_eq!(
-                say(Language::De, "Gr\u{fc}\u{df} Gott $(date)", &sources, LINE_RATE).unwrap().len(),
+                say(Language::De, "Gr\u{fc}\u{df} Gott $(date)", &sources).unwrap().samples.len(),
                 2000
             );
         }
         assert_eq!(heard(&scratch), "de:Gr\u{fc}\u{df} Gott $(date)\n");
-        say(Language::En, "Gr\u{fc}\u{df} Gott $(date)", &sources, LINE_RATE).unwrap();
+        say(Language::En, "Gr\u{fc}\u{df} Gott $(date)", &sources).unwrap();
         assert_eq!(heard(&scratch).lines().count(), 2, "another language is another rendering");
         assert_eq!(kept(&scratch), 2);
     }
@@ -294,7 +295,7 @@ mod tests {
         let scratch = Scratch::new();
         for script in ["cp {} \"$0\"", "cp {} \"$0\"; true"] {
             let voice = voice(&scratch, &script.replace("{}", SOUND));
-            say(Language::En, "Hello", &sources(&scratch, Some(voice)), LINE_RATE).unwrap();
+            say(Language::En, "Hello", &sources(&scratch, Some(voice))).unwrap();
         }
         assert_eq!(heard(&scratch), "en:Hello\nen:Hello\n");
     }
@@ -303,14 +304,14 @@ mod tests {
     fn what_was_spoken_needs_no_command_any_more() {
         let scratch = Scratch::new();
         let voice = voice(&scratch, &format!("cp {SOUND} \"$0\""));
-        say(Language::En, "Hello", &sources(&scratch, Some(voice)), LINE_RATE).unwrap();
-        assert_eq!(say(Language::En, "Hello", &sources(&scratch, None), LINE_RATE).unwrap().len(), 2000);
+        say(Language::En, "Hello", &sources(&scratch, Some(voice))).unwrap();
+        assert_eq!(say(Language::En, "Hello", &sources(&scratch, None)).unwrap().samples.len(), 2000);
     }
 
     #[test]
     fn a_text_nothing_can_speak_is_named_together_with_the_remedy() {
         let scratch = Scratch::new();
-        let error = say(Language::En, "Welcome to Acme.", &sources(&scratch, None), LINE_RATE).unwrap_err();
+        let error = say(Language::En, "Welcome to Acme.", &sources(&scratch, None)).unwrap_err();
         assert_eq!(
             error.message,
             "nothing can speak \u{201c}Welcome to Acme.\u{201d}: no voice command is set"
@@ -329,7 +330,7 @@ mod tests {
         for (script, complaint) in failures {
             let scratch = Scratch::new();
             let voice = voice(&scratch, script);
-            let error = say(Language::De, "Hallo", &sources(&scratch, Some(voice)), LINE_RATE).unwrap_err();
+            let error = say(Language::De, "Hallo", &sources(&scratch, Some(voice))).unwrap_err();
             assert!(error.message.contains(complaint), "{script}: {}", error.message);
             assert_eq!(kept(&scratch), 0, "{script}");
         }
@@ -339,7 +340,7 @@ mod tests {
     fn a_program_that_is_not_there_is_named() {
         let scratch = Scratch::new();
         let voice = VoiceCommand { command: vec!["no-such-voice".to_owned(), "{output}".to_owned()] };
-        let error = say(Language::De, "Hallo", &sources(&scratch, Some(voice)), LINE_RATE).unwrap_err();
+        let error = say(Language::De, "Hallo", &sources(&scratch, Some(voice))).unwrap_err();
         assert!(
             error.message.starts_with("the voice command no-such-voice cannot speak \u{201c}Hallo\u{201d}: ")
         );

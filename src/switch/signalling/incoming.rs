@@ -84,6 +84,7 @@ impl Signalling {
             name: incoming.caller.id(),
             call: id,
             trunk: peer.trunk,
+            who: "caller".to_owned(),
             events,
             stream,
             library: standing.library.clone(),

@@ -21,6 +21,8 @@ pub(in crate::switch) struct LiveLeg {
     pub(super) name: LegId,
     pub(super) call: CallId,
     pub(super) trunk: usize,
+    /// `caller`, or the id of the person whose phone it is.
+    pub(super) who: String,
     pub(super) events: LegEvents,
     pub(super) stream: Stream,
     /// The prompts as they were when the call began: its script knows no others.

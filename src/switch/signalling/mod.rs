@@ -10,13 +10,16 @@ mod incoming;
 mod legs;
 mod outgoing;
 mod placing;
+mod quality;
 mod registrations;
 mod release;
 mod sleep;
 mod states;
 mod stored;
 mod supervision;
+mod trouble;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +35,7 @@ use crate::switch::health::Health;
 use crate::switch::media::{Media, MediaEvent};
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
+use crate::switch::report::AudioTroubles;
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
 use crate::switch::tls::ServerTls;
@@ -82,6 +86,8 @@ pub(super) struct Signalling {
     pub(super) asking: Vec<Asking>,
     pub(super) rng: StdRng,
     pub(super) stored: Vec<StoredLeg>,
+    /// What has been wrong with audio since the start, for each trunk by its name.
+    pub(super) audio_troubles: HashMap<String, AudioTroubles>,
 }
 
 impl Signalling {
@@ -293,25 +299,6 @@ impl Signalling {
             // The call may have gone on without an answer.
             let _ = done.send(room);
         });
-    }
-
-    fn media_event(&mut self, event: MediaEvent) {
-        match event {
-            MediaEvent::Timeout { leg } => self.legs.with_name(leg, |leg| {
-                tracing::warn!(call = %leg.call, leg = %leg.name, "no media for too long: the leg is ended");
-                leg.events.gone(Gone::MediaTimeout);
-            }),
-            MediaEvent::Silent { leg } => self.legs.with_name(leg, |leg| {
-                tracing::warn!(call = %leg.call, leg = %leg.name, "no media comes any more: is the trunk gone?");
-            }),
-            MediaEvent::Broken { leg } => self.legs.with_name(leg, |leg| {
-                tracing::error!(call = %leg.call, leg = %leg.name, "its audio broke: the leg is ended");
-                leg.events.gone(Gone::Broken("its audio broke".to_owned()));
-            }),
-            MediaEvent::NeverAnyMedia { leg } => self.legs.with_name(leg, |leg| {
-                tracing::warn!(call = %leg.call, leg = %leg.name, "no media has come for 10 s: one-way audio?");
-            }),
-        }
     }
 
     /// The end of every leg that is left (one that hears its last words hears no more of them), and

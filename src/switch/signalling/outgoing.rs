@@ -31,6 +31,7 @@ impl Signalling {
         leg.stream.configure(Parameters {
             remote_rtp: agreed.remote_rtp,
             remote_rtcp: agreed.remote_rtcp,
+            rtcp_mux: agreed.rtcp_mux,
             codec: agreed.codec,
             packet_time_ms: agreed.packet_time_ms,
             send_payload_type: agreed.send_payload_type,

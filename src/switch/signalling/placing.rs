@@ -80,6 +80,7 @@ impl Signalling {
             name: dial.leg,
             call: dial.call,
             trunk: way.trunk,
+            who: dial.person.clone(),
             events: dial.events.clone(),
             stream,
             library,

@@ -24,6 +24,7 @@ impl Signalling {
         if leg.stored {
             self.journal(Record::LegDown { leg: leg.name });
         }
+        self.judge(&leg);
         leg.events.gone(why);
     }
 
@@ -65,6 +66,7 @@ impl Signalling {
         if leg.stored {
             self.journal(Record::LegDown { leg: leg.name });
         }
+        self.judge(&leg);
         if leg.caller && !leg.up && leg.answered.is_none() {
             let (status, retry_after) = refusal(reason);
             self.endpoint.refuse(now, dialog, status, retry_after);

@@ -122,6 +122,7 @@ impl Signalling {
             calls: self.slots.used(&name),
             max_calls: settings.max_calls,
             limits: self.ledger.with(&name, |spend| spend.report(Timestamp::now(), &settings.limits)),
+            audio: self.audio_troubles.get(&known.trunk.name).copied().unwrap_or_default(),
             pings: pings.iter().filter(|ping| ping.trunk == trunk).map(Ping::report).collect(),
             trunk: name,
         }

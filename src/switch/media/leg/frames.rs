@@ -85,16 +85,15 @@ impl Leg {
                     return FRAME_TIME;
                 }
                 Some(Utterance::Frame(frame)) => self.parcel.push(&frame),
-                // A clip has just ended on a bridged leg: the partner is heard again.
-                None if self.parcel.is_empty() && self.partner.is_some() && !self.fills_in => {
-                    return packet_time;
-                }
+                // A clip has just ended on a bridged leg: the partner is heard again. What is left of a
+                // longer packet goes alone, so that nothing of the partner is late for it.
+                None if self.partner.is_some() && !self.fills_in => break,
                 None => self.parcel.push(&self.encoder.silence()),
             }
         }
         let packet = self.parcel.take(wanted);
-        if may_send {
-            let header = self.out.own_audio(at, send_payload_type, wanted as u32);
+        if may_send && !packet.is_empty() {
+            let header = self.out.own_audio(at, send_payload_type, packet.len() as u32);
             self.send(&header, packet.octets());
         }
         packet_time

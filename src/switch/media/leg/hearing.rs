@@ -8,7 +8,9 @@ use super::onward::{Content, Onward};
 use crate::rtp::latch::Verdict;
 use crate::rtp::packet::{Header, Packet};
 use crate::rtp::sequence::Arrival;
+use crate::rtp::{rtcp, units};
 use crate::switch::media::keys::{Began, Way};
+use crate::switch::media::{Refusal, Refused};
 
 /// A key's tone may begin so much before the place where it was found, in units of the timestamp: 40 ms.
 const BEFORE_TONE: u32 = 320;
@@ -26,52 +28,90 @@ impl Leg {
 
     /// A datagram has come to the RTP port. Returns what is to go to the partner.
     pub fn receive(&mut self, now: Instant, datagram: &mut [u8], from: SocketAddr) -> Option<Onward> {
-        let agreed = self.agreed.as_mut()?;
-        if !agreed.latch.may_receive(now, from) {
-            self.wire.statistics.foreign.add(1);
+        let agreed = self.agreed.as_ref()?;
+        if agreed.parameters.rtcp_mux && rtcp::is_rtcp(datagram) {
+            self.receive_beside_rtp(now, datagram, from);
             return None;
+        }
+        if !agreed.latch.may_receive(now, from) {
+            return self.refuse(from, Refusal::Stranger);
         }
         // Before anything is learnt from the packet.
-        let length = self.wire.open_rtp(datagram)?;
-        let datagram = datagram.get(..length)?;
-        let statistics = &self.wire.statistics;
-        let Some(packet) = Packet::read(datagram) else {
-            statistics.unusable.add(1);
-            return None;
+        let Some(length) = self.wire.open_rtp(datagram) else {
+            return self.refuse(from, Refusal::Unauthentic);
         };
-        let header = packet.header;
-        match agreed.latch.receive(now, from, header.ssrc, header.sequence) {
-            Verdict::Accepted => {}
-            Verdict::Unproven => {
-                statistics.unproven.add(1);
-                return None;
-            }
-            Verdict::Foreign => {
-                statistics.foreign.add(1);
-                return None;
-            }
-        }
-        let anew = self.count(now, &packet)?;
+        let datagram = datagram.get(..length)?;
+        let Some(packet) = Packet::read(datagram) else {
+            return self.refuse(from, Refusal::Unreadable);
+        };
+        self.believe(now, &packet.header, from)?;
+        let anew = self.count(now, &packet, from)?;
         self.understand(now, packet, datagram, anew)
+    }
+
+    /// Whether a packet is the stream's, by where it comes from.
+    fn believe(&mut self, now: Instant, header: &Header, from: SocketAddr) -> Option<()> {
+        let agreed = self.agreed.as_mut()?;
+        // Another source than that of the stream must send what was agreed, or nothing is learnt from it.
+        if !agreed.latch.is_peer(from) && !agreed.parameters.has_agreed_on(header.payload_type) {
+            return self.refuse(from, Refusal::PayloadType(header.payload_type));
+        }
+        match agreed.latch.receive(now, from, header.ssrc, header.sequence) {
+            Verdict::Accepted => Some(()),
+            Verdict::Unproven => self.refuse(from, Refusal::Unproven),
+            Verdict::Foreign => self.refuse(from, Refusal::Stranger),
+        }
+    }
+
+    /// Drops a packet, and remembers for a while whose it was: if nothing else comes, it tells why.
+    fn refuse<T>(&mut self, from: SocketAddr, why: Refusal) -> Option<T> {
+        let statistics = &self.wire.statistics;
+        match why {
+            Refusal::Stranger => statistics.foreign.add(1),
+            Refusal::Unproven => statistics.unproven.add(1),
+            Refusal::Unreadable | Refusal::PayloadType(_) => statistics.unusable.add(1),
+            // Counted where it could not be opened.
+            Refusal::Unauthentic => {}
+        }
+        self.refused = Some(Refused { from, why });
+        None
     }
 
     /// Takes a packet of the stream into account; nothing if it is to be left alone. Returns whether
     /// its numbers begin anew.
-    fn count(&mut self, now: Instant, packet: &Packet) -> Option<bool> {
-        let Header { ssrc, sequence, timestamp, .. } = packet.header;
-        let clock = self.out.timestamp(now);
+    fn count(&mut self, now: Instant, packet: &Packet, from: SocketAddr) -> Option<bool> {
+        let Header { ssrc, sequence, timestamp, payload_type, .. } = packet.header;
+        let parameters = &self.agreed.as_ref()?.parameters;
+        let is_event = parameters.is_event(payload_type);
+        let clock = (!is_event).then(|| units(now.saturating_duration_since(self.opened)) as u32);
         let arrival = self.received.receive(ssrc, sequence, timestamp, clock);
-        self.watch.heard(now);
-        let statistics = &self.wire.statistics;
-        statistics.packets_received.add(1);
-        statistics.octets_received.add(packet.payload.len() as u64);
-        statistics.lost.set(self.received.lost());
-        statistics.jitter_us.set(u64::from(self.received.jitter()) * US_PER_UNIT);
+        if parameters.has_agreed_on(payload_type) {
+            self.watch.heard_audio(now);
+            self.refused = None;
+        } else {
+            self.watch.heard(now);
+            self.refused = Some(Refused { from, why: Refusal::PayloadType(payload_type) });
+        }
+        self.wire.statistics.packets_received.add(1);
+        self.wire.statistics.octets_received.add(packet.payload.len() as u64);
+        self.publish();
         match arrival {
             Arrival::Synchronized => Some(true),
             Arrival::Ahead | Arrival::Late => Some(false),
             Arrival::Repeated | Arrival::Doubtful => None,
         }
+    }
+
+    fn publish(&self) {
+        let (statistics, received) = (&self.wire.statistics, &self.received);
+        let tally = received.tally();
+        statistics.lost.set(tally.lost);
+        statistics.gaps.set(tally.gaps);
+        statistics.late.set(tally.late);
+        statistics.repeated.set(tally.repeated);
+        statistics.jitter_us.set(u64::from(received.jitter()) * US_PER_UNIT);
+        statistics.mean_jitter_us.set(u64::from(received.mean_jitter()) * US_PER_UNIT);
+        statistics.highest_jitter_us.set(u64::from(received.highest_jitter()) * US_PER_UNIT);
     }
 
     fn understand(&mut self, now: Instant, packet: Packet, datagram: &[u8], anew: bool) -> Option<Onward> {
@@ -95,7 +135,7 @@ impl Leg {
                 self.keys.press(now, pressed.key, Way::InBand, Began::Stamped(began))
             });
             Content::Audio(codec, heard)
-        } else if parameters.telephone_event.is_some_and(|(_, receive)| receive == payload_type) {
+        } else if parameters.is_event(payload_type) {
             self.hear_event(now, &packet.header, payload)?
         } else {
             self.wire.statistics.unusable.add(1);
@@ -114,21 +154,5 @@ impl Leg {
             self.private_presses = heard.press;
         }
         (heard.press > self.private_presses).then_some(Content::Event(key))
-    }
-
-    /// A datagram has come to the RTCP port.
-    pub fn receive_report(&mut self, now: Instant, datagram: &mut [u8], from: SocketAddr) {
-        let Some(agreed) = &self.agreed else { return };
-        if from.ip() != agreed.latch.remote().ip() && from != agreed.parameters.remote_rtcp {
-            return self.wire.statistics.foreign.add(1);
-        }
-        let Some(length) = self.wire.open_rtcp(datagram) else { return };
-        let datagram = datagram.get(..length).unwrap_or_default();
-        let statistics = &self.wire.statistics;
-        if self.reports.receive(now, datagram, self.out.ssrc(), statistics) {
-            self.watch.heard(now);
-        } else {
-            statistics.unusable.add(1);
-        }
     }
 }

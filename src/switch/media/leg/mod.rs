@@ -6,9 +6,12 @@ mod frames;
 mod hearing;
 mod onward;
 mod reporting;
+#[cfg(test)]
+mod timing_tests;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,9 +26,9 @@ use super::security::Security;
 use super::voice::Voice;
 use super::watch::Watch;
 use super::wire::Wire;
-use super::{InBand, MediaEvent, Parameters};
+use super::{InBand, MediaEvent, Parameters, Refused};
 use crate::call::leg::{Cut, LegId};
-use crate::rtp::latch::Latch;
+use crate::rtp::latch::{Latch, ReportLatch};
 use crate::rtp::sequence::Receiver;
 use crate::rtp::telephone_event;
 use crate::sip::Codec;
@@ -33,10 +36,14 @@ use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
 use frames::STILL;
 
+/// The payload type of comfort noise.
+const COMFORT_NOISE: u8 = 13;
+
 /// A leg.
 #[derive(Debug)]
 pub(super) struct Leg {
     id: LegId,
+    opened: Instant,
     pub wire: Wire,
     events: mpsc::UnboundedSender<MediaEvent>,
     keys: Keys,
@@ -51,7 +58,11 @@ pub(super) struct Leg {
     conversion: Conversion,
     parcel: Parcel,
     reports: Reports,
+    /// The far side has told that nothing of ours comes, and not yet that something does.
+    told_deaf: bool,
     watch: Watch,
+    /// The newest packet that was dropped, if none was taken since.
+    refused: Option<Refused>,
     /// The leg it hears and is heard by.
     pub partner: Option<usize>,
     /// When something last came of the partner, and when to look again whether it is still.
@@ -71,6 +82,16 @@ pub(super) struct Leg {
 struct Agreed {
     parameters: Parameters,
     latch: Latch,
+    reports: ReportLatch,
+}
+
+impl Agreed {
+    /// Whether a report from there could count; nothing is learnt from it. `own`: it is of the source whose
+    /// RTP we receive.
+    fn may_report(&self, from: SocketAddr, own: bool) -> bool {
+        let mut reports = self.reports;
+        reports.receive(&self.latch, self.parameters.remote_rtcp, from, own)
+    }
 }
 
 impl Leg {
@@ -78,6 +99,7 @@ impl Leg {
     pub fn new(now: Instant, opening: super::Opening, media_timeout: Duration, first_frame: Instant) -> Self {
         Self {
             id: opening.id,
+            opened: now,
             wire: opening.wire,
             events: opening.events,
             keys: Keys::new(opening.keys),
@@ -90,8 +112,10 @@ impl Leg {
             encoder: Encoder::Pcma,
             conversion: Conversion::default(),
             parcel: Parcel::default(),
-            reports: Reports::new(now),
+            reports: Reports::new(now, SystemTime::now()),
+            told_deaf: false,
             watch: Watch::new(now, media_timeout),
+            refused: None,
             partner: None,
             partner_spoke: now,
             look_again: now,
@@ -114,9 +138,12 @@ impl Leg {
 
     /// What was agreed, first or anew. The source is learnt again when the address changed.
     pub fn configure(&mut self, now: Instant, parameters: Parameters) {
-        let latch = match self.agreed.take() {
-            Some(agreed) if agreed.parameters.has_same_sources(&parameters) => agreed.latch,
-            _ => Latch::new(parameters.remote_rtp, parameters.allowed_sources.clone(), now),
+        let (latch, reports) = match self.agreed.take() {
+            Some(agreed) if agreed.parameters.has_same_sources(&parameters) => (agreed.latch, agreed.reports),
+            _ => {
+                let allowed = parameters.allowed_sources.clone();
+                (Latch::new(parameters.remote_rtp, allowed, now), ReportLatch::default())
+            }
         };
         if self.encoder.codec() != parameters.codec {
             self.encoder = Encoder::new(parameters.codec);
@@ -125,7 +152,8 @@ impl Leg {
         self.watch.begin(now, parameters.may_receive);
         let before = self.wire.security.take();
         self.wire.security = parameters.srtp.clone().map(|keys| Security::renewed(before, keys));
-        self.agreed = Some(Agreed { parameters, latch });
+        self.wire.rtcp_mux = parameters.rtcp_mux;
+        self.agreed = Some(Agreed { parameters, latch, reports });
         self.catch_up(now);
     }
 
@@ -145,11 +173,13 @@ impl Leg {
         self.partner_spoke = now;
         self.look_again = now + STILL;
         self.private_presses = self.presses.presses();
+        self.watch.bridged(now);
     }
 
     pub fn unbridge(&mut self, now: Instant) {
         self.catch_up(now);
         self.partner = None;
+        self.watch.parted();
     }
 
     pub fn record(&mut self, now: Instant, tap: Tap) {
@@ -176,10 +206,7 @@ impl Leg {
         if now >= self.reports.due() {
             self.send_report(now);
         }
-        if let Some(event) = self.watch.check(now, self.id) {
-            // The signalling task may be gone already.
-            let _ = self.events.send(event);
-        }
+        self.look_at_silence(now);
     }
 
     /// Something broke, and the leg cannot go on.
@@ -207,6 +234,18 @@ impl Leg {
 impl Parameters {
     fn has_same_sources(&self, other: &Self) -> bool {
         self.remote_rtp == other.remote_rtp && self.allowed_sources == other.allowed_sources
+    }
+
+    fn is_event(&self, payload_type: u8) -> bool {
+        self.telephone_event.is_some_and(|(_, receive)| receive == payload_type)
+    }
+
+    /// Whether a packet of this type may be audio or a key of the stream. Comfort noise has its number
+    /// without an agreement (RFC 3551 6, RFC 3389 4).
+    fn has_agreed_on(&self, payload_type: u8) -> bool {
+        payload_type == self.receive_payload_type
+            || payload_type == COMFORT_NOISE
+            || self.is_event(payload_type)
     }
 
     /// Whether keys are to be listened for in the audio, once events were seen or not.
