@@ -35,6 +35,7 @@ pub fn stream(
         send_payload_type: payload_type,
         receive_payload_type: payload_type,
         telephone_event: Some((101, 101)),
+        comfort_noise: None,
         may_send: true,
         may_receive: true,
         allowed_sources: Vec::new(),

@@ -36,7 +36,9 @@ pub use identity::{
 };
 pub use media_security::{MediaSecurity, SrtpPolicy};
 pub use message::{HeaderError, HeaderName, Headers, Malformed, Message, Method, Request, Response};
-pub use offer_answer::{Agreed, Codec, Direction, EventTypes, LocalMedia, Negotiation, NegotiationError};
+pub use offer_answer::{
+    Agreed, Codec, Direction, EventTypes, LocalMedia, Negotiation, NegotiationError, NoiseTypes,
+};
 pub use reason::Reason;
 pub use stream::{Framed, Stream};
 pub use token_bucket::TokenBucket;

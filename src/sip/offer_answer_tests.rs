@@ -274,3 +274,43 @@ fn an_rtpmap_without_a_clock_is_understood_and_one_with_another_clock_is_another
         assert_eq!(codec(rtpmap), None, "{rtpmap}");
     }
 }
+
+#[test]
+fn comfort_noise_is_accepted_where_it_is_offered_and_kept_and_never_offered_first() {
+    let mut negotiation = Negotiation::new(local());
+    assert!(!text(&negotiation.offer()).contains("CN/"));
+    for (lines, number) in [
+        ("m=audio 5000 RTP/AVP 8 13 101\na=rtpmap:101 telephone-event/8000\n", 13),
+        ("m=audio 5000 RTP/AVP 13 8 101\na=rtpmap:13 CN/8000/1\na=rtpmap:101 telephone-event/8000\n", 13),
+        ("m=audio 5000 RTP/AVP 8 107 101\na=rtpmap:107 cn/8000\na=rtpmap:101 telephone-event/8000\n", 107),
+    ] {
+        let mut negotiation = Negotiation::new(local());
+        let (answer, agreed) = negotiation.answer(&peer(1, lines)).unwrap();
+        assert_eq!(agreed.comfort_noise, Some(NoiseTypes { send: number, receive: number }));
+        assert_eq!((agreed.codec, agreed.telephone_event.unwrap().send), (Codec::Pcma, 101));
+        let noise = format!(" {number}\r\n");
+        let answer = text(&answer);
+        assert!(answer.contains(&noise) && answer.contains(&format!("a=rtpmap:{number} CN/8000\r\n")));
+        assert!(text(&negotiation.offer()).contains(&noise), "a later offer keeps it");
+        let agreed = negotiation.accept(&peer(2, lines)).unwrap();
+        assert_eq!(agreed.comfort_noise, Some(NoiseTypes { send: number, receive: number }));
+    }
+}
+
+#[test]
+fn what_is_no_comfort_noise_of_our_clock_is_not_agreed_as_such() {
+    for lines in [
+        "m=audio 5000 RTP/AVP 8\n",
+        "m=audio 5000 RTP/AVP 8 98\na=rtpmap:98 CN/16000\n",
+        "m=audio 5000 RTP/AVP 8 13\na=rtpmap:13 X-FOO/8000\n",
+        "m=audio 5000 RTP/AVP 8 72\na=rtpmap:72 CN/8000\n",
+    ] {
+        let (answer, agreed) = Negotiation::new(local()).answer(&peer(1, lines)).unwrap();
+        assert_eq!(agreed.comfort_noise, None);
+        assert!(text(&answer).contains("m=audio 4000 RTP/AVP 8\r\n"));
+    }
+    let mut negotiation = Negotiation::new(local());
+    negotiation.offer();
+    let agreed = negotiation.accept(&peer(1, "m=audio 5000 RTP/AVP 8 13\n")).unwrap();
+    assert_eq!(agreed.comfort_noise, None, "it was not offered");
+}

@@ -100,6 +100,7 @@ impl Phone {
             send_payload_type: AUDIO,
             receive_payload_type: AUDIO,
             telephone_event: Some((EVENT, EVENT)),
+            comfort_noise: None,
             may_send: true,
             may_receive: true,
             allowed_sources: Vec::new(),

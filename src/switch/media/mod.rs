@@ -20,6 +20,9 @@ mod parcel;
 mod playing;
 mod ports;
 mod priority;
+mod recording;
+#[cfg(test)]
+mod recording_tests;
 mod reports;
 mod security;
 #[cfg(test)]
@@ -92,6 +95,8 @@ pub struct Parameters {
     pub packet_time_ms: Option<u16>,
     /// The payload types of telephone-event, if both know it: the one to send, the one to receive.
     pub telephone_event: Option<(u8, u8)>,
+    /// The payload types of comfort noise (RFC 3389), if both know it: the one to send, the one to receive.
+    pub comfort_noise: Option<(u8, u8)>,
     /// Whether the phone wants to hear us.
     pub may_send: bool,
     /// Whether the phone may speak.

@@ -88,6 +88,7 @@ impl Phone {
             send_payload_type: 8,
             receive_payload_type: 8,
             telephone_event: Some((EVENT, EVENT)),
+            comfort_noise: None,
             may_send: true,
             may_receive: true,
             allowed_sources: Vec::new(),
@@ -106,6 +107,11 @@ impl Phone {
     pub(super) fn say(&mut self, payload_type: u8, timestamp: u32, payload: &[u8]) {
         let socket = self.rtp.try_clone().expect("a second handle");
         self.say_from(&socket, payload_type, timestamp, payload);
+    }
+
+    /// Packets that are lost on the way: their numbers are used up.
+    pub(super) fn leave_out(&mut self, packets: u16) {
+        self.sequence = self.sequence.wrapping_add(packets);
     }
 
     pub(super) fn hear(&self) -> (Header, Vec<u8>) {
@@ -696,4 +702,48 @@ fn keys_are_heard_in_the_audio_of_a_phone_in_g722_and_what_it_says_is_recorded()
         hound::WavReader::open(path).expect("a WAV").samples().map(|sample| sample.expect("whole")).collect();
     let end = &samples[samples.len() - 6400..];
     assert!(share_of_1000_hz(end) > 0.99, "{}", share_of_1000_hz(end));
+}
+
+#[test]
+fn comfort_noise_goes_on_to_a_phone_that_knows_it_under_its_number_and_with_the_same_offset() {
+    let bench = Bench::new(24_920..=24_939);
+    let mut caller = bench.configured(|p| p.comfort_noise = Some((13, 13)));
+    let responder = bench.configured(|p| p.comfort_noise = Some((107, 107)));
+    caller.stream.bridge(&responder.stream);
+    caller.say(8, 5000, &[0x2a; FRAME]);
+    caller.say(13, 5160, &[60]);
+    caller.say(8, 5160 + 4000, &[0x2b; FRAME]);
+    let (spoken, _) = responder.hear_until(|_, payload| payload == [0x2a; FRAME]);
+    let (noise, description) = responder.hear();
+    let (again, payload) = responder.hear();
+    assert_eq!((noise.payload_type, description, payload), (107, vec![60], vec![0x2b; FRAME]));
+    let steps = [&noise, &again].map(|header| {
+        let sequence = header.sequence.wrapping_sub(spoken.sequence);
+        (sequence, header.timestamp.wrapping_sub(spoken.timestamp))
+    });
+    assert_eq!(steps, [(1, 160), (2, 4160)]);
+}
+
+#[test]
+fn a_phone_that_knows_no_comfort_noise_hears_silence_of_ours_while_its_partner_sends_it() {
+    let bench = Bench::new(24_940..=24_959);
+    let (mut caller, responder) = (bench.configured(|_| {}), bench.configured(|_| {}));
+    caller.stream.bridge(&responder.stream);
+    caller.say(8, 5000, &[0x2a; FRAME]);
+    responder.hear_until(|_, payload| payload == [0x2a; FRAME]);
+    // Paced by another leg, which hears a frame every 20 ms.
+    let pace = bench.configured(|_| {});
+    responder.rtp.set_nonblocking(true).expect("set");
+    let mut heard = None;
+    for n in 1..100 {
+        caller.say(13, 5000 + n * 160, &[60]);
+        pace.hear();
+        let mut buffer = [0; 2048];
+        if let Ok(len) = responder.rtp.recv(&mut buffer) {
+            heard = Packet::read(&buffer[..len]).map(|packet| packet.payload(&buffer[..len]).to_vec());
+            break;
+        }
+    }
+    assert_eq!(heard, Some(vec![0xd5; FRAME]));
+    assert_eq!(caller.stream.statistics().unusable.get(), 0);
 }

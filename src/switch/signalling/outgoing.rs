@@ -37,6 +37,7 @@ impl Signalling {
             send_payload_type: agreed.send_payload_type,
             receive_payload_type: agreed.receive_payload_type,
             telephone_event: agreed.telephone_event.map(|types| (types.send, types.receive)),
+            comfort_noise: agreed.comfort_noise.map(|types| (types.send, types.receive)),
             may_send,
             may_receive,
             allowed_sources,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Leg;
 use super::onward::{Content, Onward};
+use crate::rtp::jitter::Sound;
 use crate::rtp::latch::Verdict;
 use crate::rtp::packet::{Header, Packet};
 use crate::rtp::sequence::Arrival;
@@ -121,12 +122,12 @@ impl Leg {
         }
         let payload = packet.payload(datagram);
         let payload_type = packet.header.payload_type;
+        let Header { sequence, timestamp, .. } = packet.header;
+        let (numbers, codec) = ((sequence, timestamp), parameters.codec);
         let content = if payload_type == parameters.receive_payload_type {
-            let codec = parameters.codec;
             let wanted = parameters.listens_in_band(self.presses.presses() > 0);
             self.ear.listen_for_keys(wanted);
-            let Header { sequence, timestamp, .. } = packet.header;
-            let mut heard = self.ear.receive(now, (sequence, timestamp), codec, payload, anew);
+            let mut heard = self.ear.receive(now, numbers, codec, Sound::Audio(payload), anew);
             if heard.mute_from.is_some() {
                 self.keys.still_held(now, Way::InBand);
             }
@@ -136,8 +137,13 @@ impl Leg {
             });
             Content::Audio(codec, heard)
         } else if parameters.is_event(payload_type) {
+            self.ear.receive(now, numbers, codec, Sound::Other, anew);
             self.hear_event(now, &packet.header, payload)?
+        } else if parameters.is_comfort_noise(payload_type) {
+            self.ear.receive(now, numbers, codec, Sound::Noise(payload), anew);
+            Content::Noise
         } else {
+            self.ear.receive(now, numbers, codec, Sound::Other, anew);
             self.wire.statistics.unusable.add(1);
             return None;
         };

@@ -28,15 +28,16 @@ use super::watch::Watch;
 use super::wire::Wire;
 use super::{InBand, MediaEvent, Parameters, Refused};
 use crate::call::leg::{Cut, LegId};
+use crate::rtp::CLOCK_RATE;
+use crate::rtp::jitter::Figures;
 use crate::rtp::latch::{Latch, ReportLatch};
 use crate::rtp::sequence::Receiver;
 use crate::rtp::telephone_event;
-use crate::sip::Codec;
 use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
 use frames::STILL;
 
-/// The payload type of comfort noise.
+/// The static payload type of comfort noise (RFC 3551 6).
 const COMFORT_NOISE: u8 = 13;
 
 /// A leg.
@@ -125,11 +126,16 @@ impl Leg {
         }
     }
 
+    /// When a packet that is missing is given up, if one is: what has come may bring that about.
+    pub fn waits_until(&self) -> Option<Instant> {
+        self.ear.due()
+    }
+
     /// When time alone has something to do here.
     pub fn deadline(&self) -> Option<Due> {
         self.agreed.as_ref()?;
         let reports = self.reports.due();
-        let look = self.watch.due().map_or(reports, |due| due.min(reports));
+        let look = [self.watch.due(), self.ear.due()].into_iter().flatten().fold(reports, Instant::min);
         Some(match self.sends_frames() {
             true => Due::At(look.min(self.next_frame)),
             false => Due::Soon(look.min(self.look_again)),
@@ -192,8 +198,11 @@ impl Leg {
             Cut::NewestKey => self.keys.newest_began().map_or(Keep::All, Keep::Before),
             Cut::Everything => Keep::Nothing,
         };
-        let codec = self.agreed.as_ref().map_or(Codec::Pcma, |agreed| agreed.parameters.codec);
-        self.ear.stop_recording(codec, keep);
+        if let Some(figures) = self.ear.stop_recording(keep) {
+            let Figures { late, lost, paused } = figures;
+            let [lost_ms, paused_ms] = [lost, paused].map(|samples| samples * 1000 / u64::from(CLOCK_RATE));
+            tracing::debug!(leg = %self.id, late, lost_ms, paused_ms, "what became of the audio that was recorded");
+        }
     }
 
     /// Does what is due.
@@ -201,6 +210,7 @@ impl Leg {
         if self.agreed.is_none() {
             return;
         }
+        self.ear.tick(now);
         self.look_after_partner(now);
         self.send_due_frames(now);
         if now >= self.reports.due() {
@@ -240,11 +250,15 @@ impl Parameters {
         self.telephone_event.is_some_and(|(_, receive)| receive == payload_type)
     }
 
-    /// Whether a packet of this type may be audio or a key of the stream. Comfort noise has its number
-    /// without an agreement (RFC 3551 6, RFC 3389 4).
+    /// Comfort noise has a number of its own (RFC 3551 6), which some phones use without a word about it.
+    fn is_comfort_noise(&self, payload_type: u8) -> bool {
+        payload_type == self.comfort_noise.map_or(COMFORT_NOISE, |(_, receive)| receive)
+    }
+
+    /// Whether a packet of this type may be audio or a key of the stream.
     fn has_agreed_on(&self, payload_type: u8) -> bool {
         payload_type == self.receive_payload_type
-            || payload_type == COMFORT_NOISE
+            || self.is_comfort_noise(payload_type)
             || self.is_event(payload_type)
     }
 

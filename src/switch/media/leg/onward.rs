@@ -21,6 +21,8 @@ pub(in crate::switch::media) struct Onward {
 pub(in crate::switch::media) enum Content {
     /// Audio, and what was heard in it; the key only if it is a new press.
     Audio(Codec, Heard),
+    /// Comfort noise (RFC 3389).
+    Noise,
     /// A packet of a key, and the key if it begins with it.
     Event(Option<char>),
 }
@@ -28,10 +30,14 @@ pub(in crate::switch::media) enum Content {
 impl Leg {
     /// Passes on what came of the partner. While we speak ourselves, it is left out.
     pub fn forward(&mut self, now: Instant, onward: &Onward, datagram: &mut [u8]) {
-        self.partner_spoke = now;
-        self.fills_in = false;
         let Some(agreed) = &self.agreed else { return };
         let parameters = &agreed.parameters;
+        if matches!(onward.content, Content::Noise) && parameters.comfort_noise.is_none() {
+            // To this phone its partner is still.
+            return;
+        }
+        self.partner_spoke = now;
+        self.fills_in = false;
         if self.voice.speaks() || !parameters.may_send {
             return;
         }
@@ -47,12 +53,16 @@ impl Leg {
                 self.conversion.convert(*codec, &mut self.encoder, payload.unwrap_or_default());
                 parameters.send_payload_type
             }
+            (Content::Noise, _) => match parameters.comfort_noise {
+                Some((send, _)) => send,
+                None => return,
+            },
             (Content::Event(_), Some((send, _))) => send,
             (Content::Event(key), None) => return self.sound_key(now, *key),
         };
         let samples = match onward.content {
             Content::Audio(..) => onward.packet.payload.len() as u32,
-            Content::Event(_) => 0,
+            Content::Noise | Content::Event(_) => 0,
         };
         let header = self.out.relay(now, &onward.packet.header, payload_type, samples, onward.anew);
         let Some(header) = header else { return };

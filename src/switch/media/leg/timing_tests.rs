@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::audio::g711::{alaw_to_linear, linear_to_alaw};
 use crate::rtp::packet::{HEADER, Header, Packet};
+use crate::sip::Codec;
 use crate::switch::clip::FRAME;
 use crate::switch::media::Opening;
 use crate::switch::media::ear::Heard;
@@ -95,6 +96,7 @@ fn parameters(remote: SocketAddr, packet_time_ms: u16) -> Parameters {
         send_payload_type: 8,
         receive_payload_type: 8,
         telephone_event: None,
+        comfort_noise: None,
         may_send: true,
         may_receive: true,
         allowed_sources: Vec::new(),
