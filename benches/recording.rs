@@ -4,6 +4,7 @@
 //! on one core, the phones on another. Every leg is sent a packet each 20 ms as well, as an answered leg is.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::expect_used)]
 
+#[allow(dead_code, reason = "not every bench needs all of it")]
 mod common;
 
 use std::fs;
