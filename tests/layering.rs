@@ -58,6 +58,10 @@ fn floor_0_knows_no_socket_no_file_and_no_clock() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for room in FLOOR_0 {
         for (file, code) in files(&src.join(room)).into_iter().chain(files(&src.join(format!("{room}.rs")))) {
+            // Tests may ask for the time it is: as a file of their own, or behind the code.
+            if file.ends_with("tests.rs") {
+                continue;
+            }
             let code = code.split("#[cfg(test)]").next().unwrap_or_default();
             let impure = IMPURE.iter().find(|word| code.contains(**word));
             assert!(impure.is_none(), "{file}: {room} must not name {}", impure.unwrap());

@@ -159,7 +159,7 @@ impl Gap {
         if self.made >= FADED {
             return 0;
         }
-        if self.made % STEP == 0 && self.made > 0 && self.periods < MOST_PERIODS {
+        if self.made.is_multiple_of(STEP) && self.made > 0 && self.periods < MOST_PERIODS {
             self.leaving = Some((self.phase, self.period / 4));
             self.periods += 1;
             // The same place of the oldest period.

@@ -13,7 +13,6 @@ use crate::switch::recorder::Tap;
 
 /// Samples that are decoded at once.
 const CHUNK: usize = 160;
-
 /// How much of a pause is listened to, in samples; no key lasts through 100 ms of silence.
 const SILENCE_HEARD: usize = 800;
 
@@ -97,14 +96,16 @@ impl Ear {
         // What is still held back belongs to it; a key in it would come too late to matter.
         self.flush();
         let recording = self.consumers.recording.take()?;
-        let buffer = self.buffer.as_ref()?;
+        let end = self.buffer.as_ref().and_then(|buffer| match keep {
+            Keep::Before(Began::Stamped(timestamp)) => buffer.position_of(timestamp),
+            Keep::Before(Began::Came(at)) => Some(buffer.position(at)),
+            Keep::All | Keep::Nothing => None,
+        });
         match keep {
-            Keep::All => recording.end(None),
-            Keep::Before(Began::Stamped(timestamp)) => recording.end(buffer.position_of(timestamp)),
-            Keep::Before(Began::Came(at)) => recording.end(Some(buffer.position(at))),
             Keep::Nothing => recording.discard(),
+            Keep::All | Keep::Before(_) => recording.finish(end),
         }
-        Some(buffer.figures().since(&self.before))
+        self.buffer.as_ref().map(|buffer| buffer.figures().since(&self.before))
     }
 
     /// When time alone has something to do here: a packet has been waited for long enough.

@@ -5,10 +5,10 @@ use crate::audio::comfort_noise::{ComfortNoise, Description};
 use crate::audio::plc::{BEHIND, Concealer, FADED};
 use crate::switch::recorder::Tap;
 
-/// Noise that is made at once, in samples.
-const CHUNK: usize = 160;
 /// Samples that are muted before a key's tone: where that began is known to a block.
 const MUTED_BEFORE: u64 = 100;
+/// Noise that is made at once, in samples.
+const CHUNK: usize = 160;
 
 /// A leg that is recorded.
 #[derive(Debug)]
@@ -83,25 +83,33 @@ impl Recording {
         }
     }
 
-    /// What was heard last holds the tone of a key, if one `sounds`; it is told once where that `began`. Only
-    /// when it is certain that it is one, what was said is muted: the recorder can still reach back.
+    /// What was heard last holds the tone of a key, if one `sounds`. Only once it is certain that it is
+    /// one, what was said is muted: the recorder can still reach back to where it began.
     pub fn mute_key(&mut self, began: Option<u64>, sounds: bool) {
-        let since = began.or(self.key_since);
-        if let Some(since) = since {
+        self.key_since = began.or(self.key_since);
+        self.mute();
+        self.key_since = self.key_since.filter(|_| sounds);
+    }
+
+    fn mute(&mut self) {
+        if let Some(since) = self.key_since {
             self.sink.tap.mute(since.saturating_sub(self.sink.begin + MUTED_BEFORE));
         }
-        self.key_since = since.filter(|_| sounds);
     }
 
-    /// Ends it, at a position if one is given.
-    pub fn end(mut self, at: Option<u64>) {
+    /// Ends it, with all that was said or where a position is.
+    pub fn finish(mut self, end: Option<u64>) {
         self.concealer.end(|samples| self.sink.put(samples));
-        if let Some(at) = at {
-            self.sink.tap.finish_at(at.saturating_sub(self.sink.begin));
+        self.mute();
+        let Sink { tap, begin, .. } = self.sink;
+        match end {
+            Some(end) => tap.finish_at(end.saturating_sub(begin)),
+            // Letting go of it ends it.
+            None => drop(tap),
         }
     }
 
-    /// Ends it, and keeps nothing of it.
+    /// Nothing of it is kept.
     pub fn discard(self) {
         self.sink.tap.discard();
     }
