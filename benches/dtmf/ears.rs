@@ -111,6 +111,7 @@ fn spandsp(program: &Path, dial_tone_filter: bool, lost_as_zeros: bool, tape: &T
         .arg(if dial_tone_filter { "1" } else { "0" })
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .expect("the program was compiled by us");
     let stdin = child.stdin.take().expect("it was piped");

@@ -319,13 +319,15 @@ proptest::proptest! {
         key in 0_usize..16,
         cut in 1_usize..700,
     ) {
-        let mut line = on_line(1);
-        line.press(Press::new(key));
-        let sound = [samples.clone(), line.samples(), samples].concat();
-        let mut detector = Detector::new(8000);
-        let whole = Detector::new(8000).process(&sound);
-        let pieces: Vec<_> = sound.chunks(cut).flat_map(|piece| detector.process(piece)).collect();
-        proptest::prop_assert_eq!(whole, pieces);
+        for rate in [8000, 16_000] {
+            let mut line = Line::new(f64::from(rate), 1);
+            line.press(Press::new(key));
+            let sound = [samples.clone(), line.samples(), samples.clone()].concat();
+            let mut detector = Detector::new(rate);
+            let whole = Detector::new(rate).process(&sound);
+            let pieces: Vec<_> = sound.chunks(cut).flat_map(|piece| detector.process(piece)).collect();
+            proptest::prop_assert_eq!(whole, pieces);
+        }
     }
 
     /// Whatever comes and whatever is lost, positions rise and lie in what was heard.
