@@ -56,7 +56,8 @@ struct Consumers {
 
 #[derive(Debug)]
 struct Listener {
-    detector: Detector,
+    /// Large, and most legs have none.
+    detector: Box<Detector>,
     /// Where the first sample it heard was.
     origin: Option<u64>,
     /// The newest key that is certain and was not told yet.
@@ -209,7 +210,7 @@ impl Consumers {
 
 impl Listener {
     fn new() -> Self {
-        Self { detector: Detector::new(LINE_RATE), origin: None, found: None }
+        Self { detector: Box::new(Detector::new(LINE_RATE)), origin: None, found: None }
     }
 
     /// Hears what comes next. Returns where the tone of a key began that is certain with it.

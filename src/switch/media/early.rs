@@ -20,7 +20,8 @@ const LEAP: u32 = 16_000;
 /// Listens to what is passed on.
 #[derive(Debug)]
 pub(super) struct EarlyEar {
-    detector: Detector,
+    /// Large, and most legs have none.
+    detector: Box<Detector>,
     decoder: Decoder,
     /// The timestamp of the detector's first sample.
     origin: u32,
@@ -51,7 +52,7 @@ impl EarlyEar {
     }
 
     fn new(sequence: u16, timestamp: u32, codec: Codec) -> Self {
-        let detector = Detector::new(LINE_RATE);
+        let detector = Box::new(Detector::new(LINE_RATE));
         Self { detector, decoder: Decoder::new(codec), origin: timestamp, next: (sequence, timestamp) }
     }
 
