@@ -30,6 +30,10 @@ bench *options:
     cargo bench --bench playback
     cargo bench --bench relay -- {{options}}
 
+# Complete hotline calls against the daemon: `just load bridge 400 10s`, `just load answer 300/s 20s`, `just load voicemail 400 10s`
+load *options:
+    cargo bench --bench hotline -- {{options}}
+
 # Fuzz one target (sip_message, sip_stream, header, uri, digest, sdp, rtp) for a minute; needs a nightly toolchain and cargo-fuzz
 fuzz target="sip_message" seconds="60":
     cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}

@@ -14,7 +14,7 @@ use nightbell::audio::g711::linear_to_alaw;
 use nightbell::call::leg::{Leg, Recorded};
 use nightbell::rtp::packet::{HEADER, Header};
 use nightbell::sip::Codec;
-use nightbell::switch::media::{Config, InBand, Media, Parameters, Stream};
+use nightbell::switch::media::{Config, InBand, KeyRules, Media, Parameters, Stream};
 use nightbell::switch::recorder::Recorder;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::sync::{mpsc, oneshot};
@@ -90,12 +90,14 @@ impl Caller {
             send_payload_type: 8,
             receive_payload_type: 8,
             telephone_event: Some((101, 101)),
+            comfort_noise: None,
             may_send: true,
             may_receive: true,
             allowed_sources: Vec::new(),
             in_band: InBand::WhenNoEventsAgreed,
             srtp: None,
             rtcp_mux: false,
+            key_rules: KeyRules::default(),
         });
         let (done, ended) = oneshot::channel();
         let longest = Duration::from_secs(600);

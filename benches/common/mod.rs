@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use nightbell::call::leg::{Leg, Request};
 use nightbell::sip::Codec;
-use nightbell::switch::media::{InBand, Media, Parameters, Stream};
+use nightbell::switch::media::{InBand, KeyRules, Media, Parameters, SrtpKeys, Stream};
 use rustix::thread::{CpuSet, sched_setaffinity};
-use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::mpsc;
 
 pub const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// An answered leg whose phone is at `remote`.
+/// An answered leg whose phone is at `remote`, protected or in the clear.
 pub fn stream(
     media: &Media,
     requests: &mpsc::UnboundedSender<Request>,
     remote: SocketAddr,
     codec: Codec,
+    srtp: Option<SrtpKeys>,
 ) -> (Stream, Leg) {
     let (leg, keys) = Leg::new(requests.clone());
     let stream = media.open(0, leg.id(), mpsc::unbounded_channel().0, keys).unwrap();
@@ -35,20 +35,16 @@ pub fn stream(
         send_payload_type: payload_type,
         receive_payload_type: payload_type,
         telephone_event: Some((101, 101)),
+        comfort_noise: None,
         may_send: true,
         may_receive: true,
         allowed_sources: Vec::new(),
         in_band: InBand::Never,
-        srtp: None,
+        key_rules: KeyRules::default(),
+        srtp,
         rtcp_mux: false,
     });
     (stream, leg)
-}
-
-/// The monotonic clock, in ns.
-pub fn clock() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// Keeps this thread, and those it starts, on one core.

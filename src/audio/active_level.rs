@@ -11,6 +11,8 @@ const TIME_CONSTANT: f64 = 0.03;
 const HANGOVER: f64 = 0.2;
 /// How far the threshold lies below the active level, in dB (M).
 const MARGIN: f64 = 15.9;
+/// How often the envelope is held against the thresholds, in ms. P.56 asks for 694 times a second.
+const GRAIN_MS: u32 = 1;
 /// Thresholds, a factor of two apart, up to full scale (c).
 const THRESHOLDS: usize = 15;
 
@@ -18,7 +20,10 @@ const THRESHOLDS: usize = 15;
 /// Nothing: they are silent.
 pub fn active_level(samples: &[f32], rate: u32) -> Option<f64> {
     let mut counters = Counters::new(rate);
-    samples.iter().for_each(|sample| counters.count(f64::from(*sample)));
+    for part in samples.chunks((rate * GRAIN_MS / 1000).max(1) as usize) {
+        part.iter().for_each(|sample| counters.follow(f64::from(*sample)));
+        counters.count(part.len() as u64);
+    }
     let overload = counters.level()?;
     Some(overload + SQUARE_OVER_SINE + FULL_SCALE_SINE)
 }
@@ -33,18 +38,19 @@ pub fn power(samples: &[f32]) -> f64 {
 struct Counters {
     /// How much of the envelope a sample leaves (g).
     keep: f64,
-    hangover: u32,
+    /// In samples.
+    hangover: u64,
     /// Both stages of the envelope (p, q).
     envelope: [f64; 2],
     /// Sum of the squares (sq).
     energy: f64,
     /// Threshold, samples above it (a), samples since they were (h).
-    levels: [(f64, u64, u32); THRESHOLDS],
+    levels: [(f64, u64, u64); THRESHOLDS],
 }
 
 impl Counters {
     fn new(rate: u32) -> Self {
-        let hangover = (HANGOVER * f64::from(rate)).ceil() as u32;
+        let hangover = (HANGOVER * f64::from(rate)).ceil() as u64;
         let threshold = |n: usize| 2.0_f64.powi(n as i32 - THRESHOLDS as i32);
         Self {
             keep: (-1.0 / (f64::from(rate.max(1)) * TIME_CONSTANT)).exp(),
@@ -55,21 +61,26 @@ impl Counters {
         }
     }
 
-    fn count(&mut self, sample: f64) {
+    fn follow(&mut self, sample: f64) {
         self.energy += sample * sample;
         let [first, second] = &mut self.envelope;
         *first = self.keep * *first + (1.0 - self.keep) * sample.abs();
         *second = self.keep * *second + (1.0 - self.keep) * *first;
+    }
+
+    /// Holds the envelope against the thresholds, after so many samples.
+    fn count(&mut self, samples: u64) {
+        let [_, envelope] = self.envelope;
         for (threshold, active, since) in &mut self.levels {
-            if *second >= *threshold {
+            if envelope >= *threshold {
                 *since = 0;
             } else if *since < self.hangover {
-                *since += 1;
+                *since += samples;
             } else {
                 // Nor are the thresholds above it reached.
                 break;
             }
-            *active += 1;
+            *active += samples;
         }
     }
 

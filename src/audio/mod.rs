@@ -4,12 +4,14 @@
 //! of G.711's A-law, so a sine whose peak is 32768 has +3.14 dBm0.
 
 pub mod active_level;
+pub mod comfort_noise;
 pub mod dtmf;
 pub mod edges;
 pub mod g711;
 pub mod g722;
 pub mod level;
 pub mod limiter;
+pub mod plc;
 pub mod prompt;
 pub mod resample;
 pub mod seam;

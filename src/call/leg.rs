@@ -13,6 +13,8 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use crate::call::prompt::Prompt;
 use crate::oncall::{E164, Phone};
 
+/// All keys there are.
+const KEYS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
 /// Keys that wait for the script; more of them are forgotten.
 const UNREAD_KEYS: usize = 32;
 
@@ -46,6 +48,8 @@ pub enum Request {
         prompt: Prompt,
         /// Again and again, until something else is asked for.
         looped: bool,
+        /// Keys that stop it at once, without waiting for the script to hear of them.
+        until: KeySet,
         /// Sent at the end; dropped unsent when something else took its place.
         done: oneshot::Sender<()>,
     },
@@ -103,6 +107,26 @@ pub enum Request {
         /// What is told to the other side, and to a person reading the log.
         reason: Farewell,
     },
+}
+
+/// A set of keys: `0`-`9`, `*`, `#`, `A`-`D`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeySet(u16);
+
+impl KeySet {
+    /// No key.
+    pub const NONE: Self = Self(0);
+
+    /// The keys of which this holds.
+    pub fn of(holds: impl Fn(char) -> bool) -> Self {
+        let bits = KEYS.iter().enumerate().filter(|(_, key)| holds(**key)).map(|(n, _)| 1 << n);
+        Self(bits.fold(0, |set, bit: u16| set | bit))
+    }
+
+    /// Whether a key is one of them.
+    pub fn contains(self, key: char) -> bool {
+        KEYS.iter().position(|known| *known == key).is_some_and(|n| self.0 & (1 << n) != 0)
+    }
 }
 
 /// What is cut off the end of a recording.
@@ -439,11 +463,15 @@ impl Leg {
 
     /// Starts a prompt; the result resolves at its end. It goes on when the result is dropped.
     pub fn start(&self, prompt: &Prompt, looped: bool) -> Playing {
+        self.start_until(prompt, looped, KeySet::NONE)
+    }
+
+    fn start_until(&self, prompt: &Prompt, looped: bool, until: KeySet) -> Playing {
         let (done, ended) = oneshot::channel();
         if prompt.is_empty() {
             let _ = done.send(());
         } else {
-            self.ask(Request::Play { leg: self.id, prompt: prompt.clone(), looped, done });
+            self.ask(Request::Play { leg: self.id, prompt: prompt.clone(), looped, until, done });
         }
         Playing(ended)
     }
@@ -456,7 +484,7 @@ impl Leg {
     /// Plays a prompt to its end, or to the first key that means something. Other keys are
     /// forgotten, and the prompt goes on.
     pub async fn play_unless(&mut self, prompt: &Prompt, means: impl Fn(char) -> bool) -> Heard {
-        let mut playing = self.start(prompt, false);
+        let mut playing = self.start_until(prompt, false, KeySet::of(&means));
         let mut gone = self.gone();
         loop {
             tokio::select! {
@@ -466,9 +494,19 @@ impl Leg {
                     self.silence();
                     return Heard::Key(key);
                 },
-                () = playing.ended() => return Heard::Nothing,
+                () = playing.ended() => return self.key_at_the_end(means),
             }
         }
+    }
+
+    /// A prompt that a key has stopped is over; that key came before.
+    fn key_at_the_end(&mut self, means: impl Fn(char) -> bool) -> Heard {
+        while let Ok(key) = self.keys.try_recv() {
+            if means(key) {
+                return Heard::Key(key);
+            }
+        }
+        Heard::Nothing
     }
 
     /// Plays a prompt to the caller to its end; keys pressed during it are forgotten. Does not
@@ -684,5 +722,22 @@ mod tests {
         assert!(tokio::spawn(script).await.unwrap_err().is_panic());
         let released = asked.recv().await;
         assert!(matches!(released, Some(Request::Release { reason: Farewell::Broken, .. })), "{released:?}");
+    }
+
+    #[tokio::test]
+    async fn a_prompt_is_started_with_the_keys_that_stop_it_and_the_key_that_did_is_heard() {
+        let (requests, mut asked) = mpsc::unbounded_channel();
+        let (mut leg, events) = Leg::new(requests);
+        let switch = async {
+            let Some(Request::Play { until, done, .. }) = asked.recv().await else { panic!("a prompt") };
+            assert_eq!(KEYS.into_iter().filter(|key| until.contains(*key)).collect::<String>(), "12");
+            events.key('9');
+            events.key('2');
+            drop(done);
+        };
+        let prompt = Prompt(vec![crate::call::prompt::Piece::Pause(1000)]);
+        let play = leg.play_unless(&prompt, |key| matches!(key, '1' | '2'));
+        let (heard, ()) = tokio::join!(play, switch);
+        assert_eq!(heard, Heard::Key('2'));
     }
 }

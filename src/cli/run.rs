@@ -38,7 +38,8 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let _log = logging::start(options.log_format, level)?;
     let path = options.common.path()?;
     raise_open_files();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
     let done = runtime.block_on(async {
         // Before anything else: a SIGHUP that comes while the daemon starts must not end it.
         let mut signals = Signals::listen()?;
@@ -62,6 +63,12 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     // All is written. A name server that does not answer must not hold up the end.
     runtime.shutdown_background();
     done
+}
+
+/// Threads for the signalling and the scripts. On a machine of one core a second one has nothing to run on, and
+/// each would wake the other for what it could do itself.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(2)
 }
 
 fn failure(error: StartError) -> Failure {

@@ -27,6 +27,8 @@ pub enum LogFormat {
 
 /// Lines that wait for the reader; more are dropped, and their number is told.
 const BACKLOG: usize = 8192;
+/// Lines that are written at once.
+const AT_ONCE: usize = 64;
 /// How long the end of the process waits for the last lines to be taken.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
@@ -90,17 +92,22 @@ impl Drop for Line {
     }
 }
 
-/// Writes lines until nobody can log any more.
+/// Writes lines until nobody can log any more, in one go those that have come meanwhile.
 fn write_out(entries: &Receiver<Entry>, dropped: &AtomicU64, mut out: impl Write) {
-    for entry in entries {
-        // A reader that has gone is no reason to stop: calls go on without a log.
-        let _ = match entry {
-            Entry::Line(bytes) => out.write_all(&bytes),
-            Entry::Flush(done) => {
-                let _ = done.try_send(());
-                Ok(())
+    let (mut text, mut waiting) = (Vec::new(), Vec::new());
+    while let Ok(first) = entries.recv() {
+        for entry in std::iter::once(first).chain(entries.try_iter().take(AT_ONCE)) {
+            match entry {
+                Entry::Line(mut bytes) => text.append(&mut bytes),
+                Entry::Flush(done) => waiting.push(done),
             }
-        };
+        }
+        // A reader that has gone is no reason to stop: calls go on without a log.
+        let _ = out.write_all(&text);
+        text.clear();
+        for done in waiting.drain(..) {
+            let _ = done.try_send(());
+        }
         let missed = dropped.swap(0, Ordering::Relaxed);
         if missed > 0 {
             let _ = writeln!(out, "{missed} log lines were dropped: the reader of the log was too slow");
@@ -152,6 +159,6 @@ mod tests {
         let mut out = Vec::new();
         write_out(&entries, &dropped, &mut out);
         let text = String::from_utf8(out).unwrap();
-        assert_eq!(text, "one\n2 log lines were dropped: the reader of the log was too slow\ntwo\n");
+        assert_eq!(text, "one\ntwo\n2 log lines were dropped: the reader of the log was too slow\n");
     }
 }

@@ -327,7 +327,7 @@ mod tests {
             (false, "198.51.100.9:61001".to_owned()),
             "not the address it has left"
         );
-        assert_eq!(from("198.51.100.9:7", false).0, false);
+        assert!(!from("198.51.100.9:7", false).0);
         assert_eq!(from("198.51.100.9:52222", true), (true, "198.51.100.9:52222".to_owned()));
         assert_eq!(from("198.51.100.9:7", true), (false, "198.51.100.9:52222".to_owned()), "learnt once");
     }

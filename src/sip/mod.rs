@@ -17,6 +17,7 @@ pub mod registration;
 mod scan;
 pub mod sdp;
 pub mod session_timer;
+pub(crate) mod spare;
 pub mod stream;
 pub mod token_bucket;
 pub mod transaction;
@@ -36,7 +37,9 @@ pub use identity::{
 };
 pub use media_security::{MediaSecurity, SrtpPolicy};
 pub use message::{HeaderError, HeaderName, Headers, Malformed, Message, Method, Request, Response};
-pub use offer_answer::{Agreed, Codec, Direction, EventTypes, LocalMedia, Negotiation, NegotiationError};
+pub use offer_answer::{
+    Agreed, Codec, Direction, EventTypes, LocalMedia, Negotiation, NegotiationError, NoiseTypes,
+};
 pub use reason::Reason;
 pub use stream::{Framed, Stream};
 pub use token_bucket::TokenBucket;

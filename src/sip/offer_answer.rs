@@ -36,6 +36,18 @@ pub struct EventTypes {
     pub send: u8,
     /// What we said we receive.
     pub receive: u8,
+    /// The rate of their timestamps and durations in Hz: that of the codec's RTP clock, 8000, wherever the
+    /// peer knows it.
+    pub clock_rate: u32,
+}
+
+/// The payload types of comfort noise (RFC 3389) in each direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoiseTypes {
+    /// What the peer wants to receive.
+    pub send: u8,
+    /// What we said we receive.
+    pub receive: u8,
 }
 
 /// The direction of a stream from our side (RFC 3264 6.1).
@@ -68,6 +80,8 @@ pub struct Agreed {
     pub receive_payload_type: u8,
     /// telephone-event, when both sides have it.
     pub telephone_event: Option<EventTypes>,
+    /// Comfort noise, when both sides have it. We accept it and do not offer it first.
+    pub comfort_noise: Option<NoiseTypes>,
     /// From our side.
     pub direction: Direction,
     /// What the peer wants in a packet, in ms: 10 to 60 in steps of 10. Nothing: it has not said, and 20 will do.
@@ -82,6 +96,9 @@ const TELEPHONE_EVENT: u8 = 101;
 const OTHER_EVENT: u8 = 102;
 /// What we put into a packet, in ms, unless the peer asks for less or more.
 const PACKET_TIME_MS: u16 = 20;
+/// The static payload type of comfort noise, and the dynamic ones (RFC 3551 6).
+const COMFORT_NOISE: u8 = 13;
+const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
 /// The attribute of RFC 5761.
 const RTCP_MUX: &str = "rtcp-mux";
 /// Payload types that cannot be told from RTCP on a port that carries both (RFC 5761 4).
@@ -198,10 +215,13 @@ impl Negotiation {
             let chosen = self.security.answer(line, self.running().map(|keys| keys.send.suite))?;
             let remote = self.remote(offer, line, chosen.as_ref())?;
             let (payload_type, codec) = self.first_codec(line, &[])?;
-            let event = event_type(line, &[])
-                .map(|payload_type| EventTypes { send: payload_type, receive: payload_type });
+            let event = event_type(line, &[]).map(|(payload_type, clock_rate)| EventTypes {
+                send: payload_type,
+                receive: payload_type,
+                clock_rate,
+            });
             let agreed = remote.agreed(codec, payload_type, payload_type, event);
-            Some((index, agreed.sharing_a_port(line, None), chosen))
+            Some((index, agreed.sharing_a_port(line, None).with_noise(line, None), chosen))
         })
     }
 
@@ -211,10 +231,11 @@ impl Negotiation {
         let (send, codec) = self.first_codec(line, &offered.attributes)?;
         let receive = payload_types(offered, &[]).find(|(_, own)| *own == codec)?.0;
         let event = match (event_type(line, &offered.attributes), event_type(offered, &[])) {
-            (Some(send), Some(receive)) => Some(EventTypes { send, receive }),
+            (Some((send, clock_rate)), Some((receive, _))) => Some(EventTypes { send, receive, clock_rate }),
             _ => None,
         };
-        Some(remote.agreed(codec, send, receive, event).sharing_a_port(line, Some(offered)))
+        let agreed = remote.agreed(codec, send, receive, event);
+        Some(agreed.sharing_a_port(line, Some(offered)).with_noise(line, Some(offered)))
     }
 
     /// The first codec of a stream that is ours too, in the peer's order (RFC 3264 6.1).
@@ -249,7 +270,7 @@ impl Negotiation {
         } else {
             TELEPHONE_EVENT
         };
-        let event = event.map_or(free, |types| types.receive);
+        let event = event.map_or((free, EVENT_CLOCKS[0]), |types| (types.receive, types.clock_rate));
         let direction = Attribute { name: "sendrecv".to_owned(), value: None };
         let running = self
             .agreed
@@ -259,7 +280,10 @@ impl Negotiation {
         let offer = audio(self.media.rtp_port, &types, Some(event), PACKET_TIME_MS, direction);
         // What runs on one port goes on so (RFC 5761 5.1.1).
         let mux = self.agreed.as_ref().is_some_and(|agreed| agreed.rtcp_mux);
-        secured(sharing(offer, mux), &protocol, crypto)
+        // So does comfort noise, unless its number now means events.
+        let noise = self.agreed.as_ref().and_then(|agreed| agreed.comfort_noise).map(|types| types.receive);
+        let offer = noisy(sharing(offer, mux), noise.filter(|noise| *noise != event.0));
+        secured(offer, &protocol, crypto)
     }
 
     /// The peer has given the static number of this codec to another one, or to the events, and a number
@@ -282,11 +306,12 @@ impl Negotiation {
 
     fn audio_answer(&self, offer: &Media, agreed: &Agreed, chosen: Option<&Chosen>) -> Media {
         let types = [(agreed.receive_payload_type, agreed.codec)];
-        let event = agreed.telephone_event.map(|types| types.receive);
+        let event = agreed.telephone_event.map(|types| (types.receive, types.clock_rate));
         let direction = Attribute { name: agreed.direction.name().to_owned(), value: None };
         let packet_time_ms = agreed.packet_time_ms.unwrap_or(PACKET_TIME_MS);
         let answer = audio(self.media.rtp_port, &types, event, packet_time_ms, direction);
-        secured(sharing(answer, agreed.rtcp_mux), &offer.protocol, chosen.map(Chosen::attribute))
+        let answer = noisy(sharing(answer, agreed.rtcp_mux), agreed.comfort_noise.map(|types| types.receive));
+        secured(answer, &offer.protocol, chosen.map(Chosen::attribute))
     }
 
     /// The text of a description of ours; the version rises when it differs from the one before (RFC 3264 8).
@@ -371,6 +396,7 @@ impl Remote {
             send_payload_type: send,
             receive_payload_type: receive,
             telephone_event,
+            comfort_noise: None,
             direction: self.direction,
             packet_time_ms: self.packet_time_ms,
             srtp: self.srtp,
@@ -389,6 +415,16 @@ impl Agreed {
         let rtcp_mux = says(line) && offered.is_none_or(says) && !clash;
         let remote_rtcp = if rtcp_mux { self.remote_rtp } else { self.remote_rtcp };
         Agreed { rtcp_mux, remote_rtcp, ..self }
+    }
+
+    /// With comfort noise, if the peer's description has it, and ours before it where it is an answer.
+    fn with_noise(self, line: &Media, offered: Option<&Media>) -> Self {
+        let types = match offered {
+            None => noise_type(line, &[]).map(|number| (number, number)),
+            Some(offered) => noise_type(line, &offered.attributes).zip(noise_type(offered, &[])),
+        };
+        let comfort_noise = types.map(|(send, receive)| NoiseTypes { send, receive });
+        Agreed { comfort_noise, ..self }
     }
 }
 
@@ -426,13 +462,41 @@ fn codec(payload_type: u8, encoding: Option<&str>) -> Option<Codec> {
     })
 }
 
-/// The payload type of telephone-event at the clock of our codecs (RFC 4733 2.4.1, 2.5.1.2). `mapped` as above.
-fn event_type(line: &Media, mapped: &[Attribute]) -> Option<u8> {
+/// The payload type of telephone-event and its clock (RFC 4733 2.4.1): the one with the clock of our codecs
+/// (2.5.1.2), else the first one with that of a wider codec, which tells keys as well. `mapped` as above.
+fn event_type(line: &Media, mapped: &[Attribute]) -> Option<(u8, u32)> {
+    let types = || line.formats.iter().filter_map(|format| payload_type(format));
+    let clocks = || {
+        types().filter_map(|payload_type| {
+            let encoding = rtpmap(&line.attributes, payload_type).or_else(|| rtpmap(mapped, payload_type))?;
+            Some((payload_type, event_clock(encoding)?))
+        })
+    };
+    clocks().find(|(_, clock)| *clock == EVENT_CLOCKS[0]).or_else(|| clocks().next())
+}
+
+/// The clocks of telephone-event that we know: ours, and those of wider codecs.
+const EVENT_CLOCKS: [u32; 4] = [8_000, 16_000, 32_000, 48_000];
+
+/// The clock in the rtpmap of telephone-event; 8000 where none is written.
+fn event_clock(encoding: &str) -> Option<u32> {
+    let mut parts = encoding.split('/');
+    let name = parts.next()?;
+    let clock = parts.next().unwrap_or("8000").parse().ok()?;
+    let one_channel = matches!(parts.next(), None | Some("1"));
+    let known = name.eq_ignore_ascii_case("telephone-event") && EVENT_CLOCKS.contains(&clock);
+    (known && one_channel).then_some(clock)
+}
+
+/// The payload type of comfort noise at the clock of our codecs (RFC 3389 4): its static number, or a dynamic
+/// one. `mapped` as above.
+fn noise_type(line: &Media, mapped: &[Attribute]) -> Option<u8> {
     line.formats.iter().filter_map(|format| payload_type(format)).find(|payload_type| {
         let encoding = rtpmap(&line.attributes, *payload_type).or_else(|| rtpmap(mapped, *payload_type));
-        encoding.is_some_and(|encoding| {
-            encoding.strip_suffix("/1").unwrap_or(encoding).eq_ignore_ascii_case("telephone-event/8000")
-        })
+        let is_noise = encoding.map_or(*payload_type == COMFORT_NOISE, |encoding| {
+            encoding.strip_suffix("/1").unwrap_or(encoding).eq_ignore_ascii_case("CN/8000")
+        });
+        is_noise && (*payload_type == COMFORT_NOISE || DYNAMIC.contains(payload_type))
     })
 }
 
@@ -487,7 +551,7 @@ fn packet_time(line: &Media) -> Option<u16> {
 fn audio(
     port: u16,
     types: &[(u8, Codec)],
-    event: Option<u8>,
+    event: Option<(u8, u32)>,
     packet_time_ms: u16,
     direction: Attribute,
 ) -> Media {
@@ -496,9 +560,9 @@ fn audio(
         .iter()
         .map(|(payload_type, codec)| valued("rtpmap", format!("{payload_type} {}/8000", codec.name())))
         .collect();
-    if let Some(event) = event {
+    if let Some((event, clock)) = event {
         formats.push(event.to_string());
-        attributes.push(valued("rtpmap", format!("{event} telephone-event/8000")));
+        attributes.push(valued("rtpmap", format!("{event} telephone-event/{clock}")));
         attributes.push(valued("fmtp", format!("{event} 0-15")));
     }
     attributes.push(valued("ptime", packet_time_ms.to_string()));
@@ -511,6 +575,13 @@ fn audio(
         connection: None,
         attributes,
     }
+}
+
+/// With comfort noise under this number, or without.
+fn noisy(mut media: Media, noise: Option<u8>) -> Media {
+    media.formats.extend(noise.map(|number| number.to_string()));
+    media.attributes.extend(noise.map(|number| valued("rtpmap", format!("{number} CN/8000"))));
+    media
 }
 
 /// With RTP and RTCP on one port, or not.

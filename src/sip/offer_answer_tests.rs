@@ -38,7 +38,7 @@ fn an_answer_mirrors_the_offered_numbers_and_holds_nothing_that_was_not_offered(
     let (answer, agreed) = Negotiation::new(local()).answer(&offer).unwrap();
     assert!(text(&answer).contains("m=audio 4000 RTP/AVP 97 96\r\n"));
     assert_eq!((agreed.codec, agreed.send_payload_type, agreed.receive_payload_type), (Codec::Pcma, 97, 97));
-    assert_eq!(agreed.telephone_event, Some(EventTypes { send: 96, receive: 96 }));
+    assert_eq!(agreed.telephone_event, Some(EventTypes { send: 96, receive: 96, clock_rate: 8000 }));
     assert_eq!(agreed.remote_rtp, "192.0.2.9:5000".parse().unwrap());
     assert_eq!(agreed.remote_rtcp, "192.0.2.9:5001".parse().unwrap());
 }
@@ -51,7 +51,7 @@ fn an_answer_may_use_other_numbers_in_its_direction() {
         peer(1, "m=audio 5000 RTP/AVP 98 100\na=rtpmap:98 PCMU/8000\na=rtpmap:100 telephone-event/8000\n");
     let agreed = negotiation.accept(&answer).unwrap();
     assert_eq!((agreed.codec, agreed.send_payload_type, agreed.receive_payload_type), (Codec::Pcmu, 98, 0));
-    assert_eq!(agreed.telephone_event, Some(EventTypes { send: 100, receive: 101 }));
+    assert_eq!(agreed.telephone_event, Some(EventTypes { send: 100, receive: 101, clock_rate: 8000 }));
 }
 
 #[test]
@@ -59,8 +59,28 @@ fn without_telephone_event_in_both_there_is_none() {
     let (answer, agreed) = Negotiation::new(local()).answer(&peer(1, "m=audio 5000 RTP/AVP 0\n")).unwrap();
     assert_eq!((agreed.telephone_event, agreed.codec), (None, Codec::Pcmu));
     assert!(!text(&answer).contains("telephone-event"));
-    let wide = peer(1, "m=audio 5000 RTP/AVP 0 101\na=rtpmap:101 telephone-event/48000\n");
-    assert_eq!(Negotiation::new(local()).answer(&wide).unwrap().1.telephone_event, None, "another clock");
+    let odd = peer(1, "m=audio 5000 RTP/AVP 0 101\na=rtpmap:101 telephone-event/44100\n");
+    assert_eq!(
+        Negotiation::new(local()).answer(&odd).unwrap().1.telephone_event,
+        None,
+        "a clock of no codec"
+    );
+}
+
+#[test]
+fn events_have_the_clock_of_the_codec_where_the_peer_knows_it_and_else_the_one_it_knows() {
+    let both = "m=audio 5000 RTP/AVP 9 101 102\na=rtpmap:101 telephone-event/48000\na=rtpmap:102 telephone-event/8000\n";
+    let local = || LocalMedia { codecs: vec![Codec::G722, Codec::Pcma], ..local() };
+    let (answer, agreed) = Negotiation::new(local()).answer(&peer(1, both)).unwrap();
+    assert_eq!(agreed.telephone_event, Some(EventTypes { send: 102, receive: 102, clock_rate: 8000 }));
+    assert!(text(&answer).contains("a=rtpmap:102 telephone-event/8000"));
+    let wide = "m=audio 5000 RTP/AVP 8 101\na=rtpmap:101 telephone-event/48000\n";
+    let mut negotiation = Negotiation::new(local());
+    let (answer, agreed) = negotiation.answer(&peer(1, wide)).unwrap();
+    assert_eq!(agreed.telephone_event, Some(EventTypes { send: 101, receive: 101, clock_rate: 48_000 }));
+    assert!(text(&answer).contains("a=rtpmap:101 telephone-event/48000"));
+    // The number keeps its meaning.
+    assert!(text(&negotiation.offer()).contains("a=rtpmap:101 telephone-event/48000"));
 }
 
 #[test]
@@ -258,7 +278,7 @@ fn an_answer_that_repeats_no_rtpmap_means_what_was_offered() {
     negotiation.offer();
     let agreed = negotiation.accept(&peer(1, "m=audio 5000 RTP/AVP 9 101\n")).unwrap();
     assert_eq!(agreed.codec, Codec::G722);
-    assert_eq!(agreed.telephone_event, Some(EventTypes { send: 101, receive: 101 }));
+    assert_eq!(agreed.telephone_event, Some(EventTypes { send: 101, receive: 101, clock_rate: 8000 }));
 }
 
 #[test]
@@ -273,4 +293,44 @@ fn an_rtpmap_without_a_clock_is_understood_and_one_with_another_clock_is_another
     for rtpmap in ["PCMA/16000", "PCMA/8000/2", "L16/8000"] {
         assert_eq!(codec(rtpmap), None, "{rtpmap}");
     }
+}
+
+#[test]
+fn comfort_noise_is_accepted_where_it_is_offered_and_kept_and_never_offered_first() {
+    let mut negotiation = Negotiation::new(local());
+    assert!(!text(&negotiation.offer()).contains("CN/"));
+    for (lines, number) in [
+        ("m=audio 5000 RTP/AVP 8 13 101\na=rtpmap:101 telephone-event/8000\n", 13),
+        ("m=audio 5000 RTP/AVP 13 8 101\na=rtpmap:13 CN/8000/1\na=rtpmap:101 telephone-event/8000\n", 13),
+        ("m=audio 5000 RTP/AVP 8 107 101\na=rtpmap:107 cn/8000\na=rtpmap:101 telephone-event/8000\n", 107),
+    ] {
+        let mut negotiation = Negotiation::new(local());
+        let (answer, agreed) = negotiation.answer(&peer(1, lines)).unwrap();
+        assert_eq!(agreed.comfort_noise, Some(NoiseTypes { send: number, receive: number }));
+        assert_eq!((agreed.codec, agreed.telephone_event.unwrap().send), (Codec::Pcma, 101));
+        let noise = format!(" {number}\r\n");
+        let answer = text(&answer);
+        assert!(answer.contains(&noise) && answer.contains(&format!("a=rtpmap:{number} CN/8000\r\n")));
+        assert!(text(&negotiation.offer()).contains(&noise), "a later offer keeps it");
+        let agreed = negotiation.accept(&peer(2, lines)).unwrap();
+        assert_eq!(agreed.comfort_noise, Some(NoiseTypes { send: number, receive: number }));
+    }
+}
+
+#[test]
+fn what_is_no_comfort_noise_of_our_clock_is_not_agreed_as_such() {
+    for lines in [
+        "m=audio 5000 RTP/AVP 8\n",
+        "m=audio 5000 RTP/AVP 8 98\na=rtpmap:98 CN/16000\n",
+        "m=audio 5000 RTP/AVP 8 13\na=rtpmap:13 X-FOO/8000\n",
+        "m=audio 5000 RTP/AVP 8 72\na=rtpmap:72 CN/8000\n",
+    ] {
+        let (answer, agreed) = Negotiation::new(local()).answer(&peer(1, lines)).unwrap();
+        assert_eq!(agreed.comfort_noise, None);
+        assert!(text(&answer).contains("m=audio 4000 RTP/AVP 8\r\n"));
+    }
+    let mut negotiation = Negotiation::new(local());
+    negotiation.offer();
+    let agreed = negotiation.accept(&peer(1, "m=audio 5000 RTP/AVP 8 13\n")).unwrap();
+    assert_eq!(agreed.comfort_noise, None, "it was not offered");
 }

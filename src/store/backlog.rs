@@ -53,6 +53,11 @@ impl Backlog {
         self.entries.is_empty() && self.waiting.is_empty()
     }
 
+    /// Whether somebody waits for what is here to be durable.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// The entries to be written.
     pub(super) fn entries(&self) -> &[Arc<Record>] {
         &self.entries

@@ -1,6 +1,7 @@
 //! The writer thread: takes whatever has queued up, commits it as one transaction, and only then
 //! answers those who asked whether it is durable. While one COMMIT waits for the disk the next
-//! batch queues up, so a hundred calls share one wait.
+//! batch queues up, so a hundred calls share one wait. What nobody waits for is not worth a sync of
+//! its own: it waits a moment for more, and goes along with the first that somebody does wait for.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,9 +9,11 @@ use std::thread::{self, Builder, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use tokio::runtime::Runtime;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
+use tokio::time::{Instant, timeout_at};
 use tracing::{error, info};
 
 use super::backlog::Backlog;
@@ -23,6 +26,9 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// How often a failing disk is tried once nothing more can come, before the rest goes to the log.
 const LAST_ATTEMPTS: u32 = 5;
+
+/// How long entries that nobody waits for are gathered. So much of the end of a timeline a crash may cost.
+const GATHERED_FOR: Duration = Duration::from_millis(20);
 
 /// Entries between two checkpoints: a WAL of some MiB.
 const CHECKPOINT_AFTER: usize = 4096;
@@ -50,10 +56,11 @@ pub(super) fn start(
     live: Option<broadcast::Sender<Arc<Record>>>,
 ) -> Result<WriterHandle, StoreError> {
     let writer = Writer::new(database, live)?;
-    let thread = Builder::new()
-        .name("store".to_owned())
-        .spawn(move || writer.run(records))
-        .map_err(|source| StoreError::folder(database, source))?;
+    let spawned = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .and_then(|clock| Builder::new().name("store".to_owned()).spawn(move || writer.run(&clock, records)));
+    let thread = spawned.map_err(|source| StoreError::folder(database, source))?;
     Ok(WriterHandle { thread })
 }
 
@@ -89,10 +96,10 @@ impl Writer {
         })
     }
 
-    fn run(mut self, mut records: UnboundedReceiver<Record>) {
+    fn run(mut self, clock: &Runtime, mut records: UnboundedReceiver<Record>) {
         let mut last_attempts = LAST_ATTEMPTS;
-        while self.wait(&mut records) {
-            let more_can_come = self.take_queued(&mut records);
+        while self.wait(clock, &mut records) {
+            let more_can_come = clock.block_on(self.gather(&mut records));
             if !self.commit() && !more_can_come {
                 last_attempts = last_attempts.saturating_sub(1);
                 if last_attempts == 0 {
@@ -105,18 +112,35 @@ impl Writer {
     }
 
     /// Sleeps until there is something to do; false when there never will be.
-    fn wait(&mut self, records: &mut UnboundedReceiver<Record>) -> bool {
+    fn wait(&mut self, clock: &Runtime, records: &mut UnboundedReceiver<Record>) -> bool {
         if !self.backlog.is_empty() {
             thread::sleep(RETRY);
             return true;
         }
-        match records.blocking_recv() {
+        match clock.block_on(records.recv()) {
             Some(record) => {
                 self.take(record);
                 true
             }
             None => false,
         }
+    }
+
+    /// Takes all that is there now, and while nobody waits for any of it, what comes in a moment; false when
+    /// nothing more can come.
+    async fn gather(&mut self, records: &mut UnboundedReceiver<Record>) -> bool {
+        let end = Instant::now() + GATHERED_FOR;
+        while self.take_queued(records) {
+            if self.failing || self.backlog.is_awaited() {
+                return true;
+            }
+            match timeout_at(end, records.recv()).await {
+                Ok(Some(record)) => self.take(record),
+                Ok(None) => return false,
+                Err(_) => return true,
+            }
+        }
+        false
     }
 
     /// Takes all that is there now; false when nothing more can come.
@@ -302,6 +326,34 @@ mod tests {
         assert!(bench.writer.commit());
         assert_eq!(waiting.try_recv(), Ok(()));
         assert_eq!(bench.calls(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_waits_for_is_gathered_for_a_moment_and_whoever_waits_ends_it() {
+        let mut bench = Bench::new();
+        let (journal, mut records) = tokio::sync::mpsc::unbounded_channel();
+        let moment = async |bench: &mut Bench, records: &mut UnboundedReceiver<Record>| {
+            let begun = Instant::now();
+            assert!(bench.writer.gather(records).await);
+            begun.elapsed()
+        };
+        let _ = journal.send(started(1));
+        assert!(moment(&mut bench, &mut records).await >= GATHERED_FOR);
+
+        let later = journal.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(GATHERED_FOR / 4).await;
+            let _ = later.send(step(1, 1));
+            tokio::time::sleep(GATHERED_FOR / 4).await;
+            let _ = later.send(Record::Flush(oneshot::channel().0));
+        });
+        let _ = journal.send(started(2));
+        let waited = moment(&mut bench, &mut records).await;
+        assert!(waited < GATHERED_FOR, "{waited:?}");
+        assert_eq!(bench.writer.backlog.entries().len(), 3);
+
+        drop(journal);
+        assert!(!bench.writer.gather(&mut records).await, "nothing more can come");
     }
 
     #[test]

@@ -125,6 +125,9 @@ pub struct TrunkSettings {
     /// `;user=phone` in every URI of ours with a number.
     #[serde(default)]
     pub user_phone: bool,
+    /// Whether a key's end that comes again under a new timestamp, within 40 ms, is no new press.
+    #[serde(default = "default_repeated_key_ends")]
+    pub repeated_key_ends: bool,
     /// How numbers are written: `e164`, `digits`, `international`, `national`.
     pub number_format: Option<Spanned<String>>,
     /// Which header field names the hotline when the caller's number is shown: `none`, `diversion`, `history-info`.
@@ -149,6 +152,10 @@ pub struct TrunkSettings {
 
 fn default_codecs() -> Vec<Spanned<String>> {
     ["PCMA", "PCMU"].map(|name| Spanned::new(0..0, name.to_owned())).to_vec()
+}
+
+fn default_repeated_key_ends() -> bool {
+    true
 }
 
 fn default_max_call_length() -> Spanned<Period> {

@@ -39,6 +39,8 @@ pub struct Trunk {
     pub media_sources: Vec<IpNet>,
     /// Codecs in order of preference.
     pub codecs: Vec<Codec>,
+    /// Whether a key's end that comes again under a new timestamp is no new press.
+    pub repeated_key_ends: bool,
     /// Dialogs both ways.
     pub max_calls: usize,
     /// Its country's calling code.
@@ -155,6 +157,7 @@ impl Trunk {
             sources: Vec::new(),
             media_sources: Vec::new(),
             codecs: vec![Codec::Pcma, Codec::Pcmu],
+            repeated_key_ends: true,
             max_calls: 30,
             country: None,
             destinations: Vec::new(),
@@ -267,6 +270,7 @@ fn compile_trunk(settings: &TrunkSettings, folder: &Path, problems: &mut Vec<Pro
         sources: settings.sources.iter().map(|source| source.get_ref().trunc()).collect(),
         media_sources: settings.media_sources.clone(),
         codecs,
+        repeated_key_ends: settings.repeated_key_ends,
         max_calls: *settings.max_calls.get_ref(),
         destinations: destinations(settings, country.as_deref(), problems),
         country,

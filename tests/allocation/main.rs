@@ -1,5 +1,6 @@
 //! In the steady state a packet costs no allocation: counted over the whole process, phones included, so
 //! there is nothing to be subtracted and nothing to be explained away.
+#![allow(clippy::expect_used, reason = "a test that breaks says so")]
 
 use std::alloc::System;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -13,7 +14,8 @@ use nightbell::rtp::srtp::{Keying, MASTER, Receiver, Sender, Suite};
 use nightbell::rtp::telephone_event::Payload;
 use nightbell::sip::Codec;
 use nightbell::switch::clip::{Clip, FRAME};
-use nightbell::switch::media::{Config, InBand, Media, Parameters, SrtpKeys, Stream};
+use nightbell::switch::media::{Config, InBand, KeyRules, Media, Parameters, SrtpKeys, Stream};
+use nightbell::switch::recorder::Recorder;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::sync::{mpsc, oneshot};
 
@@ -56,7 +58,7 @@ fn no_packet_costs_an_allocation_once_a_call_is_under_way() {
     assert_quiet("a long press relayed", |n| pair.relay(n, EVENT, held_key(n)));
     protected_legs(&media);
     own_audio(&media);
-    heard_in_band(&media);
+    heard_and_recorded(&media);
 }
 
 /// Runs packets until nothing new is to be expected, and then counts.
@@ -95,17 +97,19 @@ impl Phone {
         let mut parameters = Parameters {
             remote_rtp: rtp.local_addr().expect("bound"),
             remote_rtcp: SocketAddr::new(LOOPBACK, 9),
+            rtcp_mux: false,
             codec: Codec::Pcma,
             packet_time_ms: None,
             send_payload_type: AUDIO,
             receive_payload_type: AUDIO,
             telephone_event: Some((EVENT, EVENT)),
+            comfort_noise: None,
             may_send: true,
             may_receive: true,
             allowed_sources: Vec::new(),
             in_band: InBand::Never,
+            key_rules: KeyRules::default(),
             srtp: None,
-            rtcp_mux: false,
         };
         change(&mut parameters);
         stream.configure(parameters);
@@ -191,8 +195,9 @@ fn own_audio(media: &Media) {
     assert_quiet_over("a clip", 0..=10, 11..=60, &mut hear_all);
 }
 
-/// Twenty phones whose audio is listened to for keys, at the pace of the packets that they hear.
-fn heard_in_band(media: &Media) {
+/// Twenty phones whose audio is listened to for keys, and then recorded too, at the pace of the packets that
+/// they hear. The threads of the recorder are counted with the others.
+fn heard_and_recorded(media: &Media) {
     let listen = |p: &mut Parameters| {
         (p.telephone_event, p.in_band) = (None, InBand::WhenNoEventsAgreed);
     };
@@ -206,4 +211,21 @@ fn heard_in_band(media: &Media) {
         }
     };
     assert_quiet_over("keys listened for", 0..=10, 11..=60, &mut talk_all);
+    let folder = std::env::temp_dir().join(format!("nightbell-allocation-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let recorder = Recorder::start(folder.clone()).expect("threads");
+    let mut done = Vec::new();
+    for (n, phone) in phones.iter().enumerate() {
+        let (tell, told) = oneshot::channel();
+        let tap = recorder.message(&format!("{n}.wav"), Duration::from_secs(60), None, tell);
+        phone.stream.record(tap);
+        done.push(told);
+    }
+    // Two seconds: until a file has been synced, and every buffer has been as full as it gets.
+    assert_quiet_over("recordings", 61..=160, 161..=210, &mut talk_all);
+    drop(phones);
+    for told in done {
+        assert!(told.blocking_recv().expect("told").kept);
+    }
+    std::fs::remove_dir_all(folder).expect("removed");
 }

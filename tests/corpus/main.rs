@@ -4,6 +4,8 @@
 
 #[path = "../../fuzz/checks/digest.rs"]
 mod digest;
+#[path = "../../fuzz/checks/events.rs"]
+mod events;
 #[path = "../../fuzz/checks/header.rs"]
 mod header;
 #[path = "../../fuzz/checks/rtp.rs"]
@@ -112,6 +114,11 @@ fn addresses_and_vias() {
 #[test]
 fn uris() {
     replay("uri", uri::check);
+}
+
+#[test]
+fn telephone_events() {
+    replay("events", events::events);
 }
 
 #[test]

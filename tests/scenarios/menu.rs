@@ -3,7 +3,7 @@
 use nightbell::call::journal::Outcome;
 
 use crate::house::{House, PEOPLE, one_route, two_routes};
-use crate::story::{Caller, Sign, accepts_after, after, caller, during, ms, secs, upon};
+use crate::story::{Caller, Deed, Sign, accepts_after, after, caller, during, ms, secs, upon};
 use crate::told::Told;
 
 /// The menu is over, as far as the caller hears it, at its second key and the pause after it.
@@ -57,6 +57,14 @@ async fn a_key_pressed_during_the_welcome_counts() {
       23.200   Hangup              the caller hung up
     accepted: the caller hung up
     "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_is_not_heard_is_told_so_before_the_menu_is_played_again() {
+    let call = menu("", caller().does(Deed::GoUnheard, during(MENU))).await;
+    let heard = call.heard("caller");
+    assert_eq!(heard[2], "[en/cannot-hear-you]", "{heard:?}");
+    assert_eq!(heard.iter().filter(|prompt| prompt.contains("cannot-hear")).count(), 1, "{heard:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,6 +46,8 @@ pub enum Deed {
     /// The phone is picked up.
     PickUp,
     Press(char),
+    /// Nothing has ever been heard of the phone, and the switch says so.
+    GoUnheard,
     /// Says no more.
     FallSilent,
     /// The disk takes no more of what this leg says.

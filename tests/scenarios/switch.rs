@@ -292,7 +292,7 @@ impl Switch {
         match request {
             Request::Answer { leg, done } => self.answer(leg, done),
             Request::Dial(dial) => self.dial(dial),
-            Request::Play { leg, prompt, looped, done } => self.play(leg, &prompt, looped, done),
+            Request::Play { leg, prompt, looped, done, .. } => self.play(leg, &prompt, looped, done),
             Request::Silence { leg } => self.cut(leg),
             Request::Bridge(caller, responder) => self.bridge(caller, responder),
             Request::Room { what: _, done } => {
@@ -525,6 +525,7 @@ impl Switch {
                 line.keys.push(key);
                 line.events.key(key);
             }
+            Deed::GoUnheard => line.events.unheard(),
             Deed::FallSilent => {
                 let recording = line.recording.as_ref();
                 let silence = recording.and_then(|known| Some((known.silence?, known.number)));

@@ -1,9 +1,10 @@
 //! When nobody is left: a message, or the closing words.
 
 use nightbell::call::journal::{Outcome, Step};
+use nightbell::call::leg::Gone;
 
 use crate::house::{House, PEOPLE, one_route};
-use crate::story::{Caller, Deed, Sign, caller, during, is_busy, ms, secs, upon};
+use crate::story::{Caller, Deed, Sign, caller, during, is_busy, ms, rings_out, secs, upon};
 use crate::told::Told;
 
 const GREETING: &str = "leave-message";
@@ -181,6 +182,39 @@ async fn an_empty_message_is_not_kept_and_the_call_was_missed() {
        8.020   Hangup              the caller hung up
     missed: the caller hung up
     "#);
+}
+
+const CANNOT_HEAR: &str = "[en/cannot-hear-you]";
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_is_not_heard_is_told_so_once_while_the_message_is_recorded() {
+    let deaf = caller()
+        .says_nothing()
+        .does(Deed::GoUnheard, upon(Sign::Recorded).plus(secs(4)))
+        .does(Deed::End(Gone::MediaTimeout), upon(Sign::Recorded).plus(secs(34)));
+    let call = nobody("", deaf).await;
+    assert_eq!(call.heard("caller")[2..], ["[en/leave-message]", "[Beep]", CANNOT_HEAR]);
+    assert_eq!(call.outcome, Outcome::Missed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_is_not_heard_is_told_so_once_between_two_stretches_of_the_hold_tone() {
+    let mut house = House::with(&one_route(r#"[["person:anna"]]"#, ""), PEOPLE);
+    house.phone("anna", rings_out());
+    let deaf = caller()
+        .does(Deed::GoUnheard, upon(Sign::Hears("Hold")).plus(secs(3)))
+        .hangs_up(upon(Sign::Hears("cannot-hear")).plus(secs(9)));
+    let call = house.call(deaf).await;
+    assert_eq!(call.heard("caller")[2..], ["[Hold]... --", CANNOT_HEAR, "[Hold]... --"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_being_said_is_not_interrupted_to_tell_a_caller_that_nothing_is_heard() {
+    let deaf = caller()
+        .does(Deed::GoUnheard, during(GREETING))
+        .hangs_up(upon(Sign::Hears("cannot-hear")).plus(secs(9)));
+    let call = nobody("", deaf).await;
+    assert_eq!(call.heard("caller")[2..], ["[en/leave-message]", "[Beep]", CANNOT_HEAR]);
 }
 
 #[tokio::test(start_paused = true)]

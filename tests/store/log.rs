@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nightbell::call::CallId;
-use nightbell::call::journal::{Attestation, Diverter, Journal, Outcome, Record, Stated, Step, Verstat};
+use nightbell::call::journal::{
+    Attestation, Diverter, Journal, LegQuality, Outcome, Record, Stated, Step, Verstat,
+};
+use nightbell::call::leg::LegId;
 use nightbell::store::{CallFilter, CallRow, Store, StoreError};
 use proptest::prelude::*;
 use tokio::sync::broadcast;
@@ -52,6 +55,76 @@ fn a_call_is_found_as_it_was_told_with_its_whole_timeline() {
     assert_eq!(
         json,
         r#"{"seq":5,"at":"2026-01-05T08:00:05Z","step":"DialTarget","action":"internal","result":"processed","target":"anna","detail":"DialTarget"}"#
+    );
+}
+
+/// The figures of a leg, the best there are where nothing else is said.
+fn quality(call: u64, leg: u64, who: &str) -> LegQuality {
+    LegQuality {
+        call: CallId(call),
+        leg: LegId(leg),
+        who: who.to_owned(),
+        trunk: "carrier".to_owned(),
+        codec: "PCMA".to_owned(),
+        packets_received: 3000,
+        packets_sent: 3001,
+        packets_lost: 0,
+        lost_percent: 0.0,
+        packets_late: 0,
+        packets_repeated: 0,
+        jitter_ms: 0.2,
+        jitter_max_ms: 1.5,
+        round_trip_ms: None,
+        mos_in: Some(4.4),
+        mos_out: None,
+        far_lost_percent: None,
+        far_jitter_ms: None,
+        packets_foreign: 0,
+        packets_forged: 0,
+        packets_unusable: 0,
+        longest_silence_ms: 40,
+        no_rtp_in: false,
+        one_way_in: false,
+        one_way_out: false,
+    }
+}
+
+#[test]
+fn how_each_leg_sounded_is_found_again_with_its_call_also_when_it_is_told_after_the_end() {
+    let (_scratch, store) = store();
+    let caller = quality(1, 7, "caller");
+    let anna = LegQuality {
+        packets_received: 0,
+        packets_lost: 12,
+        lost_percent: 1.25,
+        packets_late: 3,
+        packets_repeated: 4,
+        round_trip_ms: Some(20.5),
+        mos_in: None,
+        mos_out: Some(3.99),
+        far_lost_percent: Some(2.5),
+        far_jitter_ms: Some(7.1),
+        packets_foreign: 5,
+        packets_forged: 6,
+        packets_unusable: 8,
+        longest_silence_ms: 21_000,
+        no_rtp_in: true,
+        one_way_in: true,
+        one_way_out: true,
+        ..quality(1, 9, "anna")
+    };
+    let story = Story::of(1).bridged().ended(Outcome::Accepted);
+    let story = story.then(Record::LegQuality(Box::new(anna.clone())));
+    run(&store, story.then(Record::LegQuality(Box::new(caller.clone()))).records);
+    // A call of which the daemon died has no such figures, and is read all the same.
+    run(&store, Story::of(2).bridged().records);
+
+    assert_eq!(store.reader().legs(CallId(1)).unwrap(), [caller.clone(), anna]);
+    assert_eq!(store.reader().legs(CallId(2)).unwrap(), []);
+    assert!(store.reader().call("0000000000000002").unwrap().is_some());
+    assert_eq!(
+        serde_json::to_string(&caller).unwrap(),
+        r#"{"who":"caller","trunk":"carrier","codec":"PCMA","packets_received":3000,"packets_sent":3001,"packets_lost":0,"lost_percent":0.0,"packets_late":0,"packets_repeated":0,"jitter_ms":0.2,"jitter_max_ms":1.5,"round_trip_ms":null,"mos_in":4.4,"mos_out":null,"far_lost_percent":null,"far_jitter_ms":null,"packets_foreign":0,"packets_forged":0,"packets_unusable":0,"longest_silence_ms":40,"no_rtp_in":false,"one_way_in":false,"one_way_out":false}"#
     );
 }
 

@@ -14,7 +14,8 @@ mod phone;
 use std::time::Duration;
 
 use bench::Bench;
-use nightbell::call::leg::{Farewell, Gone, Heard, NotAnswered, Recorded, Request, Ring};
+use nightbell::call::journal::Record;
+use nightbell::call::leg::{Farewell, Gone, Heard, KeySet, NotAnswered, Recorded, Request, Ring};
 use nightbell::call::prompt::{Prompt, Tone};
 use nightbell::sip::{EndCause, Event};
 use nightbell::switch::prompts::Library;
@@ -45,7 +46,7 @@ async fn a_reload_takes_no_prompt_away_from_a_running_call() {
     let beside = bench.reach(&mut responder, Some(leg.id())).await;
     for leg in [leg.id(), beside.id()] {
         let (done, played) = oneshot::channel();
-        bench.ask(Request::Play { leg, prompt: beep(), looped: false, done });
+        bench.ask(Request::Play { leg, prompt: beep(), looped: false, until: KeySet::NONE, done });
         assert_eq!(played.await, Ok(()), "heard to its end");
     }
 }
@@ -65,6 +66,33 @@ async fn a_recording_of_a_leg_that_has_just_ended_is_empty_and_nothing_is_broken
         done,
     });
     assert_eq!(recorded.await, Ok(Recorded::NOTHING));
+}
+
+#[tokio::test]
+async fn an_answered_leg_leaves_its_figures_in_the_record_and_one_that_was_not_leaves_none() {
+    let mut bench = Bench::start(&[]).await;
+    let (mut phone, mut busy) = (Phone::start().await, Phone::start().await);
+    let mut leg = bench.reach(&mut phone, None).await;
+    phone.press_in_media(5).await;
+    assert_eq!(leg.key(Duration::from_secs(5)).await, Heard::Key('5'));
+    let mut other = bench.dial(&busy, Some(leg.id()));
+    let patience = Duration::from_secs(5);
+    let (rung, ()) = tokio::join!(other.rung(patience, patience), busy.refuse(486));
+    assert_eq!(rung, Ring::Gone(Gone::NotAnswered(NotAnswered::Busy)));
+    let id = leg.id();
+    drop(leg);
+    phone.end().await;
+    bench.switch.stop().await;
+    let mut judged = Vec::new();
+    while let Ok(record) = bench.records.try_recv() {
+        if let Record::LegQuality(quality) = record {
+            judged.push(*quality);
+        }
+    }
+    let [quality] = &judged[..] else { panic!("{judged:?}") };
+    assert_eq!((quality.leg, quality.who.as_str(), quality.trunk.as_str()), (id, "anna", "phones"));
+    assert_eq!((quality.codec.as_str(), quality.packets_received, quality.no_rtp_in), ("PCMA", 1, false));
+    assert!(quality.packets_sent > 0 && quality.mos_in.is_none(), "{quality:?}");
 }
 
 #[tokio::test]

@@ -313,4 +313,13 @@ fn a_caller_in_g722_and_a_responder_in_a_law_hear_each_other() {
     assert!(share > 0.95, "anna hears the caller: {share:.2}");
     caller.hangs_up();
     assert_eq!(daemon.only_call()["outcome"], "accepted");
+    let legs = daemon.legs(2);
+    for (leg, (who, codec)) in legs.iter().zip([("caller", "G722"), ("anna", "PCMA")]) {
+        assert_eq!((&leg["who"], &leg["codec"]), (&who.into(), &codec.into()), "{leg:#}");
+        assert!(leg["packets_received"].as_u64() > Some(50), "{leg:#}");
+        assert!(leg["mos_in"].as_f64() > Some(1.0) && leg["no_rtp_in"] == false, "{leg:#}");
+    }
+    let id = daemon.only_call()["id"].as_str().unwrap().to_owned();
+    let shown = String::from_utf8(daemon.prints(&["calls", &id])).unwrap();
+    assert!(shown.lines().any(|line| line.starts_with("anna") && line.contains("PCMA")), "{shown}");
 }

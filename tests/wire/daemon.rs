@@ -112,6 +112,18 @@ impl Daemon {
         }
     }
 
+    /// How the legs of the only call sounded, once so many of them have ended: they may do so after the call.
+    pub fn legs(&self, count: usize) -> Vec<Value> {
+        let started = std::time::Instant::now();
+        loop {
+            let legs = self.only_call()["legs"].as_array().cloned().unwrap_or_default();
+            if legs.len() >= count {
+                return legs;
+            }
+            assert!(started.elapsed().as_secs() < 20, "{legs:?}");
+        }
+    }
+
     /// Waits until the only call has come to a step.
     pub fn wait_for_step(&self, step: &str) {
         let started = std::time::Instant::now();

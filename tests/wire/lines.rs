@@ -213,6 +213,26 @@ fn phones_that_know_no_events_choose_and_accept_with_tones() {
 }
 
 #[test]
+fn a_mailbox_whose_greeting_sounds_like_the_accept_key_does_not_accept() {
+    let (mut caller, mut anna) = (Phone::ordinary(), Phone::ordinary());
+    let daemon = house(&anna, "");
+    caller.calls(&daemon.address(), LOW);
+    caller.presses('1');
+    anna.picks_up(0.0);
+    // The tone is heard out before the key that the phone tells of in the way it has agreed to.
+    for _ in 0..3 {
+        anna.sounds('1');
+        anna.listens(10);
+    }
+    anna.presses('2');
+    caller.listens(50);
+    caller.asks("BYE", "");
+    let call = daemon.only_call();
+    assert!(says(&call, "ConfirmTargetResult", Some("anna"), "declined with 2"), "{call:#}");
+    assert!(!says(&call, "ConfirmTargetResult", Some("anna"), "accepted"), "{call:#}");
+}
+
+#[test]
 fn a_call_is_held_and_taken_back_at_another_address() {
     let (mut caller, mut anna) = (Phone::ordinary(), Phone::ordinary());
     let daemon = house(&anna, "");

@@ -312,6 +312,11 @@ impl Phone {
         self.mouth.as_ref().expect("it speaks").send(say).unwrap();
     }
 
+    /// A key sounds in what it says, whatever it knows of events, as in the greeting of a mailbox.
+    pub fn sounds(&self, key: char) {
+        self.mouth.as_ref().expect("it speaks").send(Say::Tones(key)).unwrap();
+    }
+
     /// The next packets that come; what came before is forgotten.
     pub fn listens(&self, packets: usize) -> Vec<Heard> {
         self.rtp.set_nonblocking(true).unwrap();

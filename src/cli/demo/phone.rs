@@ -14,6 +14,7 @@ use rand::rngs::SysRng;
 
 use super::ear::Ear;
 use crate::audio::g711::linear_to_alaw;
+use crate::rtp::CLOCK_RATE;
 use crate::rtp::packet::{Header, Packet};
 use crate::rtp::telephone_event::Sender;
 use crate::sip::{
@@ -302,7 +303,7 @@ impl Body {
         }
         match call.acts.pop_front() {
             Some(Act::Wait(time)) => call.not_before = now + time,
-            Some(Act::Press(key)) => call.key = Sender::new(key, call.timestamp),
+            Some(Act::Press(key)) => call.key = Sender::new(key, call.timestamp, CLOCK_RATE),
             Some(Act::Speak(speaking)) => call.speaking = speaking,
             Some(Act::HangUp) => {
                 self.endpoint.hang_up(now, call.leg, Cause::Normal);

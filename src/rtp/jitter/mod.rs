@@ -103,6 +103,17 @@ pub struct Figures {
     pub paused: u64,
 }
 
+impl Figures {
+    /// What has become of the audio after `before`.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            late: self.late - before.late,
+            lost: self.lost - before.lost,
+            paused: self.paused - before.paused,
+        }
+    }
+}
+
 /// Puts audio in order.
 #[derive(Debug, Clone)]
 pub struct JitterBuffer {

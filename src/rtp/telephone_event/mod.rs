@@ -9,6 +9,9 @@ pub use send::{Outgoing, Sender};
 /// The keys by event code (RFC 4733 3.2 table 3).
 const KEYS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
 
+/// The event code of a hook flash.
+const FLASH: u8 = 16;
+
 /// The payload (RFC 4733 2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Payload {
@@ -35,6 +38,11 @@ impl Payload {
     pub fn to_octets(self) -> [u8; 4] {
         let [high, low] = self.duration.to_be_bytes();
         [self.event, (u8::from(self.end) << 7) | (self.volume & 0x3f), high, low]
+    }
+
+    /// Whether it is a flash of the hook (RFC 4733 3.2 table 3): no key, and worth a word to whoever looks.
+    pub fn is_flash(&self) -> bool {
+        self.event == FLASH
     }
 
     /// The key, if the event is one.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::event::LegId;
 use super::transactions::TransactionId;
+use crate::sip::spare::give_back;
 
 /// Whose deadline it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +29,7 @@ impl Deadlines {
             Some(at) => self.of.insert(owner, at),
             None => self.of.remove(&owner),
         };
+        give_back(&mut self.of);
         if let Some(at) = before {
             self.order.remove(&(at, owner));
         }

@@ -57,6 +57,7 @@ use rand::{Rng, RngExt, SeedableRng};
 
 use crate::sip::digest::Guard;
 use crate::sip::media_security::{MediaSecurity, SrtpPolicy};
+use crate::sip::spare::give_back;
 use crate::sip::token_bucket::TokenBucket;
 use crate::sip::transport::{Hop, Transport};
 use authenticate::Account;
@@ -238,6 +239,7 @@ impl Endpoint {
     fn forget(&mut self, id: LegId, leg: Leg) {
         self.deadlines.set(Owner::Leg(id), None);
         self.dialogs.remove(&leg.key);
+        give_back(&mut self.legs);
     }
 
     fn add_transaction(&mut self, transaction: Transaction) -> TransactionId {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::event::LegId;
 use crate::sip::digest::Attempts;
 use crate::sip::message::{Method, Request};
+use crate::sip::spare::give_back;
 use crate::sip::transaction::{ClientInvite, ClientOther, OnTimeout, ServerInvite, ServerOther, Timers};
 use crate::sip::transport::Hop;
 
@@ -230,6 +231,10 @@ impl Transactions {
                 self.servers.remove(key);
             }
         }
+        give_back(&mut self.all);
+        give_back(&mut self.clients);
+        give_back(&mut self.servers);
+        give_back(&mut self.calls);
         Some(transaction)
     }
 

@@ -145,7 +145,8 @@ impl Encoder {
         }
     }
 
-    fn encode(&mut self, sample: i16) -> u8 {
+    /// Encodes a sample at 8000 Hz.
+    pub fn encode(&mut self, sample: i16) -> u8 {
         match self {
             Self::Pcma => linear_to_alaw(sample),
             Self::Pcmu => linear_to_ulaw(sample),
@@ -198,17 +199,22 @@ impl Adaptive {
     }
 }
 
-/// Turns what the partner says into a leg's codec.
+/// Turns what the partner says into a leg's codec, and mutes the tones of keys in it.
 #[derive(Debug, Default)]
 pub(super) struct Conversion {
     /// What the partner speaks, where it must be decoded.
     decoder: Option<Decoder>,
+    fader: Fader,
 }
 
 impl Conversion {
     /// Converts octets in place, unless both sides have the same codec. The octets of a lost packet
-    /// are simply not there: the decoder goes on where the next ones begin.
-    pub fn convert(&mut self, from: Codec, to: &mut Encoder, octets: &mut [u8]) {
+    /// are simply not there: the decoder goes on where the next ones begin. From `mute_from` on they
+    /// become silence.
+    pub fn convert(&mut self, from: Codec, to: &mut Encoder, octets: &mut [u8], mute_from: Option<usize>) {
+        if mute_from.is_some() || !self.fader.is_open() {
+            return self.mute(from, to, octets, mute_from.unwrap_or(octets.len()));
+        }
         let table = match (from, to.codec()) {
             (from, same) if from == same => return to.passed(octets),
             (Codec::Pcma, Codec::Pcmu) => &ALAW_TO_ULAW,
@@ -221,16 +227,75 @@ impl Conversion {
     }
 
     fn transcode(&mut self, from: Codec, to: &mut Encoder, octets: &mut [u8]) {
-        let known = self.decoder.take().filter(|decoder| decoder.codec() == from);
-        let decoder = self.decoder.insert(known.unwrap_or_else(|| Decoder::new(from)));
+        let decoder = self.decoder(from);
         for octet in octets {
             *octet = to.encode(decoder.decode(*octet));
         }
     }
 
+    fn decoder(&mut self, from: Codec) -> &mut Decoder {
+        let known = self.decoder.take().filter(|decoder| decoder.codec() == from);
+        self.decoder.insert(known.unwrap_or_else(|| Decoder::new(from)))
+    }
+
+    fn mute(&mut self, from: Codec, to: &mut Encoder, octets: &mut [u8], mute_from: usize) {
+        if (from, to.codec()) == (Codec::G722, Codec::G722) {
+            return self.mute_passed(to, octets, mute_from);
+        }
+        let mut fader = std::mem::take(&mut self.fader);
+        let decoder = self.decoder(from);
+        for (n, octet) in octets.iter_mut().enumerate() {
+            *octet = to.encode(fader.step(decoder.decode(*octet), n >= mute_from));
+        }
+        self.fader = fader;
+    }
+
+    /// G.722 that is not decoded is not faded: silence that is encoded from where the octets before it have
+    /// led to does not begin with a step.
+    fn mute_passed(&mut self, to: &mut Encoder, octets: &mut [u8], mute_from: usize) {
+        let (passed, muted) = octets.split_at_mut(mute_from.min(octets.len()));
+        to.passed(passed);
+        self.fader = if muted.is_empty() { Fader::default() } else { Fader::shut() };
+        for octet in muted {
+            *octet = to.encode(0);
+        }
+    }
+
     /// Another stream follows.
     pub fn begin_anew(&mut self) {
-        self.decoder = None;
+        *self = Self::default();
+    }
+}
+
+/// Samples over which sound is muted, and heard again: 2 ms.
+const MUTING: i32 = 16;
+
+/// Fades sound out where it is to be muted, and in again.
+#[derive(Debug)]
+struct Fader {
+    /// From 0, mute, to [`MUTING`].
+    gain: i32,
+}
+
+impl Default for Fader {
+    fn default() -> Self {
+        Self { gain: MUTING }
+    }
+}
+
+impl Fader {
+    fn shut() -> Self {
+        Self { gain: 0 }
+    }
+
+    fn is_open(&self) -> bool {
+        self.gain == MUTING
+    }
+
+    fn step(&mut self, sample: i16, mute: bool) -> i16 {
+        self.gain = if mute { self.gain - 1 } else { self.gain + 1 }.clamp(0, MUTING);
+        // Not above what it was, so it fits.
+        (i32::from(sample) * self.gain / MUTING) as i16
     }
 }
 
@@ -262,7 +327,7 @@ mod tests {
         let mut relayed = loud(10);
         let untouched = relayed.clone();
         for packet in relayed.chunks_mut(FRAME) {
-            conversion.convert(Codec::G722, &mut encoder, packet);
+            conversion.convert(Codec::G722, &mut encoder, packet, None);
         }
         assert_eq!(relayed, untouched);
         assert!(loudness(&heard(&mut phone, &relayed)) > 5000.0);
@@ -284,7 +349,7 @@ mod tests {
             let mut octets: Vec<u8> = sound.iter().map(|sample| spoken.encode(*sample)).collect();
             // Packets of odd lengths; none is lost.
             for packet in octets.chunks_mut(7 * 33) {
-                conversion.convert(from, &mut encoder, packet);
+                conversion.convert(from, &mut encoder, packet, None);
             }
             let heard: Vec<i16> = octets.iter().map(|octet| decoder.decode(*octet)).collect();
             // Codecs of this kind are late by some samples, and the same at each frequency.
@@ -307,7 +372,7 @@ mod tests {
         let mut converted = Vec::new();
         for packet in octets.chunks(FRAME).enumerate().filter(|(n, _)| *n != 5).map(|(_, packet)| packet) {
             let mut packet = packet.to_vec();
-            conversion.convert(Codec::G722, &mut encoder, &mut packet);
+            conversion.convert(Codec::G722, &mut encoder, &mut packet, None);
             converted.extend(packet.into_iter().map(alaw_to_linear));
         }
         let loudest = converted.chunks(FRAME).map(loudness).fold(0.0, f64::max);
@@ -319,5 +384,44 @@ mod tests {
             .map(|(a, b)| a.saturating_sub(*b))
             .collect();
         assert!(loudness(&late) < 0.2 * loudness(&whole), "{}", loudness(&late));
+    }
+
+    /// A tone in packets of 20 ms, muted from the middle of the third packet to the end of the sixth.
+    fn muted(from: Codec, to: Codec) -> (Vec<i16>, Vec<u8>, Vec<u8>) {
+        let sound = tone(&[Sine { frequency: 770.0, level: -6.0 }], 240, 2);
+        let (mut spoken, mut encoder, mut decoder) = (Encoder::new(from), Encoder::new(to), Decoder::new(to));
+        let mut conversion = Conversion::default();
+        let said: Vec<u8> = sound.iter().map(|sample| spoken.encode(*sample)).collect();
+        let mut octets = said.clone();
+        for (n, packet) in octets.chunks_mut(FRAME).enumerate() {
+            let mute_from = [(2, Some(80)), (3, Some(0)), (4, Some(0)), (5, Some(0))];
+            let mute_from = mute_from.iter().find(|(packet, _)| *packet == n).and_then(|(_, from)| *from);
+            conversion.convert(from, &mut encoder, packet, mute_from);
+        }
+        let heard = octets.iter().map(|octet| decoder.decode(*octet)).collect();
+        (heard, said, octets)
+    }
+
+    #[test]
+    fn what_is_to_be_muted_is_silent_and_what_is_not_stays_what_it_is_without_a_click() {
+        for (from, to) in Codec::ALL.iter().flat_map(|from| Codec::ALL.map(|to| (*from, to))) {
+            let (heard, said, octets) = muted(from, to);
+            let (begin, end) = (2 * FRAME + 80, 6 * FRAME);
+            // 2 ms of fading, and what codecs of this kind are late by.
+            let silent = loudness(&heard[begin + 48..end]);
+            assert!(silent < 40.0, "{from:?} to {to:?}: {silent}");
+            for kept in [&heard[FRAME..begin], &heard[end + 2 * FRAME..]] {
+                let loud = loudness(kept);
+                assert!((7_000.0..8_700.0).contains(&loud), "{from:?} to {to:?}: {loud}");
+            }
+            if from == to {
+                assert_eq!(octets[..begin], said[..begin]);
+                assert_eq!(octets[end + 16..], said[end + 16..]);
+            }
+            let steepest =
+                |samples: &[i16]| samples.windows(2).map(|pair| pair[1].abs_diff(pair[0])).max().unwrap_or(0);
+            let tone = steepest(&heard[FRAME..begin]);
+            assert!(steepest(&heard[begin - 8..begin + 48]) <= tone + tone / 4, "{from:?} to {to:?}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::leg::Leg;
 use super::{Opening, Parameters};
-use crate::call::leg::Cut;
+use crate::call::leg::{Cut, KeySet};
 use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
 
@@ -34,7 +34,7 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub(super) enum Order {
     Configure(Box<Parameters>),
-    Play { clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()> },
+    Play { clip: Arc<Clip>, looped: bool, until: KeySet, done: oneshot::Sender<()> },
     Silence,
     Record(Tap),
     StopRecording { cut: Cut },
@@ -45,7 +45,7 @@ impl Order {
     pub fn carry_out(self, now: Instant, leg: &mut Leg) {
         match self {
             Self::Configure(parameters) => leg.configure(now, *parameters),
-            Self::Play { clip, looped, done } => leg.play(now, clip, looped, done),
+            Self::Play { clip, looped, until, done } => leg.play(now, clip, looped, until, done),
             Self::Silence => leg.silence(),
             Self::Record(tap) => leg.record(now, tap),
             Self::StopRecording { cut } => leg.stop_recording(cut),

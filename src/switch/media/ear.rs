@@ -4,22 +4,25 @@ use std::time::Instant;
 
 use super::codec::Decoder;
 use super::keys::Began;
+use super::recording::Recording;
 use crate::audio::LINE_RATE;
 use crate::audio::dtmf::{Detector, Digit};
-use crate::rtp::jitter::{JitterBuffer, Piece, Sound};
+use crate::rtp::jitter::{Figures, JitterBuffer, Piece, Sound};
 use crate::sip::Codec;
 use crate::switch::recorder::Tap;
 
 /// Samples that are decoded at once.
 const CHUNK: usize = 160;
-/// Samples that are muted in a recording before a key's tone: where that began is known to a block.
-const MUTED_BEFORE: u64 = 100;
+/// How much of a pause is listened to, in samples; no key lasts through 100 ms of silence.
+const SILENCE_HEARD: usize = 800;
 
 /// Listens to one leg. While nobody wants to know, it does nothing.
 #[derive(Debug, Default)]
 pub(super) struct Ear {
     buffer: Option<JitterBuffer>,
     consumers: Consumers,
+    /// What had become of the audio when the recording began.
+    before: Figures,
 }
 
 /// What was heard with a packet.
@@ -45,6 +48,8 @@ pub(super) struct InBandKey {
 struct Consumers {
     listener: Option<Listener>,
     recording: Option<Recording>,
+    /// What the stream is spoken in.
+    codec: Option<Codec>,
     /// Of the stream in its order; it begins afresh with what listens.
     decoder: Option<Decoder>,
 }
@@ -56,15 +61,6 @@ struct Listener {
     origin: Option<u64>,
     /// The newest key that is certain and was not told yet.
     found: Option<Digit>,
-}
-
-#[derive(Debug)]
-struct Recording {
-    tap: Tap,
-    /// Where it began.
-    begin: u64,
-    /// Where the tone of a key began that sounds now.
-    key_since: Option<u64>,
 }
 
 /// What a recording keeps.
@@ -90,39 +86,47 @@ impl Ear {
 
     /// Begins to record, in place of what was recorded before.
     pub fn record(&mut self, now: Instant, tap: Tap) {
-        let begin = self.buffer.get_or_insert_with(|| JitterBuffer::new(now)).position(now);
-        self.consumers.recording = Some(Recording { tap, begin, key_since: None });
+        let buffer = self.buffer.get_or_insert_with(|| JitterBuffer::new(now));
+        self.before = buffer.figures();
+        self.consumers.recording = Some(Recording::new(tap, buffer.position(now)));
     }
 
-    /// Ends the recording.
-    pub fn stop_recording(&mut self, codec: Codec, keep: Keep) {
-        let consumers = &mut self.consumers;
-        let mut end = None;
+    /// Ends the recording. Returns what had become of its audio on the way.
+    pub fn stop_recording(&mut self, keep: Keep) -> Option<Figures> {
+        // What is still held back belongs to it; a key in it would come too late to matter.
+        self.flush();
+        let recording = self.consumers.recording.take()?;
+        let end = self.buffer.as_ref().and_then(|buffer| match keep {
+            Keep::Before(Began::Stamped(timestamp)) => buffer.position_of(timestamp),
+            Keep::Before(Began::Came(at)) => Some(buffer.position(at)),
+            Keep::All | Keep::Nothing => None,
+        });
+        match keep {
+            Keep::Nothing => recording.discard(),
+            Keep::All | Keep::Before(_) => recording.finish(end),
+        }
+        self.buffer.as_ref().map(|buffer| buffer.figures().since(&self.before))
+    }
+
+    /// When time alone has something to do here: a packet has been waited for long enough.
+    pub fn due(&self) -> Option<Instant> {
+        self.buffer.as_ref()?.due()
+    }
+
+    /// Does what is due. A key that is certain with it is told with the next packet.
+    pub fn tick(&mut self, now: Instant) {
         if let Some(buffer) = &mut self.buffer {
-            // What is still held back belongs to it; a key in it would come too late to matter.
-            buffer.flush(|piece: Piece<'_>| consumers.take(codec, piece));
-            end = match keep {
-                Keep::Before(Began::Stamped(timestamp)) => buffer.position_of(timestamp),
-                Keep::Before(Began::Came(at)) => Some(buffer.position(at)),
-                Keep::All | Keep::Nothing => None,
-            };
-        }
-        let Some(recording) = consumers.recording.take() else { return };
-        match (keep, end) {
-            (Keep::Nothing, _) => recording.tap.discard(),
-            (_, Some(end)) => recording.tap.finish_at(end.saturating_sub(recording.begin)),
-            // Letting go of it ends it.
-            (_, None) => {}
+            buffer.release(now, |piece: Piece<'_>| self.consumers.take(piece));
         }
     }
 
-    /// A packet of audio has come.
+    /// A packet has come, of audio in this codec or of something else.
     pub fn receive(
         &mut self,
         now: Instant,
-        (sequence, timestamp): (u16, u32),
+        numbers: (u16, u32),
         codec: Codec,
-        payload: &[u8],
+        sound: Sound<'_>,
         anew: bool,
     ) -> Heard {
         if self.consumers.is_idle() {
@@ -130,19 +134,31 @@ impl Ear {
             self.consumers.decoder = None;
             return Heard::default();
         }
+        if self.consumers.codec != Some(codec) {
+            // What is held back is in the one before.
+            self.flush();
+            self.consumers.codec = Some(codec);
+        }
         let consumers = &mut self.consumers;
         let buffer = self.buffer.get_or_insert_with(|| JitterBuffer::new(now));
-        let mut give = |piece: Piece<'_>| consumers.take(codec, piece);
+        let mut give = |piece: Piece<'_>| consumers.take(piece);
         if anew {
             buffer.resynchronize(&mut give);
         }
-        let at = buffer.receive(now, (sequence, timestamp), Sound::Audio(payload), &mut give);
+        let at = buffer.receive(now, numbers, sound, &mut give);
         let Some(listener) = &mut self.consumers.listener else { return Heard::default() };
         let key = listener.found.take().and_then(|digit| {
             let at = buffer.timestamp(listener.position(digit.at))?;
             Some(InBandKey { key: digit.key, at })
         });
+        let Sound::Audio(payload) = sound else { return Heard { key, mute_from: None } };
         Heard { key, mute_from: listener.tone_from(at, payload.len()) }
+    }
+
+    fn flush(&mut self) {
+        if let Some(buffer) = &mut self.buffer {
+            buffer.flush(|piece: Piece<'_>| self.consumers.take(piece));
+        }
     }
 }
 
@@ -151,19 +167,25 @@ impl Consumers {
         self.listener.is_none() && self.recording.is_none()
     }
 
-    fn take(&mut self, codec: Codec, piece: Piece<'_>) {
+    fn take(&mut self, piece: Piece<'_>) {
         match piece {
-            Piece::Lost { samples, .. } | Piece::Pause { samples, .. } => {
-                if let Some(listener) = &mut self.listener {
-                    listener.lost(samples);
-                }
+            Piece::Audio { at, payload } => self.hear(at, payload),
+            Piece::Lost { at, samples } => {
+                self.recording.iter_mut().for_each(|recording| recording.lose(at, samples));
+                self.listener.iter_mut().for_each(|listener| listener.lose(samples));
             }
-            Piece::Audio { at, payload } => self.hear(codec, at, payload),
-            Piece::Noise { .. } => {}
+            Piece::Pause { at, samples } => {
+                self.recording.iter_mut().for_each(|recording| recording.pause(at, samples));
+                self.listener.iter_mut().for_each(|listener| listener.pause(samples));
+            }
+            Piece::Noise { payload, .. } => {
+                self.recording.iter_mut().for_each(|recording| recording.comfort(payload));
+            }
         }
     }
 
-    fn hear(&mut self, codec: Codec, mut at: u64, payload: &[u8]) {
+    fn hear(&mut self, mut at: u64, payload: &[u8]) {
+        let Some(codec) = self.codec else { return };
         let mut samples = [0_i16; CHUNK];
         let known = self.decoder.take().filter(|decoder| decoder.codec() == codec);
         let decoder = self.decoder.insert(known.unwrap_or_else(|| Decoder::new(codec)));
@@ -173,7 +195,7 @@ impl Consumers {
             }
             let samples = samples.get(..octets.len()).unwrap_or_default();
             if let Some(recording) = &mut self.recording {
-                recording.write(at, samples);
+                recording.hear(at, samples);
             }
             if let Some(listener) = &mut self.listener {
                 let key = listener.hear(at, samples);
@@ -198,10 +220,19 @@ impl Listener {
         found.map(|digit| self.position(digit.at))
     }
 
-    fn lost(&mut self, samples: u64) {
+    fn lose(&mut self, samples: u64) {
         if self.origin.is_some() {
             self.detector.lost(samples);
         }
+    }
+
+    /// Silence that was never sent ends a key, as it would if it had been sent.
+    fn pause(&mut self, samples: u64) {
+        let Some(origin) = self.origin else { return };
+        let silence = [0; SILENCE_HEARD];
+        let heard = silence.get(..usize::try_from(samples).unwrap_or(usize::MAX)).unwrap_or(&silence);
+        self.hear(origin, heard);
+        self.lose(samples - heard.len() as u64);
     }
 
     /// A place in what the detector heard as a position.
@@ -218,33 +249,18 @@ impl Listener {
     }
 }
 
-impl Recording {
-    fn write(&mut self, at: u64, samples: &[i16]) {
-        // What was held back from before the begin is no part of it.
-        if let Some(at) = at.checked_sub(self.begin) {
-            self.tap.write(at, samples);
-        }
-    }
-
-    /// What was written last holds the tone of a key, if one `sounds`. Only once it is certain that it is
-    /// one, what was said is muted: the recorder can still reach back to where it began.
-    fn mute_key(&mut self, began: Option<u64>, sounds: bool) {
-        let since = began.or(self.key_since);
-        if let Some(since) = since {
-            self.tap.mute(since.saturating_sub(self.begin + MUTED_BEFORE));
-        }
-        self.key_since = since.filter(|_| sounds);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use tokio::sync::oneshot;
 
     use super::*;
     use crate::audio::dtmf::frequencies;
     use crate::audio::g711::linear_to_alaw;
     use crate::audio::tone::{Sine, tone};
+    use crate::switch::recorder::Recorder;
+    use crate::switch::scratch::Scratch;
 
     /// So many samples of silence, then 100 ms of a key, then silence; in A-law, one second.
     fn pressed_after(silence: usize, key: char) -> Vec<u8> {
@@ -266,7 +282,7 @@ mod tests {
         for n in (0..packets.len()).map(order) {
             let now = begin + Duration::from_micros((n * packet * 125) as u64);
             let timestamp = FIRST.wrapping_add((n * packet) as u32);
-            heard[n] = ear.receive(now, (n as u16, timestamp), Codec::Pcma, packets[n], false);
+            heard[n] = ear.receive(now, (n as u16, timestamp), Codec::Pcma, Sound::Audio(packets[n]), false);
         }
         heard
     }
@@ -321,7 +337,99 @@ mod tests {
         let now = Instant::now();
         for (n, octets) in pressed_after(0, '1').chunks(160).enumerate() {
             let numbers = (n as u16, n as u32 * 160);
-            assert_eq!(ear.receive(now, numbers, Codec::Pcma, octets, false), Heard::default());
+            assert_eq!(ear.receive(now, numbers, Codec::Pcma, Sound::Audio(octets), false), Heard::default());
         }
+    }
+
+    /// What a recording holds of an ear that heard `packets`: when each came (ms), its number, timestamp and
+    /// sound. The recording lasts from the first moment to the end of the last packet.
+    fn recorded(packets: &[(u64, u16, u32, Sound<'_>)]) -> Vec<i16> {
+        let folder = Scratch::new();
+        let path = folder.path().join("a.wav");
+        let (done, told) = oneshot::channel();
+        let (begin, mut ear) = (Instant::now(), Ear::default());
+        let recorder = Recorder::start(folder.path().to_owned()).expect("a recorder");
+        ear.record(begin, recorder.message("a.wav", Duration::from_secs(60), None, done));
+        for (ms, sequence, timestamp, sound) in packets {
+            let now = begin + Duration::from_millis(*ms);
+            while let Some(due) = ear.due().filter(|due| *due <= now) {
+                ear.tick(due);
+            }
+            ear.receive(now, (*sequence, *timestamp), Codec::Pcma, *sound, false);
+        }
+        ear.stop_recording(Keep::All);
+        told.blocking_recv().expect("told");
+        let wav = hound::WavReader::open(path).expect("a WAV");
+        wav.into_samples().map(|sample| sample.expect("whole")).collect()
+    }
+
+    /// A hum of 100 Hz in A-law; each packet of 20 ms is two periods of it.
+    fn hum() -> [u8; 160] {
+        std::array::from_fn(|n| {
+            linear_to_alaw((9000.0 * (std::f64::consts::TAU * n as f64 / 80.0).sin()) as i16)
+        })
+    }
+
+    fn loudness(samples: &[i16]) -> f64 {
+        let power: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+        (power / samples.len() as f64).sqrt()
+    }
+
+    #[test]
+    fn what_is_lost_is_made_up_in_a_recording_and_what_was_held_back_is_in_it() {
+        let hum = hum();
+        let packets: Vec<_> = (0..50_u16)
+            .filter(|n| *n != 20 && *n != 47)
+            .map(|n| (u64::from(n) * 20, n, u32::from(n) * 160, Sound::Audio(&hum)))
+            .collect();
+        let heard = recorded(&packets);
+        assert_eq!(heard.len(), 8000);
+        for lost in [20, 47] {
+            let gap = loudness(&heard[lost * 160..][..160]) / loudness(&heard[..160]);
+            assert!(gap > 0.8, "packet {lost}: {gap:.2}");
+        }
+    }
+
+    #[test]
+    fn comfort_noise_is_heard_in_a_recording_for_as_long_as_it_lasts() {
+        let hum = hum();
+        let mut packets: Vec<_> =
+            (0..25_u16).map(|n| (u64::from(n) * 20, n, u32::from(n) * 160, Sound::Audio(&hum))).collect();
+        packets.push((500, 25, 4000, Sound::Noise(&[40])));
+        packets.push((3500, 26, 28_000, Sound::Audio(&hum)));
+        let heard = recorded(&packets);
+        assert_eq!(heard.len(), 28_160);
+        let level = 20.0 * (loudness(&heard[4800..27_900]) / 32_768.0).log10();
+        assert!((level + 40.0).abs() < 1.0, "{level:.1} dBov");
+        assert!(heard[4400..27_900].chunks(400).all(|part| loudness(part) > 100.0), "without a hole");
+    }
+
+    #[test]
+    fn keys_as_events_leave_silence_of_their_length_in_a_recording() {
+        let hum = hum();
+        let mut packets: Vec<_> =
+            (0..25_u16).map(|n| (u64::from(n) * 20, n, u32::from(n) * 160, Sound::Audio(&hum))).collect();
+        packets.extend((0..10_u16).map(|n| (500 + u64::from(n) * 20, 25 + n, 4000, Sound::Other)));
+        packets.push((700, 35, 5600, Sound::Audio(&hum)));
+        let heard = recorded(&packets);
+        assert_eq!(heard.len(), 5760);
+        assert!(heard[4000..5600].iter().all(|sample| *sample == 0), "nothing is made up");
+    }
+
+    #[test]
+    fn a_key_that_is_held_when_silence_is_suppressed_ends_and_the_same_one_is_another_press() {
+        let pressed = pressed_after(0, '7');
+        let mut ear = Ear::default();
+        ear.listen_for_keys(true);
+        let begin = Instant::now();
+        // 80 ms of the tone, then nothing is sent for 200 ms, in numbers without a gap; and once more.
+        let mut told = String::new();
+        for (n, octets) in pressed.chunks(160).take(4).chain(pressed.chunks(160).take(4)).enumerate() {
+            let place = n as u32 * 160 + if n >= 4 { 1600 } else { 0 };
+            let now = begin + Duration::from_micros(u64::from(place) * 125);
+            let heard = ear.receive(now, (n as u16, place), Codec::Pcma, Sound::Audio(octets), false);
+            told.extend(heard.key.map(|pressed| pressed.key));
+        }
+        assert_eq!(told, "77");
     }
 }

@@ -73,3 +73,9 @@ fn without_a_thread_no_stream_is_opened() {
     let refused = bench.media.open(5, leg.id(), mpsc::unbounded_channel().0, keys);
     assert!(matches!(refused, Err(OpenError::Ended)), "{refused:?}");
 }
+
+#[test]
+fn a_leg_is_small_enough_for_thousands_of_them() {
+    let size = size_of::<leg::Leg>();
+    assert!(size <= 4096, "{size} octets");
+}

@@ -10,8 +10,14 @@ mod codec;
 mod command;
 mod deadlines;
 mod ear;
+mod early;
 #[cfg(test)]
 mod fault_tests;
+#[cfg(test)]
+mod heard_tests;
+#[cfg(test)]
+mod key_tests;
+mod keypad;
 mod keys;
 mod leg;
 mod mailbox;
@@ -20,11 +26,14 @@ mod parcel;
 mod playing;
 mod ports;
 mod priority;
+mod recording;
 mod reports;
 mod security;
 #[cfg(test)]
 mod srtp_tests;
 mod statistics;
+#[cfg(test)]
+mod stranger_tests;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -44,7 +53,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::call::leg::{Cut, LegEvents, LegId};
+use crate::call::leg::{Cut, KeySet, LegEvents, LegId};
 use crate::rtp::srtp::Keying;
 use crate::sip::Codec;
 use crate::switch::clip::Clip;
@@ -92,6 +101,8 @@ pub struct Parameters {
     pub packet_time_ms: Option<u16>,
     /// The payload types of telephone-event, if both know it: the one to send, the one to receive.
     pub telephone_event: Option<(u8, u8)>,
+    /// The payload types of comfort noise (RFC 3389), if both know it: the one to send, the one to receive.
+    pub comfort_noise: Option<(u8, u8)>,
     /// Whether the phone wants to hear us.
     pub may_send: bool,
     /// Whether the phone may speak.
@@ -100,8 +111,26 @@ pub struct Parameters {
     pub allowed_sources: Vec<IpNet>,
     /// Whether keys count that are heard as tones.
     pub in_band: InBand,
+    /// How the phone tells of its keys, beyond that.
+    pub key_rules: KeyRules,
     /// What protects the stream (SRTP); nothing: it is in the clear.
     pub srtp: Option<SrtpKeys>,
+}
+
+/// How a phone tells of its keys in events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyRules {
+    /// The rate of the events' timestamps and durations, in Hz, as their rtpmap says.
+    pub event_rate: u32,
+    /// Whether an end that comes alone under a new timestamp soon after that of the same key is that end
+    /// again.
+    pub repeated_ends: bool,
+}
+
+impl Default for KeyRules {
+    fn default() -> Self {
+        Self { event_rate: crate::rtp::CLOCK_RATE, repeated_ends: true }
+    }
 }
 
 /// What protects a stream in both directions.
@@ -362,7 +391,13 @@ impl Stream {
     /// Plays a clip, in place of what is being played and before the bridged leg. `done` is sent at
     /// its end, and dropped unsent when something else takes its place.
     pub fn play(&self, clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()>) {
-        self.order(Order::Play { clip, looped, done });
+        self.play_until(clip, looped, KeySet::NONE, done);
+    }
+
+    /// The same, until the end or one of the keys: it is silent within 40 ms of that, however busy the one is
+    /// who waits for the key.
+    pub fn play_until(&self, clip: Arc<Clip>, looped: bool, until: KeySet, done: oneshot::Sender<()>) {
+        self.order(Order::Play { clip, looped, until, done });
     }
 
     /// Stops playing.

@@ -22,6 +22,8 @@ pub(super) struct Outbound {
     /// Where the newest audio ends.
     end: u32,
     splice: Option<Splice>,
+    /// How many splices there were.
+    splices: u64,
     /// M is due.
     marker: bool,
     packets: u32,
@@ -53,6 +55,7 @@ impl Outbound {
             begin: now,
             end: base,
             splice: None,
+            splices: 0,
             marker: true,
             packets: 0,
             octets: 0,
@@ -73,6 +76,16 @@ impl Outbound {
         (self.packets, self.octets)
     }
 
+    /// What is relayed next has nothing to do with what was relayed before.
+    pub fn part(&mut self) {
+        self.marker |= self.splice.take().is_some();
+    }
+
+    /// Which splice what is relayed belongs to, counted from 1: while it lasts all of it is shifted alike.
+    pub fn splice(&self) -> Option<u64> {
+        self.splice.as_ref().map(|_| self.splices)
+    }
+
     /// The timestamp of a moment.
     pub fn timestamp(&self, at: Instant) -> u32 {
         self.base.wrapping_add(units(at.saturating_duration_since(self.begin)) as u32)
@@ -89,7 +102,7 @@ impl Outbound {
     /// The timestamp of our own audio or event that begins at `at`. It never lies before the end of
     /// what was sent: packets relayed before may have run ahead of the clock by their jitter.
     pub fn own_timestamp(&mut self, at: Instant) -> u32 {
-        self.marker |= self.splice.take().is_some();
+        self.part();
         let ahead = self.end.wrapping_sub(self.timestamp(at)) as i32;
         self.base = self.base.wrapping_add(ahead.max(0) as u32);
         self.timestamp(at)
@@ -161,6 +174,7 @@ impl Outbound {
     fn shift(&mut self, now: Instant, header: &Header) -> Option<(u16, u32)> {
         if self.splice.is_none() {
             let timestamp = self.own_timestamp(now);
+            self.splices = self.splices.saturating_add(1);
             self.splice = Some(Splice {
                 sequence_shift: self.sequence.wrapping_sub(header.sequence),
                 timestamp_shift: timestamp.wrapping_sub(header.timestamp),

@@ -13,7 +13,7 @@ use crate::switch::clip::FRAME;
 use crate::switch::recorder::Recorder;
 use crate::switch::scratch::Scratch;
 
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+pub(super) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Longer than anything here takes; a wait for it is a failure.
 const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) const EVENT: u8 = 101;
@@ -37,6 +37,18 @@ impl Bench {
     pub(super) fn new(ports: RangeInclusive<u16>) -> Self {
         let config = Config { ports, threads: 2, media_timeout: Duration::from_millis(200), bind: LOOPBACK };
         Self { media: Media::start(config).expect("threads"), requests: mpsc::unbounded_channel().0 }
+    }
+
+    /// A leg that is opened, agreed on, and let go of with the result. Waits until there is a port.
+    pub(super) fn short_call(&self) -> Stream {
+        let (leg, keys) = Leg::new(self.requests.clone());
+        let opened = std::iter::repeat_with(|| {
+            let events = mpsc::unbounded_channel().0;
+            self.media.open(leg.id().0, leg.id(), events, keys.clone())
+        });
+        let stream = opened.inspect(|_| std::thread::yield_now()).find_map(Result::ok).expect("endless");
+        stream.configure(parameters((LOOPBACK, 9).into()));
+        stream
     }
 
     fn phone(&self) -> Phone {
@@ -72,6 +84,40 @@ pub(super) fn clip(octet: u8, frames: usize) -> Arc<Clip> {
     Arc::new(Clip::from_samples(&vec![alaw_to_linear(octet); frames * FRAME]))
 }
 
+/// A leg on no thread, the script's end of it, and what it tells.
+pub(super) fn bare_leg(
+    ports: &Arc<Ports>,
+    now: std::time::Instant,
+) -> (leg::Leg, Leg, mpsc::UnboundedReceiver<MediaEvent>) {
+    let (script, keys) = Leg::new(mpsc::unbounded_channel().0);
+    let (events, told) = mpsc::unbounded_channel();
+    let pair = ports.open().expect("a pair");
+    let wire = Wire { pair, statistics: Arc::default(), security: None, ipv6: false, rtcp_mux: false };
+    let opening = Opening { id: script.id(), wire, events, keys };
+    (leg::Leg::new(now, opening, Duration::from_secs(60), now), script, told)
+}
+
+/// A phone there with A-law; its reports at the same port.
+pub(super) fn parameters(remote_rtp: SocketAddr) -> Parameters {
+    Parameters {
+        remote_rtp,
+        remote_rtcp: remote_rtp,
+        rtcp_mux: false,
+        codec: Codec::Pcma,
+        packet_time_ms: None,
+        send_payload_type: 8,
+        receive_payload_type: 8,
+        telephone_event: Some((EVENT, EVENT)),
+        may_send: true,
+        may_receive: true,
+        allowed_sources: Vec::new(),
+        key_rules: KeyRules::default(),
+        comfort_noise: None,
+        in_band: InBand::Never,
+        srtp: None,
+    }
+}
+
 impl Phone {
     /// Where its leg listens.
     pub(super) fn far_end(&self) -> (IpAddr, u16) {
@@ -79,21 +125,8 @@ impl Phone {
     }
 
     pub(super) fn parameters(&self) -> Parameters {
-        Parameters {
-            remote_rtp: self.rtp.local_addr().expect("bound"),
-            remote_rtcp: self.rtcp.local_addr().expect("bound"),
-            rtcp_mux: false,
-            codec: Codec::Pcma,
-            packet_time_ms: None,
-            send_payload_type: 8,
-            receive_payload_type: 8,
-            telephone_event: Some((EVENT, EVENT)),
-            may_send: true,
-            may_receive: true,
-            allowed_sources: Vec::new(),
-            in_band: InBand::Never,
-            srtp: None,
-        }
+        let remote_rtcp = self.rtcp.local_addr().expect("bound");
+        Parameters { remote_rtcp, ..parameters(self.rtp.local_addr().expect("bound")) }
     }
 
     fn say_from(&mut self, socket: &UdpSocket, payload_type: u8, timestamp: u32, payload: &[u8]) {
@@ -696,4 +729,48 @@ fn keys_are_heard_in_the_audio_of_a_phone_in_g722_and_what_it_says_is_recorded()
         hound::WavReader::open(path).expect("a WAV").samples().map(|sample| sample.expect("whole")).collect();
     let end = &samples[samples.len() - 6400..];
     assert!(share_of_1000_hz(end) > 0.99, "{}", share_of_1000_hz(end));
+}
+
+#[test]
+fn comfort_noise_goes_on_to_a_phone_that_knows_it_under_its_number_and_with_the_same_offset() {
+    let bench = Bench::new(24_920..=24_939);
+    let mut caller = bench.configured(|p| p.comfort_noise = Some((13, 13)));
+    let responder = bench.configured(|p| p.comfort_noise = Some((107, 107)));
+    caller.stream.bridge(&responder.stream);
+    caller.say(8, 5000, &[0x2a; FRAME]);
+    caller.say(13, 5160, &[60]);
+    caller.say(8, 5160 + 4000, &[0x2b; FRAME]);
+    let (spoken, _) = responder.hear_until(|_, payload| payload == [0x2a; FRAME]);
+    let (noise, description) = responder.hear();
+    let (again, payload) = responder.hear();
+    assert_eq!((noise.payload_type, description, payload), (107, vec![60], vec![0x2b; FRAME]));
+    let steps = [&noise, &again].map(|header| {
+        let sequence = header.sequence.wrapping_sub(spoken.sequence);
+        (sequence, header.timestamp.wrapping_sub(spoken.timestamp))
+    });
+    assert_eq!(steps, [(1, 160), (2, 4160)]);
+}
+
+#[test]
+fn a_phone_that_knows_no_comfort_noise_hears_silence_of_ours_while_its_partner_sends_it() {
+    let bench = Bench::new(24_940..=24_959);
+    let (mut caller, responder) = (bench.configured(|_| {}), bench.configured(|_| {}));
+    caller.stream.bridge(&responder.stream);
+    caller.say(8, 5000, &[0x2a; FRAME]);
+    responder.hear_until(|_, payload| payload == [0x2a; FRAME]);
+    // Paced by another leg, which hears a frame every 20 ms.
+    let pace = bench.configured(|_| {});
+    responder.rtp.set_nonblocking(true).expect("set");
+    let mut heard = None;
+    for n in 1..100 {
+        caller.say(13, 5000 + n * 160, &[60]);
+        pace.hear();
+        let mut buffer = [0; 2048];
+        if let Ok(len) = responder.rtp.recv(&mut buffer) {
+            heard = Packet::read(&buffer[..len]).map(|packet| packet.payload(&buffer[..len]).to_vec());
+            break;
+        }
+    }
+    assert_eq!(heard, Some(vec![0xd5; FRAME]));
+    assert_eq!(caller.stream.statistics().unusable.get(), 0);
 }

@@ -170,7 +170,11 @@ impl MediaThread {
         }
         let Some((len, from)) = wire::receive(&leg.wire.pair.rtp, buffer) else { return };
         let datagram = buffer.get_mut(..len).unwrap_or_default();
-        let Some(onward) = leg.receive(now, datagram, from) else { return };
+        let onward = leg.receive(now, datagram, from);
+        if leg.waits_until().is_some() {
+            self.deadlines.set(place, leg.deadline());
+        }
+        let Some(onward) = onward else { return };
         let Some(place) = leg.partner else { return };
         if let Some(partner) = self.legs.get_mut(place).and_then(Option::as_mut) {
             self.at_hand = Some(place);

@@ -1,23 +1,18 @@
-//! What we say to a leg ourselves: keys and tones first, then a clip, then silence.
+//! What we say to a leg ourselves: keys first, then a clip, then silence.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::codec::Encoder;
+use super::keypad::{Form, Keypad};
 use super::playing::{Playing, Stage};
-use crate::audio::dtmf;
-use crate::audio::tone::{Sine, tone};
-use crate::rtp::telephone_event::{Outgoing, Sender};
+use crate::rtp::telephone_event::Outgoing;
 use crate::switch::clip::{Clip, FRAME};
 
 /// The time of a frame.
 pub(super) const FRAME_TIME: Duration = Duration::from_millis(20);
-/// How long a key sounds, in ms; within Q.24's 40 ms and a margin for the far side's detector.
-const TONE_MS: u32 = 100;
-/// The level of each of its two tones, in dBm0.
-const TONE_LEVEL: f64 = -9.0;
 
 /// What is to be sent next.
 #[derive(Debug)]
@@ -31,8 +26,7 @@ pub(super) enum Utterance {
 /// What is being said.
 #[derive(Debug, Default)]
 pub(super) struct Voice {
-    event: Option<Sender>,
-    tone: Option<Playing>,
+    keys: Keypad,
     stage: Stage,
 }
 
@@ -47,39 +41,27 @@ impl Voice {
         self.stage.leave();
     }
 
-    /// Sends a key as an event, which began at `timestamp`. A key that is being sent goes first.
-    pub fn send_event(&mut self, key: char, timestamp: u32) {
-        if self.event.is_none() {
-            self.event = Sender::new(key, timestamp);
-        }
-    }
-
-    /// Lets a key sound.
-    pub fn sound_key(&mut self, key: char) {
-        let Some(frequencies) = dtmf::frequencies(key) else { return };
-        let sines = frequencies.map(|frequency| Sine { frequency, level: TONE_LEVEL });
-        let clip = Arc::new(Clip::from_samples(&tone(&sines, TONE_MS, 2)));
-        self.tone = Some(Playing::new(clip, false, None));
+    /// Tells a key, after those that wait already.
+    pub fn press(&mut self, key: char, form: Form) {
+        self.keys.press(key, form);
     }
 
     /// Whether there is anything to be said.
     pub fn speaks(&self) -> bool {
-        self.event.is_some() || self.tone.is_some() || !self.stage.is_empty()
+        self.keys.is_busy() || !self.stage.is_empty()
     }
 
-    /// What is said in the next 20 ms; nothing: silence.
-    pub fn next(&mut self, encoder: &mut Encoder) -> Option<Utterance> {
-        if let Some(outgoing) = self.event.as_mut().and_then(Iterator::next) {
+    /// What is said in the 20 ms from `at` on; nothing: silence. `timestamp` is asked for that of an event
+    /// which begins now.
+    pub fn next(
+        &mut self,
+        at: Instant,
+        encoder: &mut Encoder,
+        timestamp: impl FnOnce() -> u32,
+    ) -> Option<Utterance> {
+        if let Some(key) = self.keys.next(at, encoder, timestamp) {
             self.stage.interrupt();
-            return Some(Utterance::Event(outgoing));
-        }
-        self.event = None;
-        if let Some(tone) = &mut self.tone {
-            self.stage.interrupt();
-            match tone.next_frame(encoder) {
-                Some(frame) => return Some(Utterance::Frame(frame)),
-                None => self.tone = None,
-            }
+            return Some(key);
         }
         self.stage.next_frame(encoder).map(Utterance::Frame)
     }
@@ -91,25 +73,24 @@ impl Voice {
 
     /// Ends a key that is being sent: its last packets.
     pub fn end_event(&mut self) -> impl Iterator<Item = Outgoing> {
-        let mut event = self.event.take();
-        if let Some(sender) = &mut event {
-            sender.cut_short();
-        }
-        event.into_iter().flatten()
+        self.keys.end()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::dtmf::Detector;
 
     fn clip(frames: usize) -> Arc<Clip> {
         Arc::new(Clip::from_samples(&vec![1000; frames * FRAME]))
     }
 
+    fn next(voice: &mut Voice) -> Option<Utterance> {
+        voice.next(Instant::now(), &mut Encoder::Pcma, || 0)
+    }
+
     fn frames(voice: &mut Voice, max: usize) -> usize {
-        (0..max).take_while(|_| matches!(voice.next(&mut Encoder::Pcma), Some(Utterance::Frame(_)))).count()
+        (0..max).take_while(|_| matches!(next(voice), Some(Utterance::Frame(_)))).count()
     }
 
     #[test]
@@ -118,7 +99,7 @@ mod tests {
         voice.play(clip(3), false, done);
         assert_eq!(frames(&mut voice, 3), 3);
         assert!(over.try_recv().is_err());
-        assert!(voice.next(&mut Encoder::Pcma).is_none());
+        assert!(next(&mut voice).is_none());
         assert_eq!(over.try_recv(), Ok(()));
         assert!(!voice.speaks());
     }
@@ -139,7 +120,7 @@ mod tests {
             let (mut voice, (done, mut over)) = (Voice::default(), oneshot::channel());
             voice.play(clip(0), looped, done);
             voice.skip(7);
-            assert!(voice.next(&mut Encoder::Pcmu).is_none());
+            assert!(next(&mut voice).is_none());
             assert_eq!(over.try_recv(), Ok(()));
         }
     }
@@ -153,25 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn every_key_sounds_as_itself() {
-        for key in "123A456B789C*0#D".chars() {
-            let (mut voice, mut detector, mut heard) = (Voice::default(), Detector::new(8000), String::new());
-            voice.sound_key(key);
-            while let Some(Utterance::Frame(frame)) = voice.next(&mut Encoder::Pcmu) {
-                let samples = frame.map(crate::audio::g711::ulaw_to_linear);
-                heard.extend(detector.process(&samples).iter().map(|digit| digit.key));
-            }
-            assert_eq!(heard, key.to_string());
-        }
-    }
-
-    #[test]
     fn a_key_goes_before_a_clip_and_is_ended_when_the_stream_is_closed() {
         let (mut voice, (done, _over)) = (Voice::default(), oneshot::channel());
         voice.play(clip(1), false, done);
-        voice.send_event('1', 0);
-        assert!(matches!(voice.next(&mut Encoder::Pcma), Some(Utterance::Event(_))));
+        voice.press('1', Form::Event(8000));
+        assert!(matches!(next(&mut voice), Some(Utterance::Event(_))));
         assert_eq!(voice.end_event().count(), 3);
-        assert!(matches!(voice.next(&mut Encoder::Pcma), Some(Utterance::Frame(_))));
+        assert!(matches!(next(&mut voice), Some(Utterance::Frame(_))));
     }
 }

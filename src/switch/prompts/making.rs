@@ -24,7 +24,7 @@ const WORTH_A_WORD: f64 = 12.0;
 /// Below this active level there is nothing to be made louder, in dBm0.
 const NEARLY_SILENT: f64 = -50.0;
 /// The silence a voice begins and ends with, in ms.
-pub(super) const PAUSE_MS: u32 = 50;
+const PAUSE_MS: u32 = 50;
 
 /// How a sound is to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,21 +62,8 @@ pub(super) enum Remark {
 /// Makes a sound, decoded at `rate`: the line's or twice that, and then for both.
 pub(super) fn make(mut sound: Sound, rate: u32, manner: Manner, keep_level: bool) -> (Made, Vec<Remark>) {
     let mut remarks = if sound.clipped { vec![Remark::Clipped] } else { Vec::new() };
-    let whole = sound.samples.len().saturating_sub(sound.repeated);
-    if !keep_level {
-        centre(&mut sound.samples, whole);
-    }
-    let level = spoken(sound.samples.get(..whole).unwrap_or_default(), rate).map(|(level, _)| level);
-    match level.filter(|level| *level > NEARLY_SILENT) {
-        None => remarks.push(Remark::NearlySilent(level)),
-        Some(_) if keep_level => {}
-        Some(level) => {
-            let wanted = if manner == Manner::Hold { HOLD_LEVEL } else { VOICE_LEVEL } - level;
-            remarks.extend((wanted > WORTH_A_WORD).then_some(Remark::Quiet(wanted)));
-            amplify(&mut sound.samples, wanted.clamp(-MOST_LOSS, MOST_GAIN));
-            limiter::limit(&mut sound.samples, rate);
-        }
-    }
+    let wanted = if manner == Manner::Hold { HOLD_LEVEL } else { VOICE_LEVEL };
+    remarks.extend(level(&mut sound, rate, if keep_level { None } else { Some(wanted) }));
     let made = match manner {
         Manner::Hold => over_and_over(sound, rate, keep_level),
         Manner::File => {
@@ -86,6 +73,22 @@ pub(super) fn make(mut sound: Sound, rate: u32, manner: Manner, keep_level: bool
         Manner::Voice => once(between_pauses(sound.samples, rate), rate, keep_level),
     };
     (made, remarks)
+}
+
+/// Brings a sound to an active level in dBm0, if one is wanted.
+fn level(sound: &mut Sound, rate: u32, wanted: Option<f64>) -> Option<Remark> {
+    let whole = sound.samples.len().saturating_sub(sound.repeated);
+    if wanted.is_some() {
+        centre(&mut sound.samples, whole);
+    }
+    let level = spoken(sound.samples.get(..whole)?, rate).map(|(level, _)| level);
+    let Some(known) = level.filter(|level| *level > NEARLY_SILENT) else {
+        return Some(Remark::NearlySilent(level));
+    };
+    let gain = wanted? - known;
+    amplify(&mut sound.samples, gain.clamp(-MOST_LOSS, MOST_GAIN));
+    limiter::limit(&mut sound.samples, rate);
+    (gain > WORTH_A_WORD).then_some(Remark::Quiet(gain))
 }
 
 /// Takes out what is constant in a sound.

@@ -11,6 +11,7 @@ use super::placing::Attempt;
 use crate::call::CallId;
 use crate::call::leg::{LegEvents, LegId};
 use crate::sip;
+use crate::sip::spare::give_back;
 use crate::switch::media::Stream;
 use crate::switch::prompts::Library;
 use crate::switch::table::HeldSlots;
@@ -93,6 +94,8 @@ impl Legs {
     pub(super) fn remove(&mut self, dialog: sip::LegId) -> Option<LiveLeg> {
         let leg = self.by_dialog.remove(&dialog)?;
         self.by_name.remove(&leg.name);
+        give_back(&mut self.by_dialog);
+        give_back(&mut self.by_name);
         if let Some(at) = leg.ends_at {
             self.ends.remove(&(at, dialog));
         }

@@ -246,10 +246,10 @@ impl Signalling {
         match request {
             Request::Answer { leg, done } => self.answer(leg, done),
             Request::Dial(dial) => self.dial(dial),
-            Request::Play { leg, prompt, looped, done } => {
+            Request::Play { leg, prompt, looped, until, done } => {
                 let Some(live) = self.legs.named(leg) else { return };
                 match live.library.clip(&prompt) {
-                    Some(clip) => live.stream.play(clip, looped, done),
+                    Some(clip) => live.stream.play_until(clip, looped, until, done),
                     None => tracing::error!(call = %live.call, %leg, %prompt, "a prompt was never loaded"),
                 }
             }

@@ -1,8 +1,9 @@
 //! Legs that are answered, and what their phones have agreed to.
 
 use super::Signalling;
+use crate::rtp;
 use crate::sip::{self, Agreed, Direction, StoredDialog};
-use crate::switch::media::{InBand, Parameters};
+use crate::switch::media::{InBand, KeyRules, Parameters};
 use crate::switch::srtp::media_keys;
 
 impl Signalling {
@@ -25,6 +26,14 @@ impl Signalling {
         let allowed_sources = standing.table.trunks.get(leg.trunk).map_or_else(Vec::new, |known| {
             known.trunk.sources.iter().chain(&known.trunk.media_sources).copied().collect()
         });
+        let key_rules = KeyRules {
+            event_rate: agreed.telephone_event.map_or(rtp::CLOCK_RATE, |types| types.clock_rate),
+            repeated_ends: standing
+                .table
+                .trunks
+                .get(leg.trunk)
+                .is_none_or(|known| known.trunk.repeated_key_ends),
+        };
         let may_send = matches!(agreed.direction, Direction::SendRecv | Direction::SendOnly);
         let may_receive = matches!(agreed.direction, Direction::SendRecv | Direction::RecvOnly);
         leg.codec = Some(agreed.codec);
@@ -37,12 +46,14 @@ impl Signalling {
             send_payload_type: agreed.send_payload_type,
             receive_payload_type: agreed.receive_payload_type,
             telephone_event: agreed.telephone_event.map(|types| (types.send, types.receive)),
+            comfort_noise: agreed.comfort_noise.map(|types| (types.send, types.receive)),
             may_send,
             may_receive,
             allowed_sources,
             // A responder's keys must come from the phone's own signalling, where it has any: a
             // mailbox greeting with a tone in it cannot accept a call.
             in_band: if leg.caller { InBand::AlsoWhenEventsNeverSeen } else { InBand::WhenNoEventsAgreed },
+            key_rules,
             srtp: agreed.srtp.as_ref().map(media_keys),
         });
     }

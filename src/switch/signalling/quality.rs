@@ -154,6 +154,7 @@ fn rounded(value: f64, digits: i32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::switch::media::Figure;
 
     fn figures(statistics: &Statistics, codec: Codec) -> LegQuality {
         let whose =
@@ -161,7 +162,9 @@ mod tests {
         super::figures(whose, statistics, codec)
     }
 
-    fn statistics(figures: &[(fn(&Statistics) -> &crate::switch::media::Figure, u64)]) -> Statistics {
+    type Which = fn(&Statistics) -> &Figure;
+
+    fn statistics(figures: &[(Which, u64)]) -> Statistics {
         let statistics = Statistics::default();
         figures.iter().for_each(|(figure, value)| figure(&statistics).preset(*value));
         statistics

@@ -16,6 +16,9 @@ const TOO_LATE: Duration = Duration::from_millis(60);
 /// packets closes, and a carrier gives the call up.
 pub(super) const STILL: Duration = Duration::from_millis(500);
 
+/// Microseconds in an octet of audio, in any of our codecs.
+const US_PER_OCTET: u64 = 125;
+
 impl Leg {
     pub(super) fn sends_frames(&self) -> bool {
         self.agreed.is_some() && (self.partner.is_none() || self.fills_in || self.voice.speaks())
@@ -78,7 +81,8 @@ impl Leg {
         let packet_time = Duration::from_millis(u64::from(packet_time_ms));
         let wanted = octets_in(packet_time_ms);
         while self.parcel.len() < wanted {
-            match self.voice.next(&mut self.encoder) {
+            let place = at + Duration::from_micros(US_PER_OCTET * self.parcel.len() as u64);
+            match self.voice.next(place, &mut self.encoder, || self.out.own_timestamp(at)) {
                 Some(Utterance::Event(outgoing)) => {
                     self.parcel.clear();
                     self.send_event(outgoing);

@@ -4,11 +4,16 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::Leg;
-use super::onward::{Content, Onward};
+use super::onward::{Content, Event, Onward, Sound};
+use crate::rtp::CLOCK_RATE;
+use crate::rtp::jitter;
 use crate::rtp::latch::Verdict;
 use crate::rtp::packet::{Header, Packet};
 use crate::rtp::sequence::Arrival;
+use crate::rtp::telephone_event::Payload;
 use crate::rtp::{rtcp, units};
+use crate::switch::media::ear::InBandKey;
+use crate::switch::media::early::EarlyEar;
 use crate::switch::media::keys::{Began, Way};
 use crate::switch::media::{Refusal, Refused};
 
@@ -23,7 +28,17 @@ impl Leg {
     /// A key came in the signalling. Returns whether it is a new press.
     pub fn press(&mut self, now: Instant, key: char) -> bool {
         let began = now.checked_sub(SIGNALLED_LATE).unwrap_or(now);
-        self.keys.press(now, key, Way::Signalled, Began::Came(began))
+        self.pressed(now, key, Way::Signalled, Began::Came(began))
+    }
+
+    /// A key was told in some way. If it is a new press the script hears of it, and what it stops is silent
+    /// at once.
+    fn pressed(&mut self, now: Instant, key: char, way: Way, began: Began) -> bool {
+        let new = self.keys.press(now, key, way, began);
+        if new && self.silenced_by.contains(key) {
+            self.silence();
+        }
+        new
     }
 
     /// A datagram has come to the RTP port. Returns what is to go to the partner.
@@ -114,45 +129,92 @@ impl Leg {
         statistics.highest_jitter_us.set(u64::from(received.highest_jitter()) * US_PER_UNIT);
     }
 
-    fn understand(&mut self, now: Instant, packet: Packet, datagram: &[u8], anew: bool) -> Option<Onward> {
+    fn understand(
+        &mut self,
+        now: Instant,
+        mut packet: Packet,
+        datagram: &[u8],
+        anew: bool,
+    ) -> Option<Onward> {
         let parameters = &self.agreed.as_ref()?.parameters;
         if !parameters.may_receive {
             return None;
         }
         let payload = packet.payload(datagram);
         let payload_type = packet.header.payload_type;
+        let Header { sequence, timestamp, .. } = packet.header;
+        let (numbers, codec) = ((sequence, timestamp), parameters.codec);
         let content = if payload_type == parameters.receive_payload_type {
-            let codec = parameters.codec;
-            let wanted = parameters.listens_in_band(self.presses.presses() > 0);
-            self.ear.listen_for_keys(wanted);
-            let Header { sequence, timestamp, .. } = packet.header;
-            let mut heard = self.ear.receive(now, (sequence, timestamp), codec, payload, anew);
-            if heard.mute_from.is_some() {
-                self.keys.still_held(now, Way::InBand);
-            }
-            heard.key = heard.key.filter(|pressed| {
-                let began = pressed.at.wrapping_sub(BEFORE_TONE);
-                self.keys.press(now, pressed.key, Way::InBand, Began::Stamped(began))
-            });
-            Content::Audio(codec, heard)
+            self.hear_audio(now, &packet, payload, anew)?
         } else if parameters.is_event(payload_type) {
-            self.hear_event(now, &packet.header, payload)?
+            self.ear.receive(now, numbers, codec, jitter::Sound::Other, anew);
+            self.hear_event(now, &mut packet.header, payload)?
+        } else if parameters.is_comfort_noise(payload_type) {
+            self.ear.receive(now, numbers, codec, jitter::Sound::Noise(payload), anew);
+            Content::Noise
         } else {
+            self.ear.receive(now, numbers, codec, jitter::Sound::Other, anew);
             self.wire.statistics.unusable.add(1);
             return None;
         };
         Some(Onward { packet, content, anew })
     }
 
-    fn hear_event(&mut self, now: Instant, header: &Header, payload: &[u8]) -> Option<Content> {
-        let heard = self.presses.receive(now, header.ssrc, header.timestamp, header.marker, payload)?;
+    /// A packet of audio: listened to, and the keys in it reported.
+    fn hear_audio(&mut self, now: Instant, packet: &Packet, payload: &[u8], anew: bool) -> Option<Content> {
+        let parameters = &self.agreed.as_ref()?.parameters;
+        let codec = parameters.codec;
+        let listens = parameters.listens_in_band(self.presses.presses() > 0);
+        self.ear.listen_for_keys(listens);
+        let Header { ssrc, sequence, timestamp, .. } = packet.header;
+        let heard = self.ear.receive(now, (sequence, timestamp), codec, jitter::Sound::Audio(payload), anew);
+        let early = if listens && self.partner.is_some() {
+            EarlyEar::receive(&mut self.early_ear, (sequence, timestamp), codec, payload)
+        } else {
+            self.early_ear = None;
+            None
+        };
+        let tone_from = [heard.mute_from, early].into_iter().flatten().min();
+        self.tone_sounds = tone_from.is_some();
+        self.private_tone &= self.tone_sounds;
+        let key = heard.key.and_then(|pressed| self.hear_tone(now, pressed));
+        if self.tone_sounds {
+            self.keys.still_held(now, Way::InBand);
+        }
+        let told = self.presses.audio(now, ssrc, timestamp, payload.len());
+        let private = tone_from.filter(|_| self.private_tone);
+        let mute_from = [told, private].into_iter().flatten().min();
+        Some(Content::Audio(Sound { codec, key, tone_from, mute_from }))
+    }
+
+    /// A key was heard as tones: it is told on if it is a new press. If it is not, the partner knows of it,
+    /// and the tone is not for it.
+    fn hear_tone(&mut self, now: Instant, pressed: InBandKey) -> Option<char> {
+        let began = Began::Stamped(pressed.at.wrapping_sub(BEFORE_TONE));
+        let new = self.pressed(now, pressed.key, Way::InBand, began);
+        self.private_tone |= !new;
+        new.then_some(pressed.key)
+    }
+
+    /// A packet of an event. Its header is put right where the partner's phone is to understand it.
+    fn hear_event(&mut self, now: Instant, header: &mut Header, payload: &[u8]) -> Option<Content> {
+        let Header { ssrc, timestamp, marker, .. } = *header;
+        if self.presses.flash(ssrc, timestamp, payload) {
+            tracing::info!(leg = %self.id, "the phone has flashed its hook: that is no key, and nothing comes of it");
+        }
+        let heard = self.presses.receive(now, ssrc, timestamp, marker, payload)?;
         if !heard.begins {
             self.keys.still_held(now, Way::Event);
         }
         let key = heard.begins.then_some(heard.key);
-        if key.is_some_and(|key| !self.keys.press(now, key, Way::Event, Began::Stamped(header.timestamp))) {
+        let rate = self.agreed.as_ref()?.parameters.key_rules.event_rate;
+        // Timestamps of another clock say nothing about the place in the audio.
+        let began = if rate == CLOCK_RATE { Began::Stamped(timestamp) } else { Began::Came(now) };
+        if key.is_some_and(|key| !self.pressed(now, key, Way::Event, began)) {
             self.private_presses = heard.press;
         }
-        (heard.press > self.private_presses).then_some(Content::Event(key))
+        (header.timestamp, header.marker) = (heard.timestamp, heard.begins);
+        let event = Event { press: heard.press, begins: key, payload: Payload::read(payload)?, rate };
+        (heard.press > self.private_presses).then_some(Content::Event(event))
     }
 }

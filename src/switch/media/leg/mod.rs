@@ -18,6 +18,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::codec::{Conversion, Encoder};
 use super::deadlines::Due;
 use super::ear::{Ear, Keep};
+use super::early::EarlyEar;
+use super::keypad::Form;
 use super::keys::Keys;
 use super::outbound::Outbound;
 use super::parcel::Parcel;
@@ -27,16 +29,18 @@ use super::voice::Voice;
 use super::watch::Watch;
 use super::wire::Wire;
 use super::{InBand, MediaEvent, Parameters, Refused};
-use crate::call::leg::{Cut, LegId};
+use crate::call::leg::{Cut, KeySet, LegId};
+use crate::rtp::CLOCK_RATE;
+use crate::rtp::jitter::Figures;
 use crate::rtp::latch::{Latch, ReportLatch};
 use crate::rtp::sequence::Receiver;
 use crate::rtp::telephone_event;
-use crate::sip::Codec;
 use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
 use frames::STILL;
+use onward::Relayed;
 
-/// The payload type of comfort noise.
+/// The static payload type of comfort noise (RFC 3551 6).
 const COMFORT_NOISE: u8 = 13;
 
 /// A leg.
@@ -51,8 +55,11 @@ pub(super) struct Leg {
     received: Receiver,
     presses: telephone_event::Receiver,
     ear: Ear,
+    early_ear: Option<EarlyEar>,
     out: Outbound,
     voice: Voice,
+    /// Keys of this phone that stop what it is played.
+    silenced_by: KeySet,
     /// What the phone hears is encoded in one go, whoever speaks.
     encoder: Encoder,
     conversion: Conversion,
@@ -73,6 +80,12 @@ pub(super) struct Leg {
     /// Presses up to this one are none of the partner's: they began before the bridge, or it was told
     /// of them in another way.
     private_presses: u64,
+    /// The tone of a key sounds in its audio, or may just be beginning.
+    tone_sounds: bool,
+    /// That tone began before the bridge.
+    private_tone: bool,
+    /// The event of the partner's that is passed on to it.
+    relayed: Option<Relayed>,
     /// When the next frame of our own is due.
     next_frame: Instant,
 }
@@ -107,8 +120,10 @@ impl Leg {
             received: Receiver::default(),
             presses: telephone_event::Receiver::default(),
             ear: Ear::default(),
+            early_ear: None,
             out: Outbound::new(now),
             voice: Voice::default(),
+            silenced_by: KeySet::NONE,
             encoder: Encoder::Pcma,
             conversion: Conversion::default(),
             parcel: Parcel::default(),
@@ -121,15 +136,23 @@ impl Leg {
             look_again: now,
             fills_in: false,
             private_presses: 0,
+            tone_sounds: false,
+            private_tone: false,
+            relayed: None,
             next_frame: first_frame,
         }
+    }
+
+    /// When a packet that is missing is given up, if one is: what has come may bring that about.
+    pub fn waits_until(&self) -> Option<Instant> {
+        self.ear.due()
     }
 
     /// When time alone has something to do here.
     pub fn deadline(&self) -> Option<Due> {
         self.agreed.as_ref()?;
         let reports = self.reports.due();
-        let look = self.watch.due().map_or(reports, |due| due.min(reports));
+        let look = [self.watch.due(), self.ear.due()].into_iter().flatten().fold(reports, Instant::min);
         Some(match self.sends_frames() {
             true => Due::At(look.min(self.next_frame)),
             false => Due::Soon(look.min(self.look_again)),
@@ -150,6 +173,7 @@ impl Leg {
             self.parcel.clear();
         }
         self.watch.begin(now, parameters.may_receive);
+        self.presses.agree(parameters.key_rules.event_rate, parameters.key_rules.repeated_ends);
         let before = self.wire.security.take();
         self.wire.security = parameters.srtp.clone().map(|keys| Security::renewed(before, keys));
         self.wire.rtcp_mux = parameters.rtcp_mux;
@@ -157,8 +181,16 @@ impl Leg {
         self.catch_up(now);
     }
 
-    pub fn play(&mut self, now: Instant, clip: Arc<Clip>, looped: bool, done: oneshot::Sender<()>) {
+    pub fn play(
+        &mut self,
+        now: Instant,
+        clip: Arc<Clip>,
+        looped: bool,
+        until: KeySet,
+        done: oneshot::Sender<()>,
+    ) {
         self.catch_up(now);
+        self.silenced_by = until;
         self.voice.play(clip, looped, done);
     }
 
@@ -173,10 +205,13 @@ impl Leg {
         self.partner_spoke = now;
         self.look_again = now + STILL;
         self.private_presses = self.presses.presses();
+        self.private_tone = self.tone_sounds;
+        self.out.part();
         self.watch.bridged(now);
     }
 
     pub fn unbridge(&mut self, now: Instant) {
+        self.end_relayed_event();
         self.catch_up(now);
         self.partner = None;
         self.watch.parted();
@@ -192,8 +227,26 @@ impl Leg {
             Cut::NewestKey => self.keys.newest_began().map_or(Keep::All, Keep::Before),
             Cut::Everything => Keep::Nothing,
         };
-        let codec = self.agreed.as_ref().map_or(Codec::Pcma, |agreed| agreed.parameters.codec);
-        self.ear.stop_recording(codec, keep);
+        if let Some(figures) = self.ear.stop_recording(keep) {
+            let Figures { late, lost, paused } = figures;
+            let [lost_ms, paused_ms] = [lost, paused].map(|samples| samples * 1000 / u64::from(CLOCK_RATE));
+            tracing::debug!(leg = %self.id, late, lost_ms, paused_ms, "what became of the audio that was recorded");
+        }
+    }
+
+    #[cfg(test)]
+    pub fn own_ssrc(&self) -> u32 {
+        self.out.ssrc()
+    }
+
+    #[cfg(test)]
+    pub fn first_sequence(&self) -> u16 {
+        self.out.first_sequence()
+    }
+
+    #[cfg(test)]
+    pub fn partner_is_heard(&mut self, now: Instant) {
+        self.partner_spoke = now;
     }
 
     /// Does what is due.
@@ -201,6 +254,7 @@ impl Leg {
         if self.agreed.is_none() {
             return;
         }
+        self.ear.tick(now);
         self.look_after_partner(now);
         self.send_due_frames(now);
         if now >= self.reports.due() {
@@ -217,6 +271,7 @@ impl Leg {
 
     /// Says goodbye before the sockets are closed.
     pub fn close(&mut self, now: Instant) {
+        self.end_relayed_event();
         let ending: Vec<_> = self.voice.end_event().collect();
         for outgoing in ending {
             self.send_event(outgoing);
@@ -236,15 +291,24 @@ impl Parameters {
         self.remote_rtp == other.remote_rtp && self.allowed_sources == other.allowed_sources
     }
 
+    /// How the phone is told of keys.
+    fn key_form(&self) -> Form {
+        self.telephone_event.map_or(Form::Tone, |_| Form::Event(self.key_rules.event_rate))
+    }
+
     fn is_event(&self, payload_type: u8) -> bool {
         self.telephone_event.is_some_and(|(_, receive)| receive == payload_type)
     }
 
-    /// Whether a packet of this type may be audio or a key of the stream. Comfort noise has its number
-    /// without an agreement (RFC 3551 6, RFC 3389 4).
+    /// Comfort noise has a number of its own (RFC 3551 6), which some phones use without a word about it.
+    fn is_comfort_noise(&self, payload_type: u8) -> bool {
+        payload_type == self.comfort_noise.map_or(COMFORT_NOISE, |(_, receive)| receive)
+    }
+
+    /// Whether a packet of this type may be audio or a key of the stream.
     fn has_agreed_on(&self, payload_type: u8) -> bool {
         payload_type == self.receive_payload_type
-            || payload_type == COMFORT_NOISE
+            || self.is_comfort_noise(payload_type)
             || self.is_event(payload_type)
     }
 

@@ -28,9 +28,14 @@ impl Leg {
         }
     }
 
+    /// Where the phone is spoken to.
+    pub fn remote(&self) -> Option<SocketAddr> {
+        self.agreed.as_ref().map(|agreed| agreed.latch.remote())
+    }
+
     /// Where reports go: where the RTP goes if one port carries both, else as signalled, or to the port
     /// beside the one that the RTP was learnt to come from.
-    pub(super) fn report_address(&self) -> Option<SocketAddr> {
+    pub fn report_address(&self) -> Option<SocketAddr> {
         let agreed = self.agreed.as_ref()?;
         if agreed.parameters.rtcp_mux {
             return Some(agreed.latch.remote());
@@ -110,7 +115,7 @@ impl Leg {
     }
 
     fn clue(&self) -> Clue {
-        Clue { expected: self.agreed.as_ref().map(|agreed| agreed.latch.remote()), refused: self.refused }
+        Clue { expected: self.remote(), refused: self.refused }
     }
 
     fn tell(&self, event: MediaEvent) {

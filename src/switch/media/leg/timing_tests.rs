@@ -1,17 +1,18 @@
 //! When what we say is sent, and what of it, on virtual time: the leg is told what time it is, and its
 //! phone is a socket.
 
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::audio::g711::{alaw_to_linear, linear_to_alaw};
 use crate::rtp::packet::{HEADER, Header, Packet};
+use crate::sip::Codec;
 use crate::switch::clip::FRAME;
+use crate::switch::media::KeyRules;
 use crate::switch::media::Opening;
-use crate::switch::media::ear::Heard;
-use crate::switch::media::leg::onward::{Content, Onward};
+use crate::switch::media::leg::onward::{Content, Onward, Sound};
 use crate::switch::media::ports::Ports;
 use crate::switch::media::statistics::Statistics;
 
@@ -71,7 +72,7 @@ impl Bench {
 
     fn play(&mut self, clip: Clip, looped: bool) {
         let (done, _over) = oneshot::channel();
-        self.leg.play(self.now(), Arc::new(clip), looped, done);
+        self.leg.play(self.now(), Arc::new(clip), looped, KeySet::NONE, done);
     }
 
     /// The partner says a packet.
@@ -80,7 +81,8 @@ impl Bench {
             Header { marker: false, payload_type: 8, sequence: n, timestamp: u32::from(n) * 160, ssrc: 9 };
         let mut datagram = [&header.to_octets()[..], &[octet; FRAME]].concat();
         let packet = Packet::read(&datagram).expect("RTP");
-        let content = Content::Audio(Codec::Pcma, Heard::default());
+        let content =
+            Content::Audio(Sound { codec: Codec::Pcma, key: None, tone_from: None, mute_from: None });
         let onward = Onward { packet, content, anew: n == 0 };
         self.leg.forward(self.now(), &onward, &mut datagram[..HEADER + FRAME]);
     }
@@ -95,10 +97,12 @@ fn parameters(remote: SocketAddr, packet_time_ms: u16) -> Parameters {
         send_payload_type: 8,
         receive_payload_type: 8,
         telephone_event: None,
+        comfort_noise: None,
         may_send: true,
         may_receive: true,
         allowed_sources: Vec::new(),
         in_band: InBand::Never,
+        key_rules: KeyRules::default(),
         srtp: None,
         rtcp_mux: false,
     }
