@@ -4,22 +4,24 @@
 //! on one core, the phones on another. Every leg is sent a packet each 20 ms as well, as an answered leg is.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::expect_used)]
 
+#[allow(dead_code, reason = "not every bench needs all of it")]
+mod common;
+
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::{LOOPBACK, cpu_of, pin, stream};
 use nightbell::audio::g711::linear_to_alaw;
 use nightbell::call::leg::{Leg, Recorded};
 use nightbell::rtp::packet::{HEADER, Header};
 use nightbell::sip::Codec;
-use nightbell::switch::media::{Config, InBand, KeyRules, Media, Parameters, Stream};
+use nightbell::switch::media::{Config, Media, Stream};
 use nightbell::switch::recorder::Recorder;
-use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::sync::{mpsc, oneshot};
 
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const FRAME: usize = 160;
 
 fn main() {
@@ -80,25 +82,8 @@ impl Caller {
     fn new(media: &Media, recorder: &Recorder, number: usize) -> Self {
         let phone = UdpSocket::bind((LOOPBACK, 0)).unwrap();
         phone.set_nonblocking(true).unwrap();
-        let (leg, keys) = Leg::new(mpsc::unbounded_channel().0);
-        let stream = media.open(0, leg.id(), mpsc::unbounded_channel().0, keys).unwrap();
-        stream.configure(Parameters {
-            remote_rtp: phone.local_addr().unwrap(),
-            remote_rtcp: SocketAddr::new(LOOPBACK, 9),
-            codec: Codec::Pcma,
-            packet_time_ms: None,
-            send_payload_type: 8,
-            receive_payload_type: 8,
-            telephone_event: Some((101, 101)),
-            comfort_noise: None,
-            may_send: true,
-            may_receive: true,
-            allowed_sources: Vec::new(),
-            in_band: InBand::WhenNoEventsAgreed,
-            srtp: None,
-            rtcp_mux: false,
-            key_rules: KeyRules::default(),
-        });
+        let requests = mpsc::unbounded_channel().0;
+        let (stream, leg) = stream(media, &requests, phone.local_addr().unwrap(), Codec::Pcma, None);
         let (done, ended) = oneshot::channel();
         let longest = Duration::from_secs(600);
         let silence = Some(Duration::from_secs(30));
@@ -194,25 +179,4 @@ fn measure(callers: &[Caller], seconds: usize) -> Spent {
         callers[n % callers.len()].say(n / callers.len(), &frame);
     }
     Spent::so_far().since(&before)
-}
-
-/// Keeps this thread, and those it starts, on one core.
-fn pin(core: usize) {
-    let mut cores = CpuSet::new();
-    cores.set(core);
-    // A machine of one core runs it all the same.
-    let _ = sched_setaffinity(None, &cores);
-}
-
-/// The time this process's threads of that name have had a core, by the scheduler's account.
-fn cpu_of(name: &str) -> Duration {
-    let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
-    let of_name = threads.filter(|thread| {
-        fs::read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.starts_with(name))
-    });
-    let run = of_name.map(|thread| {
-        let account = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
-        account.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(0)
-    });
-    Duration::from_nanos(run.sum())
 }

@@ -27,6 +27,8 @@ mod playing;
 mod ports;
 mod priority;
 mod recording;
+#[cfg(test)]
+mod recording_tests;
 mod reports;
 mod security;
 #[cfg(test)]
