@@ -61,7 +61,10 @@ impl Leg {
         };
         self.believe(now, &packet.header, from)?;
         let anew = self.count(now, &packet, from)?;
-        self.understand(now, packet, datagram, anew)
+        // The partner has to hear of it with the first packet that goes on, which this one may not be.
+        self.begins_anew |= anew;
+        let (packet, content) = self.understand(now, packet, datagram, anew)?;
+        Some(Onward { packet, content, anew: std::mem::take(&mut self.begins_anew) })
     }
 
     /// Whether a packet is the stream's, by where it comes from.
@@ -135,7 +138,7 @@ impl Leg {
         mut packet: Packet,
         datagram: &[u8],
         anew: bool,
-    ) -> Option<Onward> {
+    ) -> Option<(Packet, Content)> {
         let parameters = &self.agreed.as_ref()?.parameters;
         if !parameters.may_receive {
             return None;
@@ -157,7 +160,7 @@ impl Leg {
             self.wire.statistics.unusable.add(1);
             return None;
         };
-        Some(Onward { packet, content, anew })
+        Some((packet, content))
     }
 
     /// A packet of audio: listened to, and the keys in it reported.
