@@ -36,7 +36,8 @@ pub async fn probe(config: &Config) -> Result<(Vec<String>, Vec<TrunkReport>), S
         trunks: config.trunks.iter().map(silent).collect(),
         snapshot: Arc::new(Snapshot::default()),
         library: Arc::new(Library::default()),
-        recordings: config.data_dir.join("recordings"),
+        // Nothing is recorded; the daemon's own folder may not be there yet.
+        recordings: std::env::temp_dir(),
         house,
         requests,
         ledger: Ledger::default(),

@@ -58,8 +58,8 @@ pub struct Detector {
     lost_in_a_row: u64,
     /// Whether samples were lost since the last step.
     lost_before: bool,
-    /// The last ones, the latest at the end.
-    steps: [Step; STEPS],
+    /// The last ones, the latest at the end. In a box, for most legs of a call have nobody who listens.
+    steps: Box<[Step; STEPS]>,
     last_block: Option<Correlation>,
     dial_tone: DialTone,
     run: Option<Run>,
@@ -91,7 +91,7 @@ impl Detector {
             at: 0,
             lost_in_a_row: 0,
             lost_before: true,
-            steps: [Step::NOTHING; STEPS],
+            steps: Box::new([Step::NOTHING; STEPS]),
             last_block: None,
             dial_tone: DialTone::default(),
             run: None,
@@ -138,7 +138,7 @@ impl Detector {
     fn step(&mut self, heard: Correlation) -> Option<Digit> {
         let follows = !std::mem::replace(&mut self.lost_before, false);
         self.steps.rotate_left(1);
-        let [.., before, last] = &mut self.steps;
+        let [.., before, last] = &mut *self.steps;
         *last = Step { heard, follows, dial_tone: self.dial_tone.energy() / 2.0 };
         if !follows {
             return None;

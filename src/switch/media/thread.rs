@@ -228,7 +228,8 @@ impl MediaThread {
     /// A key came in the signalling of a leg: its partner gets it too.
     fn press(&mut self, now: Instant, token: Token, key: char) {
         let Some(place) = self.places.get(&token).copied() else { return };
-        let partner = self.with(place, |leg| leg.partner.filter(|_| leg.press(now, key)));
+        // The script is told of it whether or not there is a partner.
+        let partner = self.with(place, |leg| if leg.press(now, key) { leg.partner } else { None });
         if let Some(partner) = partner.flatten() {
             self.with(partner, |leg| leg.pass_key(now, key));
         }

@@ -325,7 +325,10 @@ mod tests {
             ("echo no voice named de >&2; exit 3", "exit status: 3: no voice named de"),
             ("true", "it wrote no file"),
             ("echo nonsense > \"$0\"", "what it wrote cannot be played"),
-            ("head -c 100000000 /dev/zero > \"$0\" 2>/dev/null || exit 9", "it ended with exit status: 9"),
+            (
+                "sleep 0.3; head -c 100000000 /dev/zero > \"$0\" 2>/dev/null || exit 9",
+                "it ended with exit status: 9",
+            ),
         ];
         for (script, complaint) in failures {
             let scratch = Scratch::new();

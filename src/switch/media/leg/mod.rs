@@ -57,7 +57,8 @@ pub(super) struct Leg {
     begins_anew: bool,
     presses: telephone_event::Receiver,
     ear: Ear,
-    early_ear: Option<EarlyEar>,
+    /// Large, and most legs have none.
+    early_ear: Option<Box<EarlyEar>>,
     out: Outbound,
     voice: Voice,
     /// Keys of this phone that stop what it is played.

@@ -22,6 +22,8 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 struct Bench {
     leg: Leg,
     phone: UdpSocket,
+    /// Of the leg.
+    port: u16,
     begin: Instant,
     ms: u64,
     heard: Vec<(u64, Header, Vec<u8>)>,
@@ -33,6 +35,7 @@ impl Bench {
         let phone = UdpSocket::bind((LOOPBACK, 0)).expect("a port");
         phone.set_nonblocking(true).expect("set");
         let pair = Arc::new(Ports::new(LOOPBACK, 26_000..=26_999)).open().expect("ports");
+        let port = pair.port();
         let wire = Wire {
             pair,
             statistics: Arc::new(Statistics::default()),
@@ -45,7 +48,7 @@ impl Bench {
         let mut leg = Leg::new(begin, opening, Duration::from_secs(600), begin);
         let remote = phone.local_addr().expect("bound");
         leg.configure(begin, parameters(remote, packet_time_ms));
-        Self { leg, phone, begin, ms: 0, heard: Vec::new() }
+        Self { leg, phone, port, begin, ms: 0, heard: Vec::new() }
     }
 
     fn now(&self) -> Instant {
@@ -57,7 +60,11 @@ impl Bench {
         self.ms = ms;
         self.leg.tick(self.now());
         let mut datagram = [0; 2_048];
-        while let Ok((length, _)) = self.phone.recv_from(&mut datagram) {
+        while let Ok((length, from)) = self.phone.recv_from(&mut datagram) {
+            if from.port() != self.port {
+                // Meant for whoever had the port before.
+                continue;
+            }
             let packet = Packet::read(&datagram[..length]).expect("RTP");
             self.heard.push((ms, packet.header, packet.payload(&datagram[..length]).to_vec()));
         }
