@@ -20,12 +20,15 @@ test-wire:
 demo *options:
     cargo run --release -- demo {{options}}
 
-# The daemon at rest, the parser, the codecs, in-band keys, SRTP, playing, then what a relayed packet costs against a bare relay on the same machine
+# The daemon at rest, the parser, the codecs, in-band keys, the jitter buffer, recording, barge-in, SRTP, playing, then what a relayed packet costs against a bare relay on the same machine
 bench *options:
     cargo bench --bench daemon
     cargo bench --bench parser
     cargo bench --bench codecs
     cargo bench --bench dtmf
+    cargo bench --bench jitter
+    cargo bench --bench recording
+    cargo bench --bench barge_in
     cargo bench --bench srtp
     cargo bench --bench playback
     cargo bench --bench relay -- {{options}}

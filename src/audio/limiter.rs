@@ -56,8 +56,8 @@ fn recovering(gains: &[f32], rate: u32) -> Vec<f32> {
     gains.iter().map(follow).collect()
 }
 
-/// The mean over the last `ahead` and this one (before the first there is more of it): an even slope in place of a step. What it takes in
-/// had this sample in view, so it is never above what this sample wants.
+/// The mean over the last `ahead` and this one (before the first there is more of it): an even slope in place
+/// of a step. What it takes in had this sample in view, so it is never above what this sample wants.
 fn smoothed(gains: &[f32], ahead: usize) -> Vec<f32> {
     let length = ahead as f64 + 1.0;
     let first = gains.first().unwrap_or(&1.0);

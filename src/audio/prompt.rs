@@ -1,4 +1,4 @@
-//! Sound files of any kind become mono samples at the line's rate.
+//! Sound files of any kind become mono samples at the rate that is wanted.
 //!
 //! WAV (PCM, A-law, u-law, float), AIFF, FLAC, MP3 and Ogg Vorbis, of any rate and any number of
 //! channels; which of them it is, the content tells, not the name. What is made of the sound then
@@ -15,7 +15,6 @@ use symphonia::core::formats::{FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::packet::Packet;
 
-use super::LINE_RATE;
 use super::resample::Resampler;
 
 /// The longest sound that is taken, in seconds. It is held in memory for as long as the daemon runs.
@@ -58,13 +57,8 @@ pub struct Sound {
     pub clipped: bool,
 }
 
-/// Decodes a whole file to the line's rate. Channels are mixed to one, levels stay as they are; only
-/// a sound whose peak does not fit is made quieter. A file whose end is missing is played as far as it goes.
-pub fn decode(file: &[u8]) -> Result<Vec<i16>, Unplayable> {
-    load(file, LINE_RATE, 0).map(|sound| to_i16(&sound.samples))
-}
-
-/// Decodes a whole file to so many samples per second. For a sound that is to go round, up to
+/// Decodes a whole file to so many samples per second. Channels are mixed to one, levels stay as they are. A
+/// file whose end is missing is played as far as it goes. For a sound that is to go round, up to
 /// `repeat_ms` of its beginning follow its end, as if the file had gone round before its rate was
 /// changed: a filter then finds no gap there.
 pub fn load(file: &[u8], rate: u32, repeat_ms: u32) -> Result<Sound, Unplayable> {

@@ -5,6 +5,9 @@ use std::io::{self, Seek, Write};
 
 use hound::{SampleFormat, WavSpec, WavWriter};
 
+/// Samples that are given to hound at once.
+const AT_ONCE: usize = 800;
+
 /// Octets before the samples, as [`Writer`] writes them.
 pub const HEADER_LEN: u64 = 44;
 
@@ -47,9 +50,12 @@ impl<W: Write + Seek> Writer<W> {
         }
         let whole = samples.get(..(frames * channels) as usize).unwrap_or_default();
         // The length fits: it was checked against RIFF's 32 bits.
-        let mut writer = self.inner.get_i16_writer(whole.len() as u32);
-        whole.iter().for_each(|sample| writer.write_sample(*sample));
-        writer.flush().map_err(io_error)?;
+        // In pieces of one size: hound makes itself a new buffer for each that is longer than all before.
+        for piece in whole.chunks(AT_ONCE) {
+            let mut writer = self.inner.get_i16_writer(piece.len() as u32);
+            piece.iter().for_each(|sample| writer.write_sample(*sample));
+            writer.flush().map_err(io_error)?;
+        }
         self.frames += frames;
         Ok(())
     }

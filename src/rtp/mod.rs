@@ -19,6 +19,9 @@ use std::time::Duration;
 /// Units of the RTP timestamp in a second (RFC 3551 4.5.14).
 pub const CLOCK_RATE: u32 = 8_000;
 
+/// Microseconds in such a unit.
+pub const US_PER_UNIT: u64 = 1_000_000 / CLOCK_RATE as u64;
+
 /// A span of time in units of the RTP timestamp, rounded down.
 pub fn units(time: Duration) -> u64 {
     let rate = u64::from(CLOCK_RATE);

@@ -1,4 +1,4 @@
-use nightbell::audio::prompt::decode;
+use super::decode;
 use proptest::prelude::*;
 
 use super::files;

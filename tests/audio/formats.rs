@@ -1,9 +1,9 @@
 use std::f64::consts::TAU;
 
 use nightbell::audio::level::dbm0;
-use nightbell::audio::prompt::{Unplayable, decode};
+use nightbell::audio::prompt::Unplayable;
 
-use super::files;
+use super::{decode, files};
 
 /// The share of a frequency in the energy of samples at 8000 per second.
 fn share(frequency: f64, samples: &[i16]) -> f64 {

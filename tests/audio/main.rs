@@ -9,6 +9,14 @@ mod talk_off;
 use std::fs;
 use std::path::PathBuf;
 
+use nightbell::audio::LINE_RATE;
+use nightbell::audio::prompt::{Unplayable, load, to_i16};
+
+/// A file at the line's rate.
+fn decode(file: &[u8]) -> Result<Vec<i16>, Unplayable> {
+    load(file, LINE_RATE, 0).map(|sound| to_i16(&sound.samples))
+}
+
 /// The files of `formats/`, by name.
 fn files() -> Vec<(String, Vec<u8>)> {
     let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/audio/formats"));

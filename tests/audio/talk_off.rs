@@ -5,7 +5,8 @@ use std::path::Path;
 
 use nightbell::audio::dtmf::Detector;
 use nightbell::audio::g711::{alaw_to_linear, linear_to_alaw};
-use nightbell::audio::prompt::decode;
+
+use super::decode;
 
 #[test]
 fn no_shipped_prompt_presses_a_key() {

@@ -16,7 +16,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{CLOCK_RATE, units};
+use super::{US_PER_UNIT, units};
 use delay::{Delay, LEAST, MOST, MS};
 
 /// How far ahead of the one that is missing a packet may be and still be held: what is farther has
@@ -42,8 +42,6 @@ const STEPPED_BACK: (u16, Duration) = (4, Duration::from_millis(100));
 const NOISE_STEP: u64 = 500 * MS;
 /// A timestamp farther from the newest audio tells nothing about where it belongs: 2 s.
 const NEAR: u32 = 2_000 * MS as u32;
-/// Microseconds in a sample.
-const US_PER_SAMPLE: u64 = 1_000_000 / CLOCK_RATE as u64;
 /// Packets before the newest of which it is remembered whether they came.
 const REMEMBERED: u16 = u64::BITS as u16;
 
@@ -222,11 +220,6 @@ impl JitterBuffer {
         units(time.saturating_duration_since(self.begin))
     }
 
-    /// Where what was given ends.
-    pub fn end(&self) -> u64 {
-        self.at
-    }
-
     /// Where a timestamp of the source belongs, if that is within 2 s of the newest audio.
     pub fn position_of(&self, timestamp: u32) -> Option<u64> {
         let ahead = timestamp.wrapping_sub(self.next?.timestamp) as i32;
@@ -241,11 +234,6 @@ impl JitterBuffer {
     /// What became of the audio so far.
     pub fn figures(&self) -> Figures {
         self.figures
-    }
-
-    /// How much slower than the quickest a packet may be now before it is given up.
-    pub fn patience(&self) -> Duration {
-        Duration::from_millis(self.delay.worth_waiting() / MS)
     }
 
     /// When [`release`](Self::release) may have something to give.
@@ -410,7 +398,7 @@ impl JitterBuffer {
 
     /// A position as a time.
     fn time(&self, position: u64) -> Instant {
-        let since = Duration::from_micros(position.saturating_mul(US_PER_SAMPLE));
+        let since = Duration::from_micros(position.saturating_mul(US_PER_UNIT));
         self.begin.checked_add(since).unwrap_or(self.begin)
     }
 

@@ -25,6 +25,9 @@ const SEGMENT_SLACK: u32 = 200;
 /// on to send audio beside their events. In ms.
 const GRACE: u32 = 60;
 
+/// No more than one hook flash is told in so long.
+const FLASHES_APART: Duration = Duration::from_secs(1);
+
 /// What a packet tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heard {
@@ -47,14 +50,22 @@ pub struct Receiver {
     /// Units of the events' timestamps in a ms.
     units: u32,
     repeated_ends: bool,
-    /// The source and the timestamp of the newest hook flash.
-    flash: Option<(u32, u32)>,
+    /// The newest hook flash, and when it was told.
+    flash: Option<Flash>,
 }
 
 impl Default for Receiver {
     fn default() -> Self {
         Self { presses: 0, newest: None, units: CLOCK_RATE / 1000, repeated_ends: true, flash: None }
     }
+}
+
+/// A hook flash.
+#[derive(Debug, Clone, Copy)]
+struct Flash {
+    ssrc: u32,
+    timestamp: u32,
+    told: Instant,
 }
 
 /// A packet of an event.
@@ -139,10 +150,19 @@ impl Receiver {
         (from < octets).then_some(from)
     }
 
-    /// Whether this is the first packet of a hook flash.
-    pub fn flash(&mut self, ssrc: u32, timestamp: u32, payload: &[u8]) -> bool {
+    /// Whether this is the first packet of a hook flash that is to be told: one a second, for a phone may send
+    /// as many as it likes.
+    pub fn flash(&mut self, now: Instant, ssrc: u32, timestamp: u32, payload: &[u8]) -> bool {
+        let known = |flash: Flash| {
+            (flash.ssrc, flash.timestamp) == (ssrc, timestamp)
+                || now.saturating_duration_since(flash.told) < FLASHES_APART
+        };
         let is_flash = Payload::read(payload).is_some_and(|payload| payload.is_flash());
-        is_flash && self.flash.replace((ssrc, timestamp)) != Some((ssrc, timestamp))
+        let tells = is_flash && !self.flash.is_some_and(known);
+        if tells {
+            self.flash = Some(Flash { ssrc, timestamp, told: now });
+        }
+        tells
     }
 
     /// How many presses have begun.
@@ -395,9 +415,12 @@ mod tests {
     fn a_flash_of_the_hook_is_told_once() {
         let mut scene = Scene::new();
         let payload = Payload { event: 16, end: false, volume: 0, duration: 160 }.to_octets();
-        let mut flashed = |timestamp| scene.receiver.flash(1, timestamp, &payload);
-        assert_eq!([flashed(5), flashed(5), flashed(900)], [true, false, true]);
-        assert!(!scene.receiver.flash(1, 2000, &[5, 0, 0, 0]));
+        let begin = scene.now;
+        let mut flashed =
+            |ms, timestamp| scene.receiver.flash(begin + Duration::from_millis(ms), 1, timestamp, &payload);
+        assert_eq!([flashed(0, 5), flashed(20, 5), flashed(1500, 5)], [true, false, false]);
+        assert_eq!([flashed(1500, 12_000), flashed(1520, 12_160)], [true, false], "one a second");
+        assert!(!scene.receiver.flash(begin + Duration::from_secs(9), 1, 2000, &[5, 0, 0, 0]));
     }
 
     #[test]

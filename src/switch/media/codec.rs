@@ -105,6 +105,17 @@ impl Decoder {
             Self::G722(decoder) => decoder.decode_narrow(octet),
         }
     }
+
+    /// Decodes a payload; `give` gets its samples in pieces, with nothing allocated.
+    pub fn decode_all(&mut self, payload: &[u8], mut give: impl FnMut(&[i16])) {
+        let mut samples = [0_i16; FRAME];
+        for octets in payload.chunks(FRAME) {
+            for (sample, octet) in samples.iter_mut().zip(octets) {
+                *sample = self.decode(*octet);
+            }
+            give(samples.get(..octets.len()).unwrap_or_default());
+        }
+    }
 }
 
 impl Encoder {

@@ -11,8 +11,6 @@ use crate::rtp::jitter::{Figures, JitterBuffer, Piece, Sound};
 use crate::sip::Codec;
 use crate::switch::recorder::Tap;
 
-/// Samples that are decoded at once.
-const CHUNK: usize = 160;
 /// How much of a pause is listened to, in samples; no key lasts through 100 ms of silence.
 const SILENCE_HEARD: usize = 800;
 
@@ -188,14 +186,9 @@ impl Consumers {
 
     fn hear(&mut self, mut at: u64, payload: &[u8]) {
         let Some(codec) = self.codec else { return };
-        let mut samples = [0_i16; CHUNK];
         let known = self.decoder.take().filter(|decoder| decoder.codec() == codec);
         let decoder = self.decoder.insert(known.unwrap_or_else(|| Decoder::new(codec)));
-        for octets in payload.chunks(CHUNK) {
-            for (sample, octet) in samples.iter_mut().zip(octets) {
-                *sample = decoder.decode(*octet);
-            }
-            let samples = samples.get(..octets.len()).unwrap_or_default();
+        decoder.decode_all(payload, |samples| {
             if let Some(recording) = &mut self.recording {
                 recording.hear(at, samples);
             }
@@ -204,8 +197,8 @@ impl Consumers {
                 let sounds = listener.detector.tone_since().is_some();
                 self.recording.iter_mut().for_each(|recording| recording.mute_key(key, sounds));
             }
-            at = at.saturating_add(octets.len() as u64);
-        }
+            at = at.saturating_add(samples.len() as u64);
+        });
     }
 }
 

@@ -10,7 +10,7 @@ use crate::audio::LINE_RATE;
 use crate::audio::dtmf::Detector;
 use crate::sip::Codec;
 
-/// Samples that are decoded at once.
+/// Samples of silence that are heard at once.
 const CHUNK: usize = 160;
 /// Silence that a phone did not send is heard for so long, in samples, which ends any key: 200 ms.
 const LONGEST_SILENCE: u32 = 1_600;
@@ -74,14 +74,8 @@ impl EarlyEar {
     }
 
     fn hear(&mut self, payload: &[u8]) {
-        let mut samples = [0_i16; CHUNK];
-        for octets in payload.chunks(CHUNK) {
-            for (sample, octet) in samples.iter_mut().zip(octets) {
-                *sample = self.decoder.decode(*octet);
-            }
-            // Keys are told by the other ear, which hears them whole.
-            self.detector.process(samples.get(..octets.len()).unwrap_or_default());
-        }
+        // Keys are told by the other ear, which hears them whole.
+        self.decoder.decode_all(payload, |samples| drop(self.detector.process(samples)));
     }
 
     fn tone_from(&self, timestamp: u32, len: u32) -> Option<usize> {

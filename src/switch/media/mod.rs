@@ -4,7 +4,8 @@
 //! ports, and one RTP stream in each direction. What a leg hears is the clip it is played, else the
 //! leg it is bridged to, else silence: an answered leg is never without packets, so NATs stay open
 //! and carriers do not give up the call. Packets of a bridged leg go on at once, renumbered in place;
-//! there is no jitter buffer, and loss stays loss. They are decoded only where the legs differ in codec.
+//! there is no jitter buffer, and loss stays loss. They are converted only where the legs differ in codec
+//! or a key's tone is muted; whoever listens for keys or records decodes for itself, beside that.
 
 mod codec;
 mod command;

@@ -119,19 +119,9 @@ impl Outbound {
         self.sequence = self.sequence.wrapping_add(packets as u16);
     }
 
-    /// The header of a packet of the other leg. `anew`: its numbers have nothing to do with those
-    /// before. Nothing: it belongs before the splice, where its number is already used.
-    pub fn relay(
-        &mut self,
-        now: Instant,
-        header: &Header,
-        payload_type: u8,
-        samples: u32,
-        anew: bool,
-    ) -> Option<Header> {
-        if anew {
-            self.splice = None;
-        }
+    /// The header of a packet of the other leg, whose numbers go on from those before it unless the two were
+    /// [parted](Self::part). Nothing: it belongs before the splice, where its number is already used.
+    pub fn relay(&mut self, now: Instant, header: &Header, payload_type: u8, samples: u32) -> Option<Header> {
         let begins = self.splice.is_none();
         let (sequence, timestamp) = self.shift(now, header)?;
         self.marker = false;
@@ -228,11 +218,11 @@ mod tests {
         let second = out.own_audio(at(20), 8, 160);
         assert!(first.marker);
         assert_eq!(step(&first, &second), (1, 160, false));
-        let third = out.relay(at(45), &foreign(65_535, 7), 8, 160, true).expect("sent");
+        let third = out.relay(at(45), &foreign(65_535, 7), 8, 160).expect("sent");
         assert_eq!(step(&second, &third), (1, 200, true));
-        let fourth = out.relay(at(60), &foreign(1, 7 + 320), 8, 160, false).expect("sent");
+        let fourth = out.relay(at(60), &foreign(1, 7 + 320), 8, 160).expect("sent");
         assert_eq!(step(&third, &fourth), (2, 320, false), "the gap stays");
-        let late = out.relay(at(61), &foreign(0, 7 + 160), 8, 160, false).expect("sent");
+        let late = out.relay(at(61), &foreign(0, 7 + 160), 8, 160).expect("sent");
         assert_eq!(step(&third, &late), (1, 160, false));
         let fifth = out.own_audio(at(80), 8, 160);
         assert_eq!(step(&fourth, &fifth), (1, 160, true), "not before the end of what was sent");
@@ -244,9 +234,9 @@ mod tests {
         let now = Instant::now();
         let mut out = Outbound::new(now);
         out.own_audio(now, 8, 160);
-        out.relay(now, &foreign(10, 1600), 8, 160, true).expect("sent");
-        assert_eq!(out.relay(now, &foreign(9, 1440), 8, 160, false), None);
-        assert!(out.relay(now, &foreign(11, 1760), 8, 160, false).is_some());
+        out.relay(now, &foreign(10, 1600), 8, 160).expect("sent");
+        assert_eq!(out.relay(now, &foreign(9, 1440), 8, 160), None);
+        assert!(out.relay(now, &foreign(11, 1760), 8, 160).is_some());
     }
 
     proptest! {
@@ -266,7 +256,10 @@ mod tests {
                         out.own_audio(at, 0, 160)
                     } else {
                         let header = foreign(sequence.wrapping_add(n), timestamp.wrapping_add(u32::from(n) * 160));
-                        out.relay(at, &header, 0, 160, n == 0).expect("in order")
+                        if n == 0 {
+                            out.part();
+                        }
+                        out.relay(at, &header, 0, 160).expect("in order")
                     };
                     prop_assert_eq!(header.ssrc, out.ssrc());
                     prop_assert!(used.insert(header.sequence));

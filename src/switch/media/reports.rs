@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::statistics::Statistics;
+use crate::rtp::US_PER_UNIT;
 use crate::rtp::rtcp::{self, Block, Part, SenderInfo};
 use crate::rtp::sequence::Reception;
 
@@ -12,8 +13,6 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const LONGEST: usize = 160;
 /// From 1900, where NTP begins, to 1970, in s.
 const NTP_TO_UNIX: u64 = 2_208_988_800;
-/// Microseconds in a unit of the RTP timestamp.
-const US_PER_UNIT: u64 = 125;
 
 /// Packets that must have been sent since the report before, before it can be said that none arrives.
 const ENOUGH: u32 = 50;

@@ -50,7 +50,7 @@ pub struct Statistics {
     pub repeated: Figure,
     /// Interarrival jitter of what came, in us.
     pub jitter_us: Figure,
-    /// Its mean over all packets, in us, as of the last report.
+    /// Its mean over all packets, in us.
     pub mean_jitter_us: Figure,
     /// The highest there was, in us.
     pub highest_jitter_us: Figure,

@@ -779,3 +779,24 @@ fn a_phone_that_knows_no_comfort_noise_hears_silence_of_ours_while_its_partner_s
     assert_eq!(heard, Some(vec![0xd5; FRAME]));
     assert_eq!(caller.stream.statistics().unusable.get(), 0);
 }
+
+#[test]
+fn a_new_source_is_heard_at_once_though_its_first_packets_are_none_that_go_on() {
+    let bench = Bench::new(24_960..=24_979);
+    let (mut caller, responder) = (bench.configured(|_| {}), bench.configured(|_| {}));
+    caller.stream.bridge(&responder.stream);
+    caller.say(8, 5000, &[0x2a; FRAME]);
+    let (before, _) = responder.hear_until(|_, payload| payload == [0x2a; FRAME]);
+    // Comfort noise, which the responder does not know, then audio; numbered far behind those before.
+    for (sequence, payload_type, payload) in
+        [(60_000, 13, &[60][..]), (60_001, 13, &[60]), (60_002, 8, &[0x2b; FRAME])]
+    {
+        let header = Header { marker: false, payload_type, sequence, timestamp: 7_000_000, ssrc: 8 };
+        let packet = [&header.to_octets()[..], payload].concat();
+        caller.rtp.send_to(&packet, caller.far_end()).expect("sent");
+    }
+    let (after, payload) = responder.hear();
+    assert_eq!(payload, [0x2b; FRAME]);
+    assert_eq!(after.sequence, before.sequence.wrapping_add(1));
+    assert!(after.marker);
+}

@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::audio::LINE_RATE;
 use crate::call::leg::Recorded;
 use inbox::{Inlet, Shared, Waiting};
 use keeper::{Keeper, SyncAll, Syncs};
@@ -148,4 +149,9 @@ impl Recorder {
             dropped: 0,
         }
     }
+}
+
+/// A length of time in samples of one channel.
+fn samples(length: Duration) -> u64 {
+    u64::try_from(length.as_millis() * u128::from(LINE_RATE) / 1000).unwrap_or(u64::MAX)
 }

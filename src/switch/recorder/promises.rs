@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::audio::LINE_RATE;
+use super::samples;
 
 /// What stays free whatever is recorded, in octets: the database has to go on, too.
 const RESERVE: u64 = 2 << 20;
@@ -56,8 +56,7 @@ impl Drop for Promise {
 
 /// The octets of a recording of so many channels.
 pub(super) fn octets(length: Duration, channels: usize) -> u64 {
-    let samples = length.as_millis() * u128::from(LINE_RATE) / 1000;
-    u64::try_from(samples).unwrap_or(u64::MAX).saturating_mul(2 * channels as u64)
+    samples(length).saturating_mul(2 * channels as u64)
 }
 
 /// What is free for us.

@@ -11,7 +11,7 @@ use super::file::{Growing, part_of};
 use super::inbox::{Inlet, Shared, Waiting};
 use super::keeper::Conclusion;
 use super::promises::Promise;
-use crate::audio::LINE_RATE;
+use super::samples;
 use crate::audio::silence::SilenceGate;
 use crate::call::leg::Recorded;
 
@@ -194,9 +194,4 @@ impl Recording {
     pub fn break_with(&mut self, writer: crate::audio::wav::Writer<std::fs::File>) {
         self.growing.as_mut().unwrap().break_with(writer);
     }
-}
-
-/// A length of time in samples of one channel.
-fn samples(length: Duration) -> u64 {
-    u64::try_from(length.as_millis() * u128::from(LINE_RATE) / 1000).unwrap_or(u64::MAX)
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Leg;
+use crate::rtp::US_PER_UNIT;
 use crate::rtp::packet::{HEADER, Header};
 use crate::rtp::telephone_event::Outgoing;
 use crate::switch::clip::FRAME_MS;
@@ -15,9 +16,6 @@ const TOO_LATE: Duration = Duration::from_millis(60);
 /// A bridged leg whose partner has been still for so long hears silence of ours: a NAT that sees no
 /// packets closes, and a carrier gives the call up.
 pub(super) const STILL: Duration = Duration::from_millis(500);
-
-/// Microseconds in an octet of audio, in any of our codecs.
-const US_PER_OCTET: u64 = 125;
 
 impl Leg {
     pub(super) fn sends_frames(&self) -> bool {
@@ -81,7 +79,7 @@ impl Leg {
         let packet_time = Duration::from_millis(u64::from(packet_time_ms));
         let wanted = octets_in(packet_time_ms);
         while self.parcel.len() < wanted {
-            let place = at + Duration::from_micros(US_PER_OCTET * self.parcel.len() as u64);
+            let place = at + Duration::from_micros(US_PER_UNIT * self.parcel.len() as u64);
             match self.voice.next(place, &mut self.encoder, || self.out.own_timestamp(at)) {
                 Some(Utterance::Event(outgoing)) => {
                     self.parcel.clear();

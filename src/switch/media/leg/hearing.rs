@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::Leg;
 use super::onward::{Content, Event, Onward, Sound};
-use crate::rtp::CLOCK_RATE;
 use crate::rtp::jitter;
 use crate::rtp::latch::Verdict;
 use crate::rtp::packet::{Header, Packet};
 use crate::rtp::sequence::Arrival;
 use crate::rtp::telephone_event::Payload;
+use crate::rtp::{CLOCK_RATE, US_PER_UNIT};
 use crate::rtp::{rtcp, units};
 use crate::switch::media::ear::InBandKey;
 use crate::switch::media::early::EarlyEar;
@@ -21,8 +21,6 @@ use crate::switch::media::{Refusal, Refused};
 const BEFORE_TONE: u32 = 320;
 /// How long before a key in the signalling its tone may have begun, if there is one.
 const SIGNALLED_LATE: Duration = Duration::from_millis(120);
-/// Microseconds in a unit of the RTP timestamp.
-const US_PER_UNIT: u64 = 125;
 
 impl Leg {
     /// A key came in the signalling. Returns whether it is a new press.
@@ -61,7 +59,10 @@ impl Leg {
         };
         self.believe(now, &packet.header, from)?;
         let anew = self.count(now, &packet, from)?;
-        self.understand(now, packet, datagram, anew)
+        // The partner has to hear of it with the first packet that goes on, which this one may not be.
+        self.begins_anew |= anew;
+        let (packet, content) = self.understand(now, packet, datagram, anew)?;
+        Some(Onward { packet, content, anew: std::mem::take(&mut self.begins_anew) })
     }
 
     /// Whether a packet is the stream's, by where it comes from.
@@ -135,7 +136,7 @@ impl Leg {
         mut packet: Packet,
         datagram: &[u8],
         anew: bool,
-    ) -> Option<Onward> {
+    ) -> Option<(Packet, Content)> {
         let parameters = &self.agreed.as_ref()?.parameters;
         if !parameters.may_receive {
             return None;
@@ -157,7 +158,7 @@ impl Leg {
             self.wire.statistics.unusable.add(1);
             return None;
         };
-        Some(Onward { packet, content, anew })
+        Some((packet, content))
     }
 
     /// A packet of audio: listened to, and the keys in it reported.
@@ -199,7 +200,7 @@ impl Leg {
     /// A packet of an event. Its header is put right where the partner's phone is to understand it.
     fn hear_event(&mut self, now: Instant, header: &mut Header, payload: &[u8]) -> Option<Content> {
         let Header { ssrc, timestamp, marker, .. } = *header;
-        if self.presses.flash(ssrc, timestamp, payload) {
+        if self.presses.flash(now, ssrc, timestamp, payload) {
             tracing::info!(leg = %self.id, "the phone has flashed its hook: that is no key, and nothing comes of it");
         }
         let heard = self.presses.receive(now, ssrc, timestamp, marker, payload)?;

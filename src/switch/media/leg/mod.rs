@@ -53,6 +53,8 @@ pub(super) struct Leg {
     keys: Keys,
     agreed: Option<Agreed>,
     received: Receiver,
+    /// The numbers of what comes have begun anew, and nothing of it has gone on to a partner yet.
+    begins_anew: bool,
     presses: telephone_event::Receiver,
     ear: Ear,
     /// Large, and most legs have none.
@@ -119,6 +121,7 @@ impl Leg {
             keys: Keys::new(opening.keys),
             agreed: None,
             received: Receiver::default(),
+            begins_anew: false,
             presses: telephone_event::Receiver::default(),
             ear: Ear::default(),
             early_ear: None,

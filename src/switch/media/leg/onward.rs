@@ -18,7 +18,7 @@ const ENDS: usize = 3;
 pub(in crate::switch::media) struct Onward {
     pub packet: Packet,
     pub content: Content,
-    /// Its numbers have nothing to do with those of packets before.
+    /// Its numbers have nothing to do with those of what went on before it.
     pub anew: bool,
 }
 
@@ -69,6 +69,12 @@ pub(super) struct Relayed {
 impl Leg {
     /// Passes on what came of the partner. While we speak ourselves its audio is left out.
     pub fn forward(&mut self, now: Instant, onward: &Onward, datagram: &mut [u8]) {
+        if onward.anew {
+            // Whatever becomes of this packet: the numbers after it have their places counted from here.
+            self.end_relayed_event();
+            self.out.part();
+            self.conversion.begin_anew();
+        }
         let knows_noise =
             self.agreed.as_ref().is_some_and(|agreed| agreed.parameters.comfort_noise.is_some());
         if matches!(onward.content, Content::Noise) && !knows_noise {
@@ -89,7 +95,7 @@ impl Leg {
         let Some(parameters) = self.agreed.as_ref().map(|agreed| &agreed.parameters) else { return };
         let may_send = parameters.may_send && !self.voice.speaks();
         let Some((payload_type, _)) = parameters.comfort_noise.filter(|_| may_send) else { return };
-        let header = self.out.relay(now, &onward.packet.header, payload_type, 0, onward.anew);
+        let header = self.out.relay(now, &onward.packet.header, payload_type, 0);
         if let Some(header) = header {
             self.send_rewritten(&onward.packet, &header, datagram);
         }
@@ -105,9 +111,6 @@ impl Leg {
         if self.voice.speaks() || !agreed.parameters.may_send {
             return;
         }
-        if onward.anew {
-            self.conversion.begin_anew();
-        }
         let tone_from = sound.tone_from.filter(|_| knows_events);
         let mute_from = [sound.mute_from, tone_from].into_iter().flatten().min();
         let payload = datagram.get_mut(onward.packet.payload.clone()).unwrap_or_default();
@@ -115,7 +118,7 @@ impl Leg {
         let payload_type = agreed.parameters.send_payload_type;
         let longest = agreed.parameters.packet_time_ms.map(octets_in);
         let samples = onward.packet.payload.len();
-        let header = self.out.relay(now, &onward.packet.header, payload_type, samples as u32, onward.anew);
+        let header = self.out.relay(now, &onward.packet.header, payload_type, samples as u32);
         let Some(header) = header else { return };
         match longest.filter(|longest| samples > *longest) {
             Some(longest) => self.send_in_pieces(header, onward.packet.payload(datagram), longest),
@@ -147,7 +150,7 @@ impl Leg {
         let Some((payload_type, _)) = parameters.telephone_event.filter(|_| parameters.may_send) else {
             return false;
         };
-        let header = self.out.relay(now, &onward.packet.header, payload_type, 0, onward.anew);
+        let header = self.out.relay(now, &onward.packet.header, payload_type, 0);
         let (Some(header), Some(splice)) = (header, self.out.splice()) else { return false };
         let timestamp = header.timestamp;
         self.relayed = Some(Relayed { press: event.press, splice, timestamp, newest: event.payload });
