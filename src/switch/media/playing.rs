@@ -16,6 +16,8 @@ pub(super) struct Playing {
     heard: bool,
     /// What comes next does not begin in silence.
     amid: bool,
+    /// The phone was not sent all of it.
+    withheld: bool,
     done: Option<oneshot::Sender<()>>,
 }
 
@@ -23,7 +25,7 @@ impl Playing {
     /// From the beginning. `done` is told of the end.
     pub fn new(clip: Arc<Clip>, looped: bool, done: Option<oneshot::Sender<()>>) -> Self {
         // What goes round may have its seam at full power.
-        Self { next: Excerpt { clip, at: 0, looped }, heard: false, amid: looped, done }
+        Self { next: Excerpt { clip, at: 0, looped }, heard: false, amid: looped, withheld: false, done }
     }
 
     /// The next frame; nothing once it is over.
@@ -51,9 +53,10 @@ impl Playing {
         self.amid = true;
     }
 
+    /// What was withheld was not played to its end: nobody may take it for heard.
     fn end(self) {
         // The script may have stopped waiting.
-        let _ = self.done.map(|done| done.send(()));
+        let _ = self.done.filter(|_| !self.withheld).map(|done| done.send(()));
     }
 }
 
@@ -84,6 +87,13 @@ impl Stage {
         self.leaving = None;
         if let Some(playing) = &mut self.playing {
             playing.amid |= playing.heard;
+        }
+    }
+
+    /// The phone is on hold: what is played now is not sent to it.
+    pub fn withhold(&mut self) {
+        if let Some(playing) = &mut self.playing {
+            playing.withheld = true;
         }
     }
 

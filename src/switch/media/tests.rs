@@ -162,6 +162,15 @@ impl Phone {
 }
 
 #[test]
+fn a_clip_for_a_leg_on_hold_takes_its_time_and_does_not_count_as_played_to_its_end() {
+    let bench = Bench::new(25_362..=25_379);
+    let phone = bench.configured(|parameters| parameters.may_send = false);
+    let (done, over) = oneshot::channel();
+    phone.stream.play(clip(0x11, 3), false, done);
+    assert!(over.blocking_recv().is_err(), "nothing of it was sent");
+}
+
+#[test]
 fn an_answered_leg_hears_silence_then_a_clip_in_one_stream_and_its_end_is_told() {
     let bench = Bench::new(24_000..=24_019);
     let phone = bench.configured(|_| {});

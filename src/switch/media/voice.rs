@@ -66,6 +66,11 @@ impl Voice {
         self.stage.next_frame(encoder).map(Utterance::Frame)
     }
 
+    /// What is said next is not sent to the phone: a clip that loses something of itself so never tells its end.
+    pub fn withhold(&mut self) {
+        self.stage.withhold();
+    }
+
     /// Time passed unused: what would have been said in it is left out.
     pub fn skip(&mut self, frames: u64) {
         self.stage.skip(frames);
@@ -112,6 +117,17 @@ mod tests {
         voice.play(clip(1), true, second);
         assert_eq!(over.try_recv(), Err(oneshot::error::TryRecvError::Closed));
         assert_eq!(frames(&mut voice, 10), 10, "looped");
+    }
+
+    #[test]
+    fn a_clip_of_which_something_was_withheld_ends_and_never_tells_it() {
+        let (mut voice, (done, mut over)) = (Voice::default(), oneshot::channel());
+        voice.play(clip(3), false, done);
+        assert_eq!(frames(&mut voice, 1), 1);
+        voice.withhold();
+        assert_eq!(frames(&mut voice, 9), 2);
+        assert_eq!(over.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+        assert!(!voice.speaks());
     }
 
     #[test]

@@ -78,6 +78,9 @@ impl Leg {
         let packet_time_ms = self.packet_time_ms();
         let packet_time = Duration::from_millis(u64::from(packet_time_ms));
         let wanted = octets_in(packet_time_ms);
+        if !may_send {
+            self.voice.withhold();
+        }
         while self.parcel.len() < wanted {
             let place = at + Duration::from_micros(US_PER_UNIT * self.parcel.len() as u64);
             match self.voice.next(place, &mut self.encoder, || self.out.own_timestamp(at)) {
