@@ -19,7 +19,8 @@ const SILENCE_HEARD: usize = 800;
 /// Listens to one leg. While nobody wants to know, it does nothing.
 #[derive(Debug, Default)]
 pub(super) struct Ear {
-    buffer: Option<JitterBuffer>,
+    /// Large, and nobody listens to most legs.
+    buffer: Option<Box<JitterBuffer>>,
     consumers: Consumers,
     /// What had become of the audio when the recording began.
     before: Figures,
@@ -47,7 +48,7 @@ pub(super) struct InBandKey {
 #[derive(Debug, Default)]
 struct Consumers {
     listener: Option<Listener>,
-    recording: Option<Recording>,
+    recording: Option<Box<Recording>>,
     /// What the stream is spoken in.
     codec: Option<Codec>,
     /// Of the stream in its order; it begins afresh with what listens.
@@ -87,9 +88,9 @@ impl Ear {
 
     /// Begins to record, in place of what was recorded before.
     pub fn record(&mut self, now: Instant, tap: Tap) {
-        let buffer = self.buffer.get_or_insert_with(|| JitterBuffer::new(now));
+        let buffer = self.buffer.get_or_insert_with(|| Box::new(JitterBuffer::new(now)));
         self.before = buffer.figures();
-        self.consumers.recording = Some(Recording::new(tap, buffer.position(now)));
+        self.consumers.recording = Some(Box::new(Recording::new(tap, buffer.position(now))));
     }
 
     /// Ends the recording. Returns what had become of its audio on the way.
@@ -141,7 +142,7 @@ impl Ear {
             self.consumers.codec = Some(codec);
         }
         let consumers = &mut self.consumers;
-        let buffer = self.buffer.get_or_insert_with(|| JitterBuffer::new(now));
+        let buffer = self.buffer.get_or_insert_with(|| Box::new(JitterBuffer::new(now)));
         let mut give = |piece: Piece<'_>| consumers.take(piece);
         if anew {
             buffer.resynchronize(&mut give);

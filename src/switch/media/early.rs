@@ -33,13 +33,13 @@ impl EarlyEar {
     /// A packet of audio that is about to go on. Returns the octet from which on the tone of a key sounds in
     /// it, or may just be beginning.
     pub fn receive(
-        ear: &mut Option<Self>,
+        ear: &mut Option<Box<Self>>,
         (sequence, timestamp): (u16, u32),
         codec: Codec,
         payload: &[u8],
     ) -> Option<usize> {
         let known = ear.take().filter(|ear| ear.decoder.codec() == codec && !ear.leaps(timestamp));
-        let ear = ear.insert(known.unwrap_or_else(|| Self::new(sequence, timestamp, codec)));
+        let ear = ear.insert(known.unwrap_or_else(|| Box::new(Self::new(sequence, timestamp, codec))));
         let len = payload.len() as u32;
         if (sequence.wrapping_sub(ear.next.0) as i16) < 0 || (timestamp.wrapping_sub(ear.next.1) as i32) < 0 {
             // It comes too late to be heard in its place; most likely it sounds like what is around it.

@@ -55,7 +55,8 @@ pub(super) struct Leg {
     received: Receiver,
     presses: telephone_event::Receiver,
     ear: Ear,
-    early_ear: Option<EarlyEar>,
+    /// Large, and most legs have none.
+    early_ear: Option<Box<EarlyEar>>,
     out: Outbound,
     voice: Voice,
     /// Keys of this phone that stop what it is played.
