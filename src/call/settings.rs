@@ -170,7 +170,8 @@ impl<'de> Deserialize<'de> for SilenceSetting {
         if text == "off" {
             return Ok(Self(None));
         }
-        let wrong = || de::Error::custom(format!("`{text}` is neither a length of time nor \"off\""));
+        let wrong =
+            || de::Error::custom(format!("`{text}` is neither a length of time such as \"30s\" nor \"off\""));
         Period::parse(&text).map(|period| Self(Some(period))).ok_or_else(wrong)
     }
 }

@@ -71,7 +71,7 @@ fn plain(error: &io::Error) -> String {
 pub fn unreadable(error: &toml::de::Error, text: &str) -> Problem {
     let span = error.span().map_or(0..0, |span| visible(span, text));
     let message = error.message();
-    let problem = Problem::error(span, message);
+    let problem = Problem::error(span, in_plain_words(message));
     if message.starts_with("unknown ") {
         return unknown(problem);
     }
@@ -110,6 +110,14 @@ fn unknown(problem: Problem) -> Problem {
     Problem { message, ..problem }.help(help)
 }
 
+/// Settings know tables; the names of our types are nobody's concern.
+fn in_plain_words(message: &str) -> String {
+    match message.rsplit_once("expected struct ") {
+        Some((before, _)) => format!("{before}expected a table"),
+        None => message.to_owned(),
+    }
+}
+
 /// How a value of the kind that was expected is written.
 fn way_to_write(message: &str) -> Option<&'static str> {
     let expected = message.rsplit_once("expected ").map_or("", |(_, expected)| expected);
@@ -118,6 +126,10 @@ fn way_to_write(message: &str) -> Option<&'static str> {
         "a sequence" => Some("write a list, as in [\"...\"]"),
         "a boolean" => Some("write true or false, without quotes"),
         "u8" | "u16" | "u32" | "u64" | "usize" => Some("write a number from 0 up, without quotes"),
+        "struct AudioSetting" => Some("write { file = \"...\" }, { say = \"...\" } or { ringback = \"de\" }"),
+        _ if expected.starts_with("struct ") => {
+            Some("write its keys on lines of their own below [its name], or as { key = ... }")
+        }
         _ if message == "invalid IP address syntax" => Some(
             "write an address (198.51.100.10), or where networks are named, a network (198.51.100.10/32)",
         ),
@@ -138,6 +150,19 @@ mod tests {
     fn a_fault_at_the_end_of_the_file_is_shown_at_its_last_letter() {
         let text = "a = 1\n[[hotlines\n";
         assert_eq!(fault(text).span, Some(15..16));
+    }
+
+    #[test]
+    fn a_text_where_a_sound_belongs_is_told_in_the_words_of_the_settings() {
+        #[derive(Debug, serde::Deserialize)]
+        #[allow(dead_code, reason = "only its type is of interest")]
+        struct Wanted {
+            welcome: crate::call::settings::AudioSetting,
+        }
+        let text = "welcome = \"hello\"";
+        let problem = unreadable(&toml::from_str::<Wanted>(text).unwrap_err(), text);
+        assert_eq!(problem.message, "invalid type: string \"hello\", expected a table");
+        assert!(problem.help.is_some_and(|help| help.contains("{ say = ")));
     }
 
     #[test]

@@ -68,7 +68,8 @@ impl Store {
     }
 
     /// The file of an unfinished recording has been repaired (`kept`), or held nothing worth keeping.
-    /// A message that is kept makes its call a voicemail, unless it went better.
+    /// A message that is kept makes its call a voicemail, unless it went better; and a call lasted at
+    /// least as long as its recording.
     pub fn recording_recovered(
         &self,
         recording: &Unfinished,
@@ -90,10 +91,30 @@ impl Store {
                  WHERE id = ?1 AND ended_by = 'crash' AND outcome IN ('failed', 'missed')
                    AND EXISTS (SELECT 1 FROM recordings WHERE call_id = ?1 AND state = 'kept')",
                 [call.to_string()],
-            )
+            )?;
+            last_until_the_end_of(connection, recording)
         })?;
         Ok(())
     }
+}
+
+/// The timeline of a call is quiet while something is recorded: how long it went on, the recording knows.
+fn last_until_the_end_of(connection: &Connection, recording: &Unfinished) -> rusqlite::Result<usize> {
+    let call = recording.call.to_string();
+    let sql = format!(
+        "UPDATE calls SET ended_at = max(ended_at,
+                (SELECT strftime('%Y-%m-%dT%H:%M:%fZ', started_at, (duration_ms / 1000.0) || ' seconds')
+                 FROM {} WHERE call_id = ?1))
+         WHERE id = ?1 AND ended_by = 'crash'",
+        recordings(recording.kind)
+    );
+    connection.execute(&sql, [&call])?;
+    connection.execute(
+        "UPDATE call_events SET at = (SELECT ended_at FROM calls WHERE id = ?1)
+         WHERE call_id = ?1 AND step = 'Hangup' AND detail LIKE ?2 || '%'
+           AND EXISTS (SELECT 1 FROM calls WHERE id = ?1 AND ended_by = 'crash')",
+        [&call, CUT_OFF],
+    )
 }
 
 fn close_open_calls(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<CallId>> {

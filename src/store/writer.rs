@@ -24,6 +24,9 @@ use crate::call::journal::Record;
 /// How long a failing disk is left alone between two attempts.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How often the log says that it still fails: a line a second would hide what happens to the calls.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+
 /// How often a failing disk is tried once nothing more can come, before the rest goes to the log.
 const LAST_ATTEMPTS: u32 = 5;
 
@@ -75,6 +78,8 @@ struct Writer {
     since_checkpoint: usize,
     /// The last attempt failed.
     failing: bool,
+    /// When the log was last told so.
+    complained: Option<Instant>,
     /// The system reported an I/O error: what it has taken since may not be on the disk.
     suspect: bool,
 }
@@ -92,6 +97,7 @@ impl Writer {
             checkpointer,
             since_checkpoint: 0,
             failing: false,
+            complained: None,
             suspect: false,
         })
     }
@@ -198,6 +204,7 @@ impl Writer {
         self.suspect = false;
         if std::mem::take(&mut self.failing) {
             let lost = self.backlog.take_given_up();
+            self.complained = None;
             info!(lost, "the database takes entries again");
         }
         if self.since_checkpoint >= CHECKPOINT_AFTER {
@@ -207,8 +214,11 @@ impl Writer {
     }
 
     fn note_failure(&mut self, why: &rusqlite::Error) {
-        let waiting = self.backlog.entries().len();
-        error!(%why, waiting, "the database does not take entries: calls go on, kept in memory and tried again");
+        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+            let waiting = self.backlog.entries().len();
+            error!(%why, waiting, "the database does not take entries: calls go on, kept in memory and tried again");
+            self.complained = Some(Instant::now());
+        }
         self.failing = true;
         self.suspect |= why.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
         self.connection = None;

@@ -1,5 +1,6 @@
 //! A daemon that stopped in the middle of calls: the next start tells the truth about each.
 
+use jiff::ToSpan;
 use nightbell::call::CallId;
 use nightbell::call::journal::{Outcome, RecordingKind, Step, StepResult};
 use nightbell::call::leg::LegId;
@@ -170,4 +171,26 @@ fn the_recording_of_a_call_that_was_cut_off_is_told_and_changes_no_outcome() {
     assert_eq!((row(&store, 1).outcome, row(&store, 2).outcome), (Outcome::Accepted, Outcome::Failed));
     assert_eq!(store.reader().voicemails().unwrap(), []);
     assert_eq!(store.reconcile(at(3600)).unwrap().recordings, []);
+}
+
+#[test]
+fn a_call_that_was_cut_off_lasted_as_long_as_its_recording() {
+    let (_scratch, store, _) = crashed([Story::of(1).greeted().recording(), Story::of(2).bridged()]);
+    let began = row(&store, 1).ended_at.unwrap();
+    store.recording_recovered(&message(1), 61_250, true).unwrap();
+
+    let (row_1, timeline) = store.reader().call("0000000000000001").unwrap().unwrap();
+    assert_eq!(row_1.ended_at, Some(began + 61_250.milliseconds()));
+    assert_eq!(
+        timeline.last().map(|event| (event.step, event.at)),
+        Some((Step::Hangup, row_1.ended_at.unwrap()))
+    );
+    assert_eq!(row(&store, 2).ended_at, Some(at(7)), "the other call is left alone");
+}
+
+#[test]
+fn a_recording_that_was_dropped_leaves_the_end_of_its_call() {
+    let (_scratch, store, _) = crashed([Story::of(1).bridged().recording()]);
+    store.recording_recovered(&message(1), 0, false).unwrap();
+    assert_eq!(row(&store, 1).ended_at, Some(at(7)));
 }

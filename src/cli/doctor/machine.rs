@@ -62,7 +62,8 @@ fn disk(data_dir: &Path) -> Check {
         TOO_LITTLE..LITTLE => Status::Warning,
         _ => return Check::ok("disk", detail),
     };
-    Check::new("disk", status, detail).help("a minute of message takes 1 MiB")
+    Check::new("disk", status, detail)
+        .help("free some there: a minute of a message takes 1 MiB, of a recorded call 2")
 }
 
 fn database(data_dir: &Path) -> Check {
