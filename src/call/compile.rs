@@ -251,6 +251,11 @@ impl Compiler<'_> {
             self.problems
                 .push(unheard.help("no call is recorded: set calls = true, or record_calls at a route"));
         }
+        if let Some(tone) = settings.consent.as_ref().filter(|consent| consent.get_ref().ringback.is_some()) {
+            let mute = Problem::error(tone.span(), "a ringing tone tells nobody that the call is recorded");
+            self.problems
+                .push(mute.help("write consent = { say = \"...\" } or { file = \"...\" }, or leave it out"));
+        }
         self.audio(settings.consent.as_ref(), names, voice)
             .unwrap_or_else(|| voice.shipped("may-be-recorded"))
     }

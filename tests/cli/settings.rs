@@ -93,6 +93,17 @@ fn only_a_file_has_a_level_that_can_be_kept() {
 }
 
 #[test]
+fn a_ringing_tone_is_no_consent_to_be_recorded() {
+    let recording = "trunks = [\"lan\"]\nrecording = { calls = true, consent = { ringback = \"de\" } }";
+    settings_are_refused(
+        "consent",
+        "trunks = [\"lan\"]",
+        recording,
+        &["nightbell.toml:13:40", "tells nobody that the call is recorded", "help:"],
+    );
+}
+
+#[test]
 fn a_text_that_nothing_can_speak_is_an_error() {
     let welcome = "trunks = [\"lan\"]\nwelcome = { say = \"Hello\" }";
     settings_are_refused(

@@ -4,6 +4,9 @@
 //! so that legs that are due together share a wake-up, on a timer that is set to an absolute time
 //! and only when the nearest deadline changed. Without a leg nothing is set, and the thread sleeps.
 //!
+//! While many legs are heard and none is bridged, the thread looks once a millisecond, and takes what has come
+//! together: what is recorded, or listened to for keys, is in no hurry, and most of what a packet costs is the waking.
+//!
 //! Nothing is allocated for a packet. A fault in one leg (a panic) ends that leg, and the thread goes on.
 
 use std::collections::HashMap;
@@ -15,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
+use rustix::thread::clock_nanosleep_absolute;
 use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
     timerfd_create, timerfd_settime,
@@ -34,6 +38,10 @@ const TIMER: u64 = u64::MAX - 1;
 const BATCH: usize = 256;
 /// The largest datagram taken; audio of 20 ms needs 172 octets.
 const MAX_DATAGRAM: usize = 2_048;
+/// From so many legs on, packets that nobody waits for are taken together.
+const CROWD: usize = 64;
+/// After the last relayed packet, no packet is kept waiting for so long.
+const HURRY: Duration = Duration::from_millis(100);
 /// Places in the grid of 20 ms over which legs are spread, in ms; prime to 20.
 const SPREAD_MS: u64 = 7;
 
@@ -53,6 +61,10 @@ pub(super) struct MediaThread {
     buffer: Box<[u8; MAX_DATAGRAM]>,
     /// The leg that is being seen to: if something breaks, it is the one.
     at_hand: Option<usize>,
+    /// When a packet was last passed on to a partner.
+    relayed: Option<Instant>,
+    /// Packets came in the last round.
+    packets_came: bool,
 }
 
 impl MediaThread {
@@ -75,6 +87,8 @@ impl MediaThread {
             deadlines: Deadlines::new(begin),
             buffer: Box::new([0; MAX_DATAGRAM]),
             at_hand: None,
+            relayed: None,
+            packets_came: false,
         })
     }
 
@@ -101,13 +115,9 @@ impl MediaThread {
     /// One wait and all that came of it. Returns whether to go on.
     fn round(&mut self, events: &mut Vec<Event>, governor: &mut Governor) -> bool {
         self.timer.set(self.deadlines.nearest());
-        events.clear();
-        match epoll::wait(&self.epoll, spare_capacity(events), None) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => {
-                tracing::error!(%error, "ALARM: a media thread cannot wait for packets: its calls are ended");
-                return false;
-            }
+        if let Err(error) = self.wait(events) {
+            tracing::error!(%error, "ALARM: a media thread cannot wait for packets: its calls are ended");
+            return false;
         }
         let now = Instant::now();
         governor.look(now);
@@ -116,12 +126,34 @@ impl MediaThread {
         if events.iter().any(|event| event.data.u64() == WAKE) && !self.obey(now) {
             return false;
         }
+        self.packets_came = false;
         for socket in events.iter().map(|event| event.data.u64()).filter(|data| *data < TIMER) {
+            self.packets_came = true;
             self.receive(now, socket);
         }
         self.tick(now);
         self.at_hand = None;
         true
+    }
+
+    /// Waits for packets, orders and deadlines. What is there already is never kept waiting.
+    fn wait(&self, events: &mut Vec<Event>) -> io::Result<()> {
+        events.clear();
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        if self.is_unhurried() {
+            poll(&self.epoll, events, Some(&at_once))?;
+            if !events.is_empty() {
+                return Ok(());
+            }
+            self.timer.rest();
+        }
+        poll(&self.epoll, events, None)
+    }
+
+    /// Whether packets come, and may be taken together.
+    fn is_unhurried(&self) -> bool {
+        let relays = || self.relayed.is_some_and(|at| at.elapsed() < HURRY);
+        self.packets_came && self.places.len() >= CROWD && !relays()
     }
 
     /// Ends the leg in which something broke. Its call ends with it, and the others go on.
@@ -178,6 +210,7 @@ impl MediaThread {
         let Some(place) = leg.partner else { return };
         if let Some(partner) = self.legs.get_mut(place).and_then(Option::as_mut) {
             self.at_hand = Some(place);
+            self.relayed = Some(now);
             partner.forward(now, &onward, datagram);
             self.deadlines.set(place, partner.deadline());
         }
@@ -286,6 +319,13 @@ impl MediaThread {
     }
 }
 
+fn poll(epoll: &OwnedFd, events: &mut Vec<Event>, patience: Option<&Timespec>) -> io::Result<()> {
+    match epoll::wait(epoll, spare_capacity(events), patience) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The timer that wakes a thread, on the clock of its deadlines.
 #[derive(Debug)]
 struct Timer {
@@ -316,6 +356,16 @@ impl Timer {
             Ok(_) => self.set_to = ms,
             Err(error) => tracing::error!(%error, "the timer of a media thread cannot be set"),
         }
+    }
+
+    /// Sleeps until its next whole millisecond, when the next frames are due.
+    fn rest(&self) {
+        let now = clock_gettime(ClockId::Monotonic);
+        let nanos = (now.tv_nsec - self.begin.tv_nsec).rem_euclid(1_000_000);
+        let until = now.tv_nsec + 1_000_000 - nanos;
+        let until = Timespec { tv_sec: now.tv_sec + until / 1_000_000_000, tv_nsec: until % 1_000_000_000 };
+        // Woken early, it looks early.
+        let _ = clock_nanosleep_absolute(ClockId::Monotonic, &until);
     }
 
     fn clock(&self, ms: u64) -> Timespec {
