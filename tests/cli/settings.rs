@@ -99,7 +99,7 @@ fn a_ringing_tone_is_no_consent_to_be_recorded() {
         "consent",
         "trunks = [\"lan\"]",
         recording,
-        &["nightbell.toml:13:40", "tells nobody that the call is recorded", "help:"],
+        &["nightbell.toml:13:39", "tells nobody that the call is recorded", "help:"],
     );
 }
 
