@@ -170,7 +170,7 @@ mod tests {
             let quieter: Vec<f32> = sound.iter().map(|sample| sample * gain).collect();
             let difference = level(&quieter) - level(&sound);
             // Thresholds are 6 dB apart, and the level between them an estimate.
-            prop_assert!((difference - gain_db).abs() < 2.0, "{difference} for {gain_db}");
+            prop_assert!((difference - gain_db).abs() < 1.0, "{difference} for {gain_db}");
         }
     }
 }

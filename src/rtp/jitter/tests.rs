@@ -412,21 +412,19 @@ fn nothing_that_jitter_has_put_out_of_order_is_lost_once_the_jitter_is_known() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn the_length_is_the_senders_whatever_is_lost_doubled_and_delayed(
-        seed: u64, loss_percent in 0u64..=30, jitter_ms in 0u64..=100, doubled in 0u64..100,
-        skew_ppm in -300i64..300, packet in 10u64..=60, pause_every in prop::option::of(40u64..200),
+        seed: u64, loss_percent in 0u64..40, jitter_ms in 0u64..120, doubled in 0u64..100,
+        skew_ppm in -300i64..300, packet in 10u64..=60, pause_every in prop::option::of(8u64..200),
     ) {
         let weather = Weather {
             seed, packets: 600, packet: packet / 10 * 80, loss_percent, jitter_ms, doubled, skew_ppm,
             leap_every: 0, pause_every: pause_every.unwrap_or(0),
         };
         let (heard, _) = weather.heard();
-        // To 20 ms, or to a packet where packets are longer.
-        let true_to = weather.packet.max(160);
-        prop_assert!(worst_shift(&heard) <= true_to, "{} samples: {weather:?}", worst_shift(&heard));
+        prop_assert!(worst_shift(&heard) <= 160, "{} samples: {weather:?}", worst_shift(&heard));
     }
 
     #[test]
