@@ -68,9 +68,11 @@ fn without_a_daemon_the_trunks_are_asked_all_the_same_and_a_dead_one_is_a_failur
     assert_eq!(status, 1);
     assert_eq!((&report["ok"], &report["running"]), (&Value::Bool(false), &Value::Bool(false)));
     assert_trunks(&report);
-    for of_the_machine in ["settings", "disk", "media", "sip"] {
+    for of_the_machine in ["settings", "media", "sip"] {
         assert_eq!(check(&report, of_the_machine, None).0, "ok", "{of_the_machine}");
     }
+    // How full the disk of the machine is that runs this test, is not the test's to say.
+    assert!(check(&report, "disk", None).1.contains("MiB free"));
     assert!(!folder.path().join("data").exists(), "it leaves nothing behind");
 }
 
