@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::Range;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::civil::DateTime;
 use toml::Spanned;
 
 use crate::oncall::circles;
-use crate::oncall::name::{PersonId, ScheduleId, Target, TeamId, is_name};
+use crate::oncall::escalation::{Escalation, EscalationLevel};
+use crate::oncall::name::{EscalationId, PersonId, ScheduleId, Target, TeamId, is_name};
 use crate::oncall::phone::Phone;
 use crate::oncall::roster::{Person, Roster, Team};
 use crate::oncall::schedule::{Every, Member, Override, Rotation, Schedule, Stacking, Unit};
 use crate::oncall::settings::{
-    OncallFile, OverrideEntry, PersonEntry, RotationEntry, ScheduleEntry, TeamEntry,
+    EscalationEntry, EscalationLevelEntry, OncallFile, OverrideEntry, PersonEntry, RotationEntry,
+    ScheduleEntry, TeamEntry,
 };
 use crate::oncall::zone::{Zone, ZoneError, parse_wall};
 use crate::problem::Problem;
@@ -28,6 +31,9 @@ impl OncallFile {
         }
         for entry in &self.teams {
             compiler.team(entry);
+        }
+        for entry in &self.escalations {
+            compiler.escalation(entry);
         }
         for entry in &self.schedules {
             compiler.schedule(entry);
@@ -175,6 +181,42 @@ impl Compiler {
             }
         }
         targets
+    }
+
+    fn escalation(&mut self, entry: &EscalationEntry) {
+        let id = EscalationId::new(entry.id.get_ref());
+        self.check_name("escalation", &entry.id, self.roster.escalations.contains_key(&id));
+        if entry.levels.is_empty() {
+            let help = "add `levels = [{ targets = [\"person:...\"] }]`";
+            self.error(entry.id.span(), format!("escalation `{id}` has no levels"), help);
+        }
+        let repeat = entry.repeat.as_ref().map_or(0, |repeat| {
+            if *repeat.get_ref() > 9 {
+                self.error(repeat.span(), "repeat is 0 to 9", "it begins again so many times after its end");
+            }
+            *repeat.get_ref()
+        });
+        let inside = Target::Escalation(id.clone());
+        let levels =
+            entry.levels.iter().filter_map(|level| self.escalation_level(&inside, level.get_ref())).collect();
+        self.roster.escalations.entry(id.clone()).or_insert(Escalation { id, repeat, levels });
+    }
+
+    fn escalation_level(&mut self, inside: &Target, entry: &EscalationLevelEntry) -> Option<EscalationLevel> {
+        let targets = self.level(inside, &entry.targets);
+        let after = entry.after.as_ref().map_or(Some(Duration::ZERO), |text| self.delay(text));
+        Some(EscalationLevel { targets, after: after? })
+    }
+
+    /// Reads a length of time.
+    fn delay(&mut self, text: &Spanned<String>) -> Option<Duration> {
+        let length = text.get_ref().parse::<jiff::SignedDuration>().ok();
+        let length = length.and_then(|length| Duration::try_from(length).ok());
+        if length.is_none() {
+            let message = format!("`{}` is not a length of time", text.get_ref());
+            self.error(text.span(), message, "write it as in \"5m\" or \"1h 30m\"");
+        }
+        length
     }
 
     fn mention(&mut self, inside: Option<&Target>, target: &Target, span: Range<usize>) {

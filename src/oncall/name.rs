@@ -52,6 +52,10 @@ names! {
     TeamId,
     /// Names a schedule.
     ScheduleId,
+    /// Names an escalation.
+    EscalationId,
+    /// Names opening hours.
+    HoursId,
 }
 
 /// Whether a text may name a person, a team or a schedule: letters, digits, `-`, `_` and `.`, at
@@ -62,7 +66,7 @@ pub(super) fn is_name(text: &str) -> bool {
 }
 
 /// Who is meant to be rung, as it is written in a level: `person:bob`, `team:sre`,
-/// `schedule:production`, `everyone:production`.
+/// `schedule:production`, `everyone:production`, `escalation:platform`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
     /// One person.
@@ -73,6 +77,8 @@ pub enum Target {
     Schedule(ScheduleId),
     /// All who take turns in a schedule, on call or not.
     Everyone(ScheduleId),
+    /// An escalation: its levels one after another.
+    Escalation(EscalationId),
 }
 
 /// Why a text is not a target.
@@ -80,11 +86,14 @@ pub enum Target {
 pub enum TargetError {
     /// No kind before a colon.
     #[error(
-        "`{0}` does not say what it is: write `person:{0}`, `team:{0}`, `schedule:{0}` or `everyone:{0}`"
+        "`{0}` does not say what it is: write `person:{0}`, `team:{0}`, `schedule:{0}`, \
+         `everyone:{0}` or `escalation:{0}`"
     )]
     NoKind(String),
     /// A kind that we do not know.
-    #[error("`{0}:` is no kind of target: there are `person:`, `team:`, `schedule:` and `everyone:`")]
+    #[error(
+        "`{0}:` is no kind of target: there are `person:`, `team:`, `schedule:`, `everyone:` and `escalation:`"
+    )]
     Kind(String),
     /// The name after the colon cannot be one.
     #[error("`{0}` cannot be a name: letters, digits, `-`, `_` and `.`, at most 64 of them")]
@@ -101,6 +110,7 @@ impl FromStr for Target {
             "team" => Self::Team(TeamId::new(name)),
             "schedule" => Self::Schedule(ScheduleId::new(name)),
             "everyone" => Self::Everyone(ScheduleId::new(name)),
+            "escalation" => Self::Escalation(EscalationId::new(name)),
             other => return Err(TargetError::Kind(other.to_owned())),
         };
         if is_name(name) { Ok(target) } else { Err(TargetError::Name(name.to_owned())) }
@@ -114,6 +124,7 @@ impl fmt::Display for Target {
             Self::Team(id) => write!(f, "team:{id}"),
             Self::Schedule(id) => write!(f, "schedule:{id}"),
             Self::Everyone(id) => write!(f, "everyone:{id}"),
+            Self::Escalation(id) => write!(f, "escalation:{id}"),
         }
     }
 }
@@ -124,7 +135,13 @@ mod tests {
 
     #[test]
     fn a_target_is_printed_as_it_is_written() {
-        for text in ["person:bob", "team:sre", "schedule:production", "everyone:pro-duction_2.b"] {
+        for text in [
+            "person:bob",
+            "team:sre",
+            "schedule:production",
+            "everyone:pro-duction_2.b",
+            "escalation:platform",
+        ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
     }

@@ -2,21 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use crate::oncall::escalation::Escalation;
+use crate::oncall::hours::Hours;
 use crate::oncall::language::Language;
-use crate::oncall::name::{PersonId, ScheduleId, Target, TeamId};
+use crate::oncall::name::{EscalationId, HoursId, PersonId, ScheduleId, Target, TeamId};
 use crate::oncall::phone::Phone;
 use crate::oncall::schedule::Schedule;
 use crate::problem::nearest;
 
-/// People, teams and schedules.
+/// People, teams, escalations, schedules and opening hours.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Roster {
     /// Who can be rung.
     pub people: BTreeMap<PersonId, Person>,
     /// Groups of targets in levels.
     pub teams: BTreeMap<TeamId, Team>,
+    /// Targets in levels with delays between them.
+    pub escalations: BTreeMap<EscalationId, Escalation>,
     /// Who is on call when.
     pub schedules: BTreeMap<ScheduleId, Schedule>,
+    /// When somebody is there.
+    pub hours: BTreeMap<HoursId, Hours>,
 }
 
 /// Somebody who can be rung.
@@ -49,7 +55,7 @@ pub struct Team {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no {kind} `{name}`{}", meant(.nearest))]
 pub struct UnknownTarget {
-    /// `person`, `team` or `schedule`.
+    /// `person`, `team`, `escalation` or `schedule`.
     pub kind: &'static str,
     /// The name that leads nowhere.
     pub name: String,
@@ -67,6 +73,7 @@ impl Roster {
         match target {
             Target::Person(id) => self.people.contains_key(id),
             Target::Team(id) => self.teams.contains_key(id),
+            Target::Escalation(id) => self.escalations.contains_key(id),
             Target::Schedule(id) | Target::Everyone(id) => self.schedules.contains_key(id),
         }
     }
@@ -79,6 +86,10 @@ impl Roster {
         let (kind, name, known): (_, _, Vec<&str>) = match target {
             Target::Person(id) => ("person", id.as_str(), self.people.keys().map(PersonId::as_str).collect()),
             Target::Team(id) => ("team", id.as_str(), self.teams.keys().map(TeamId::as_str).collect()),
+            Target::Escalation(id) => {
+                let known = self.escalations.keys().map(EscalationId::as_str).collect();
+                ("escalation", id.as_str(), known)
+            }
             Target::Schedule(id) | Target::Everyone(id) => {
                 ("schedule", id.as_str(), self.schedules.keys().map(ScheduleId::as_str).collect())
             }

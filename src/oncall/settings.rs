@@ -19,6 +19,9 @@ pub struct OncallFile {
     /// Groups of targets in levels.
     #[serde(default)]
     pub teams: Vec<TeamEntry>,
+    /// Targets in levels with delays between them.
+    #[serde(default)]
+    pub escalations: Vec<EscalationEntry>,
     /// Who is on call when.
     #[serde(default)]
     pub schedules: Vec<ScheduleEntry>,
@@ -106,6 +109,28 @@ pub struct TeamEntry {
     pub id: Spanned<String>,
     /// Targets level by level.
     pub levels: Vec<Spanned<Vec<Spanned<String>>>>,
+}
+
+/// One of `[[escalations]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EscalationEntry {
+    /// How others refer to this escalation.
+    pub id: Spanned<String>,
+    /// How often it begins again after its last level. Default: 0.
+    pub repeat: Option<Spanned<u8>>,
+    /// Whom to turn to, level by level.
+    pub levels: Vec<Spanned<EscalationLevelEntry>>,
+}
+
+/// One of the `levels` of an escalation.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EscalationLevelEntry {
+    /// Who is turned to.
+    pub targets: Spanned<Vec<Spanned<String>>>,
+    /// How long after the beginning: `5m`. Default: at once.
+    pub after: Option<Spanned<String>>,
 }
 
 /// One of `[[schedules]]`.

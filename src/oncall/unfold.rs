@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::oncall::name::{PersonId, ScheduleId, Target, TeamId};
+use crate::oncall::name::{EscalationId, PersonId, ScheduleId, Target, TeamId};
 use crate::oncall::roster::Roster;
 use crate::oncall::schedule::{Member, Schedule};
 use crate::oncall::turn::Edges;
@@ -104,6 +104,7 @@ impl<'a> Unfolding<'a> {
             Target::Team(team) => self.team(team, path),
             Target::Schedule(schedule) => self.schedule(schedule, path),
             Target::Everyone(schedule) => self.everyone(schedule, path),
+            Target::Escalation(escalation) => self.escalation(escalation, path),
         };
         self.depth -= 1;
         ranks
@@ -123,6 +124,16 @@ impl<'a> Unfolding<'a> {
         for (level, targets) in (1_usize..).zip(&team.levels) {
             let path = step(path, &format!("team {id}, level {level}"));
             ranks.extend(self.level(targets, &path));
+        }
+        ranks
+    }
+
+    fn escalation(&mut self, id: &EscalationId, path: &str) -> Vec<Rank> {
+        let Some(escalation) = self.roster.escalations.get(id) else { return Vec::new() };
+        let mut ranks = Vec::new();
+        for (number, level) in (1_usize..).zip(&escalation.levels) {
+            let path = step(path, &format!("escalation {id}, level {number}"));
+            ranks.extend(self.level(&level.targets, &path));
         }
         ranks
     }

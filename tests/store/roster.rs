@@ -327,6 +327,7 @@ fn roster() -> impl Strategy<Value = Roster> {
             people,
             teams: teams.clone(),
             schedules,
+            ..Roster::default()
         })
     })
 }

@@ -24,6 +24,7 @@ pub(super) fn roster(connection: &Connection, view: View) -> rusqlite::Result<Ro
         people: people(connection, view)?,
         teams: teams(connection)?,
         schedules: schedules(connection, view)?,
+        ..Roster::default()
     })
 }
 
