@@ -136,10 +136,10 @@ timezone = "UTC"
             "warning at \"nobody\": person `nobody` has no confirmed phone and is never rung (take \
              `unconfirmed` away once the person has confirmed the number)",
             "error at []: this level is empty (name somebody in it or take it away)",
-            "error at \"bob\": `bob` does not say what it is: write `person:bob`, `team:bob`, `schedule:bob` or \
-             `everyone:bob`",
-            "error at \"group:x\": `group:` is no kind of target: there are `person:`, `team:`, `schedule:` and \
-             `everyone:`",
+            "error at \"bob\": `bob` does not say what it is: write `person:bob`, `team:bob`, `schedule:bob`, \
+             `everyone:bob` or `escalation:bob`",
+            "error at \"group:x\": `group:` is no kind of target: there are `person:`, `team:`, `schedule:`, \
+             `everyone:` and `escalation:`",
             "error at \"empty\": team `empty` has no levels (add `levels = [[\"person:...\"]]`)",
             "error at \"Europe/Berln\": `Europe/Berln` is not a time zone of this machine (did you mean \
              `Europe/Berlin`?)",
@@ -241,7 +241,7 @@ fn the_examples_of_the_guide_can_be_read() {
     let guide = include_str!("../../docs/guide/oncall.md");
     let examples: Vec<&str> =
         guide.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 6);
+    assert_eq!(examples.len(), 7);
     for example in examples {
         let schedule = if example.starts_with("[[schedules.") {
             "[[schedules]]\nid = 's'\ntimezone = 'UTC'\n"
