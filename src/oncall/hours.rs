@@ -17,6 +17,8 @@ pub struct Hours {
     pub week: Vec<WeekInterval>,
     /// Days on which it is otherwise; where two meet, the later one counts.
     pub exceptions: Vec<HoursException>,
+    /// A calendar of days on which it is closed: an address (`https://...`) or a file, as it is written.
+    pub calendar: Option<String>,
 }
 
 /// Days on which opening hours are other than in an ordinary week.
