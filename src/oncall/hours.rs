@@ -27,6 +27,8 @@ pub struct Hours {
     pub week: Vec<WeekInterval>,
     /// Days on which it is otherwise; where two meet, the later one counts.
     pub exceptions: Vec<HoursException>,
+    /// A calendar of days on which it is closed: an address (`https://...`) or a file, as it is written.
+    pub calendar: Option<String>,
     /// What the holiday calendar says, where there is one and it has been read.
     pub holidays: Vec<Holiday>,
 }
@@ -204,6 +206,7 @@ mod tests {
             timezone: zone.parse().unwrap(),
             week: week.iter().map(|text| text.parse().unwrap()).collect(),
             exceptions: Vec::new(),
+            calendar: None,
             holidays: Vec::new(),
         }
     }
