@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::oncall::ical::{Calendar, Fault, Occurrence, short};
-use crate::oncall::name::PersonId;
+use crate::oncall::name::{PersonId, Target};
 use crate::oncall::roster::Person;
 use crate::oncall::turn::Edges;
 use crate::oncall::zone::Zone;
@@ -36,6 +36,8 @@ pub struct Feed {
     fetched: Timestamp,
     shifts: Arc<[FeedShift]>,
     stretches: Arc<[Stretch]>,
+    /// All who have shifts, in order.
+    people: Arc<[Target]>,
 }
 
 /// One shift of a feed.
@@ -133,7 +135,8 @@ impl Feed {
         let mut shifts = Vec::new();
         for occurrence in &occurrences {
             let event = occurrence.event;
-            let who = known.entry((event.line, event.summary.as_str())).or_insert_with(|| directory.of(event));
+            let who =
+                known.entry((event.line, event.summary.as_str())).or_insert_with(|| directory.of(event));
             match who {
                 Ok(people) => shifts.push(FeedShift::of(occurrence, people.clone())),
                 Err(name) => drop(unknown.insert(name.clone())),
@@ -141,12 +144,20 @@ impl Feed {
         }
         // The same name over and over is one fault.
         let mut told = BTreeSet::new();
-        let unknown: Vec<UnknownName> = unknown.into_iter().filter(|name| told.insert(name.said.clone())).collect();
+        let unknown: Vec<UnknownName> =
+            unknown.into_iter().filter(|name| told.insert(name.said.clone())).collect();
         if !unknown.is_empty() {
             return Err(FeedError::Names(unknown));
         }
-        let stretches = stretches(&shifts)?;
-        Ok(Self { label: label.to_owned(), fetched, shifts: shifts.into(), stretches: stretches.into() })
+        let stretches = stretches(&shifts)?.into();
+        let all: BTreeSet<&PersonId> = shifts.iter().flat_map(|shift| &shift.people).collect();
+        let people = all.into_iter().cloned().map(Target::Person).collect();
+        Ok(Self { label: label.to_owned(), fetched, shifts: shifts.into(), stretches, people })
+    }
+
+    /// All who have shifts, in the order of their names.
+    pub(super) fn people(&self) -> &[Target] {
+        &self.people
     }
 
     /// All its shifts, in order.
@@ -167,14 +178,9 @@ impl Feed {
 
     /// The shifts in force at an instant, of the highest level there is.
     pub(super) fn at(&self, at: Timestamp) -> impl Iterator<Item = &FeedShift> {
-        let stretch = self.stretch(at).map(|(stretch, _)| stretch);
-        stretch.into_iter().flat_map(|stretch| &stretch.shifts).filter_map(|shift| self.shifts.get(*shift))
-    }
-
-    /// The stretch an instant is in, and the one after it.
-    fn stretch(&self, at: Timestamp) -> Option<(&Stretch, Option<&Stretch>)> {
         let after = self.stretches.partition_point(|stretch| stretch.from <= at);
-        Some((self.stretches.get(after.checked_sub(1)?)?, self.stretches.get(after)))
+        let stretch = after.checked_sub(1).and_then(|place| self.stretches.get(place));
+        stretch.into_iter().flat_map(|stretch| &stretch.shifts).filter_map(|shift| self.shifts.get(*shift))
     }
 
     /// Notes the changes next to an instant.
@@ -226,7 +232,10 @@ impl FeedShift {
 
 /// The level of a title: `[L2]` as Grafana writes it; without one, 0.
 fn level(title: &str) -> u8 {
-    tag(title).and_then(|(digit, _)| digit.to_digit(10)).and_then(|level| u8::try_from(level).ok()).unwrap_or(0)
+    tag(title)
+        .and_then(|(digit, _)| digit.to_digit(10))
+        .and_then(|level| u8::try_from(level).ok())
+        .unwrap_or(0)
 }
 
 /// The first `[L2]` of a title: its digit, and where it stands.
@@ -248,7 +257,9 @@ fn untagged(title: &str) -> String {
 /// Cuts time where anything begins or ends. Of the shifts of a stretch those of the highest level are in force.
 fn stretches(shifts: &[FeedShift]) -> Result<Vec<Stretch>, FeedError> {
     let mut changes: Vec<(Timestamp, bool, usize)> = Vec::new();
-    for (place, shift) in shifts.iter().enumerate().filter(|(_, shift)| shift.until.is_none_or(|until| until > shift.from)) {
+    for (place, shift) in
+        shifts.iter().enumerate().filter(|(_, shift)| shift.until.is_none_or(|until| until > shift.from))
+    {
         changes.push((shift.from, true, place));
         changes.extend(shift.until.map(|until| (until, false, place)));
     }
@@ -257,7 +268,11 @@ fn stretches(shifts: &[FeedShift]) -> Result<Vec<Stretch>, FeedError> {
     let mut stretches: Vec<Stretch> = Vec::new();
     for same_time in changes.chunk_by(|one, next| one.0 == next.0) {
         for (at, begins, place) in same_time {
-            if *begins { here.insert(*place) } else { here.remove(place) };
+            if *begins {
+                here.insert(*place)
+            } else {
+                here.remove(place)
+            };
             if here.len() > MOST_AT_ONCE {
                 return Err(FeedError::Crowd(*at));
             }
@@ -351,7 +366,8 @@ impl<'a> Directory<'a> {
     fn inside(&self, title: &str) -> BTreeSet<&'a PersonId> {
         let mut left = title.to_lowercase();
         let given = self.given.iter().map(|(name, person)| (name, BTreeSet::from([*person])));
-        let mut names: Vec<_> = given.chain(self.known.iter().map(|(name, people)| (name, people.clone()))).collect();
+        let mut names: Vec<_> =
+            given.chain(self.known.iter().map(|(name, people)| (name, people.clone()))).collect();
         names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         let mut found = BTreeSet::new();
         for (name, people) in names {
@@ -376,7 +392,8 @@ fn whole_words(text: &str, name: &str) -> Option<usize> {
     let free = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric());
     text.match_indices(name).map(|(at, _)| at).find(|at| {
         let (before, behind) = (text.get(..*at), text.get(at + name.len()..));
-        free(before.and_then(|text| text.chars().next_back())) && free(behind.and_then(|text| text.chars().next()))
+        free(before.and_then(|text| text.chars().next_back()))
+            && free(behind.and_then(|text| text.chars().next()))
     })
 }
 

@@ -56,7 +56,9 @@ pub fn read(octets: &[u8]) -> Result<Component, Fault> {
                 open.push(Component { name, number: line.number, ..Component::default() });
             }
             "END" => {
-                let Some(whole) = open.pop() else { return Err(Fault::at(line.number, FaultKind::NoCalendar)) };
+                let Some(whole) = open.pop() else {
+                    return Err(Fault::at(line.number, FaultKind::NoCalendar));
+                };
                 if !whole.name.eq_ignore_ascii_case(line.value.trim()) {
                     return Err(Fault::at(line.number, FaultKind::End(whole.name)));
                 }

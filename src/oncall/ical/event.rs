@@ -75,7 +75,9 @@ impl Event {
             also: also?.concat(),
             except: lists("EXDATE")?,
             instead_of: instead_of.transpose()?,
-            cancelled: component.value("STATUS").is_some_and(|status| status.eq_ignore_ascii_case("CANCELLED")),
+            cancelled: component
+                .value("STATUS")
+                .is_some_and(|status| status.eq_ignore_ascii_case("CANCELLED")),
             start,
         })
     }

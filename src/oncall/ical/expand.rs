@@ -36,7 +36,12 @@ struct Changes<'a> {
 impl Calendar {
     /// Everything that takes place between two instants, in order, for a reader in a zone: whole days and times
     /// without a zone are told by the reader's clock.
-    pub fn occurrences(&self, from: Timestamp, until: Timestamp, reader: &Zone) -> Result<Vec<Occurrence<'_>>, Fault> {
+    pub fn occurrences(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        reader: &Zone,
+    ) -> Result<Vec<Occurrence<'_>>, Fault> {
         let mut changes: BTreeMap<&str, Changes<'_>> = BTreeMap::new();
         for event in &self.events {
             if let Some((time, later_ones)) = &event.instead_of {
@@ -58,7 +63,9 @@ impl Calendar {
         }
         // What was moved may have been moved from outside the stretch into it, and may have lost its event.
         let moved = self.events.iter().filter(|event| matches!(event.instead_of, Some((_, false))));
-        found.extend(moved.filter(|event| !event.cancelled).map(|event| of(event, &event.start, event.length, reader)));
+        found.extend(
+            moved.filter(|event| !event.cancelled).map(|event| of(event, &event.start, event.length, reader)),
+        );
         found.retain(|occurrence| occurrence.from < until && occurrence.until > from);
         found.sort_by_key(|occurrence| (occurrence.from, occurrence.until));
         Ok(found)

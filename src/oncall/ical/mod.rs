@@ -16,10 +16,10 @@ mod zones;
 
 use std::fmt;
 
-pub use expand::Occurrence;
 pub use event::Event;
-pub use write::{Entry, write};
+pub use expand::Occurrence;
 pub(super) use when::short;
+pub use write::{Entry, write};
 
 use crate::oncall::recurrence::RuleError;
 

@@ -15,7 +15,8 @@ fn berlin() -> Zone {
 
 /// What takes place in 2026 and 2027, as `SUMMARY from until`, by Berlin's clocks.
 fn listed(events: &str) -> Vec<String> {
-    let events: String = events.split("\n\n").map(|event| format!("BEGIN:VEVENT\n{event}\nEND:VEVENT\n")).collect();
+    let events: String =
+        events.split("\n\n").map(|event| format!("BEGIN:VEVENT\n{event}\nEND:VEVENT\n")).collect();
     let calendar = calendar(&events).unwrap();
     let (from, until) = ("2026-01-01T00:00:00Z".parse().unwrap(), "2028-01-01T00:00:00Z".parse().unwrap());
     let told = |at: Timestamp| berlin().local(at).strftime("%m-%d %H:%M").to_string();
@@ -25,14 +26,22 @@ fn listed(events: &str) -> Vec<String> {
 
 #[test]
 fn an_event_is_told_by_the_clock_it_was_written_for() {
-    assert_eq!(listed("SUMMARY:utc\nDTSTART:20260105T080000Z\nDTEND:20260105T090000Z"), ["utc 01-05 09:00 01-05 10:00"]);
+    assert_eq!(
+        listed("SUMMARY:utc\nDTSTART:20260105T080000Z\nDTEND:20260105T090000Z"),
+        ["utc 01-05 09:00 01-05 10:00"]
+    );
     assert_eq!(
         listed("SUMMARY:tokyo\nDTSTART;TZID=Asia/Tokyo:20260105T170000\nDURATION:PT1H30M"),
         ["tokyo 01-05 09:00 01-05 10:30"]
     );
-    assert_eq!(listed("SUMMARY:here\nDTSTART:20260105T090000\nDURATION:P1D"), ["here 01-05 09:00 01-06 09:00"]);
     assert_eq!(
-        listed("SUMMARY:flight\nDTSTART;TZID=Europe/Berlin:20260105T100000\nDTEND;TZID=America/New_York:20260105T060000"),
+        listed("SUMMARY:here\nDTSTART:20260105T090000\nDURATION:P1D"),
+        ["here 01-05 09:00 01-06 09:00"]
+    );
+    assert_eq!(
+        listed(
+            "SUMMARY:flight\nDTSTART;TZID=Europe/Berlin:20260105T100000\nDTEND;TZID=America/New_York:20260105T060000"
+        ),
         ["flight 01-05 10:00 01-05 12:00"]
     );
 }
@@ -121,7 +130,9 @@ fn a_zone_of_an_own_name_is_worked_out_from_the_rules_the_calendar_brings() {
         BEGIN:DAYLIGHT\nDTSTART:16010101T020000\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0200\n\
         RRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=3\nEND:DAYLIGHT\nEND:VTIMEZONE\n";
     let event = |day: &str| {
-        format!("BEGIN:VEVENT\nDTSTART;TZID=\"W. Europe Standard Time\":{day}T090000\nDURATION:PT1H\nEND:VEVENT")
+        format!(
+            "BEGIN:VEVENT\nDTSTART;TZID=\"W. Europe Standard Time\":{day}T090000\nDURATION:PT1H\nEND:VEVENT"
+        )
     };
     let calendar = calendar(&format!("{outlook}{}\n{}", event("20260105"), event("20260706"))).unwrap();
     for event in &calendar.events {
@@ -137,7 +148,8 @@ fn a_zone_of_an_own_name_is_worked_out_from_the_rules_the_calendar_brings() {
 
 #[test]
 fn what_cannot_be_read_is_a_fault_with_its_line_and_never_left_out() {
-    let fault = |event: &str| calendar(&format!("BEGIN:VEVENT\n{event}\nEND:VEVENT")).unwrap_err().to_string();
+    let fault =
+        |event: &str| calendar(&format!("BEGIN:VEVENT\n{event}\nEND:VEVENT")).unwrap_err().to_string();
     assert!(fault("SUMMARY:x").contains("line 3: this event has no DTSTART"));
     assert!(fault("DTSTART:tomorrow").contains("line 4: `tomorrow` is not a time (DTSTART)"));
     assert!(fault("DTSTART;TZID=Middle/Earth:20260105T090000").contains("`Middle/Earth` is not known"));
@@ -167,8 +179,8 @@ fn a_calendar_that_would_take_our_time_is_refused() {
 }
 
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
-    let entry = (0..2_000_000_i64, 1..10_000_i64, "\\PC{0,90}", "[a-z,;\\\\ \n]{0,200}", any::<bool>()).prop_map(
-        |(minute, minutes, summary, description, attendee)| {
+    let entry = (0..2_000_000_i64, 1..10_000_i64, "\\PC{0,90}", "[a-z,;\\\\ \n]{0,200}", any::<bool>())
+        .prop_map(|(minute, minutes, summary, description, attendee)| {
             let from = Timestamp::from_second(1_767_225_600).unwrap() + SignedDuration::from_mins(minute);
             Entry {
                 uid: format!("{minute}@nightbell"),
@@ -178,8 +190,7 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
                 description,
                 attendee: attendee.then(|| ("Anna \"A\" Schmidt".to_owned(), "anna@acme.example".to_owned())),
             }
-        },
-    );
+        });
     prop::collection::vec(entry, 0..6)
 }
 

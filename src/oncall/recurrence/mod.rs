@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use jiff::civil::{DateTime, Weekday};
 
 pub use read::RuleError;
-pub(super) use series::{Numbered, Series, Work};
+pub(super) use series::{Numbered, Occurrence, Series, Work};
 
 use crate::oncall::zone::Zone;
 

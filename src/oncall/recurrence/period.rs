@@ -1,7 +1,7 @@
 //! The times that a rule means in one period: a year, a month, a week or a day.
 
-use jiff::civil::{Date, DateTime, Time};
 use jiff::Span;
+use jiff::civil::{Date, DateTime, Time};
 
 use super::{Frequency, Nth, RecurrenceRule};
 use crate::oncall::zone::days_after;

@@ -85,7 +85,9 @@ impl Parts {
             "BYHOUR" => rule.hours = list(name, value, |text| number(text, 0, 23))?,
             "BYMINUTE" => rule.minutes = list(name, value, |text| number(text, 0, 59))?,
             // A leap second is the second before it: no wall clock shows it.
-            "BYSECOND" => rule.seconds = list(name, value, |text| number(text, 0, 60).map(|s: i8| s.min(59)))?,
+            "BYSECOND" => {
+                rule.seconds = list(name, value, |text| number(text, 0, 60).map(|s: i8| s.min(59)))?
+            }
             "BYSETPOS" => rule.positions = list(name, value, |text| signed(text, 366))?,
             _ => return Err(RuleError::Name(name.to_owned())),
         }
@@ -194,7 +196,8 @@ mod tests {
     #[test]
     fn a_rule_is_read_in_any_case_and_order() {
         let plain: RecurrenceRule = "FREQ=WEEKLY;BYDAY=MO,TH;INTERVAL=2".parse().unwrap();
-        for other in ["rrule:interval=2;byday=th,mo,mo;freq=weekly", " FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH; "] {
+        for other in ["rrule:interval=2;byday=th,mo,mo;freq=weekly", " FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH; "]
+        {
             assert_eq!(other.parse(), Ok(plain.clone()), "{other}");
         }
     }
@@ -207,7 +210,9 @@ mod tests {
         assert!(refusal("FREQ=FORTNIGHTLY").contains("`FORTNIGHTLY`"));
         assert!(refusal("FREQ=DAILY;FREQ=DAILY").contains("twice"));
         assert!(refusal("FREQ=DAILY;BYMOON=1").contains("`BYMOON`"));
-        for wrong in ["INTERVAL=0", "COUNT=0", "COUNT=-1", "BYHOUR=24", "BYMONTHDAY=0", "UNTIL=2026", "BYDAY=é"] {
+        for wrong in
+            ["INTERVAL=0", "COUNT=0", "COUNT=-1", "BYHOUR=24", "BYMONTHDAY=0", "UNTIL=2026", "BYDAY=é"]
+        {
             assert!(refusal(&format!("FREQ=DAILY;{wrong}")).contains("cannot be a value"), "{wrong}");
         }
     }

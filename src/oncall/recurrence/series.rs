@@ -43,7 +43,12 @@ impl Series {
     }
 
     /// The times from one time to before another, in order.
-    pub fn between(&self, from: DateTime, until: DateTime, work: &mut Work) -> Result<Vec<DateTime>, TooMuch> {
+    pub fn between(
+        &self,
+        from: DateTime,
+        until: DateTime,
+        work: &mut Work,
+    ) -> Result<Vec<DateTime>, TooMuch> {
         let until = self.last.map_or(until, |last| until.min(last.saturating_add(1.second())));
         if until <= self.start {
             return Ok(Vec::new());
