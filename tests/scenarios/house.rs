@@ -15,7 +15,7 @@ use nightbell::call::plan::Hotline;
 use nightbell::call::run::{self, Incoming};
 use nightbell::call::settings::HotlineSettings;
 use nightbell::call::{CallId, run::House as Shared};
-use nightbell::oncall::{E164, OncallFile, Roster};
+use nightbell::oncall::{E164, OncallFile, Order, Roster};
 use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -115,6 +115,8 @@ impl House {
         let clock = Clock::starting_at(NOW.parse::<Timestamp>().unwrap());
         let mut switch = Switch::new(asked, records, stop);
         switch.phones = phones(&roster);
+        let routes = compiled.hotlines.iter().flat_map(|hotline| &hotline.routes);
+        switch.together = routes.into_iter().any(|route| route.policy.order == Order::AllAtOnce);
         Self {
             hotline: compiled.hotlines.into_iter().next().expect("there is a hotline"),
             roster: Arc::new(roster),
