@@ -27,7 +27,7 @@ mod zone;
 
 pub use chain::{Candidate, Chain, NotRung, resolve};
 pub use escalation::{Escalation, EscalationLevel};
-pub use hours::{Hours, HoursException};
+pub use hours::{Holiday, Hours, HoursException, HoursState};
 pub use language::Language;
 pub use name::{EscalationId, HoursId, PersonId, ScheduleId, Target, TargetError, TeamId};
 pub use numbering::NumberFormat;
