@@ -92,6 +92,7 @@ pub struct House {
     roster: Arc<Roster>,
     shared: Shared,
     switch: Switch,
+    seed: u8,
 }
 
 #[derive(Deserialize)]
@@ -122,7 +123,14 @@ impl House {
             roster: Arc::new(roster),
             shared: Shared { journal, occupancy: Occupancy::default(), requests, clock, shutdown },
             switch,
+            seed: 7,
         }
+    }
+
+    /// What chance decides in the calls: whom the lot falls on, in which order people are rung.
+    pub fn seeded(mut self, seed: u8) -> Self {
+        self.seed = seed;
+        self
     }
 
     /// How a person's first phone behaves each time it is rung.
@@ -205,7 +213,7 @@ impl House {
             trunk: "carrier".to_owned(),
             sip_call_id: format!("{index}@carrier.example"),
             roster: self.roster.clone(),
-            seed: [7; 32],
+            seed: [self.seed; 32],
         }
     }
 
