@@ -123,6 +123,20 @@ impl Feed {
         label: &str,
         fetched: Timestamp,
     ) -> Result<Self, FeedError> {
+        let (feed, unknown) = Self::read_as_kept(calendar, people, names, zone, label, fetched)?;
+        if unknown.is_empty() { Ok(feed) } else { Err(FeedError::Names(unknown)) }
+    }
+
+    /// As [`Feed::read`], for a copy that was good once. A name that has come to mean nobody since then has the shift all
+    /// the same: the call's log then says that this person is not among the people.
+    pub fn read_as_kept(
+        calendar: &Calendar,
+        people: &BTreeMap<PersonId, Person>,
+        names: &BTreeMap<String, PersonId>,
+        zone: &Zone,
+        label: &str,
+        fetched: Timestamp,
+    ) -> Result<(Self, Vec<UnknownName>), FeedError> {
         let from = fetched.saturating_sub(BACK).unwrap_or(Timestamp::MIN);
         let until = fetched.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
         let occurrences = calendar.occurrences(from, until, zone)?;
@@ -139,20 +153,20 @@ impl Feed {
                 known.entry((event.line, event.summary.as_str())).or_insert_with(|| directory.of(event));
             match who {
                 Ok(people) => shifts.push(FeedShift::of(occurrence, people.clone())),
-                Err(name) => drop(unknown.insert(name.clone())),
+                Err(name) => {
+                    shifts.push(FeedShift::of(occurrence, vec![PersonId::new(&name.said)]));
+                    unknown.insert(name.clone());
+                }
             }
         }
         // The same name over and over is one fault.
         let mut told = BTreeSet::new();
         let unknown: Vec<UnknownName> =
             unknown.into_iter().filter(|name| told.insert(name.said.clone())).collect();
-        if !unknown.is_empty() {
-            return Err(FeedError::Names(unknown));
-        }
         let stretches = stretches(&shifts)?.into();
         let all: BTreeSet<&PersonId> = shifts.iter().flat_map(|shift| &shift.people).collect();
         let people = all.into_iter().cloned().map(Target::Person).collect();
-        Ok(Self { label: label.to_owned(), fetched, shifts: shifts.into(), stretches, people })
+        Ok((Self { label: label.to_owned(), fetched, shifts: shifts.into(), stretches, people }, unknown))
     }
 
     /// All who have shifts, in the order of their names.
