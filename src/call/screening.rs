@@ -4,6 +4,7 @@ use crate::call::consent::{self, Consent};
 use crate::call::journal::{Action, Step, StepResult};
 use crate::call::leg::{Farewell, Gone, Heard, Leg};
 use crate::call::plan::{Accept, AcceptKey, Route};
+use crate::call::prompt::Prompt;
 use crate::call::{Desk, describe};
 use crate::oncall::{Person, Rung};
 
@@ -36,8 +37,8 @@ pub async fn confirm(
     desk.timeline.write(Step::ConfirmTarget, Action::Sent, StepResult::Processed, Some(&target), &asked);
     let step = desk.timeline.open(Step::ConfirmTargetResult, Action::Received, Some(&target));
     // If the caller gives up now, the responder is told before the line goes dead.
-    leg.on_release(Farewell::Done, Some(desk.hotline.prompts.caller_gone.clone()));
-    let mut said = ask(&mut leg, accept).await;
+    leg.on_release(Farewell::Done, Some(desk.hotline.prompts.caller_gone.to(person.language).clone()));
+    let mut said = ask(&mut leg, accept, accept.prompt.to(person.language)).await;
     let mut consent = Consent::NotAsked;
     if let Said::Accepted(_) = said {
         match consent::tell_responder(desk, &mut leg).await {
@@ -82,12 +83,12 @@ pub async fn confirm(
     }
 }
 
-async fn ask(leg: &mut Leg, accept: &Accept) -> Said {
+async fn ask(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
     if accept.key == AcceptKey::None {
         return Said::Accepted(None);
     }
     for _ in 0..accept.attempts {
-        match once(leg, accept).await {
+        match once(leg, accept, prompt).await {
             Said::Nothing => {}
             said => return said,
         }
@@ -96,9 +97,9 @@ async fn ask(leg: &mut Leg, accept: &Accept) -> Said {
 }
 
 /// Plays the prompt once and waits. Keys that mean nothing are passed over.
-async fn once(leg: &mut Leg, accept: &Accept) -> Said {
+async fn once(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
     let means = |key| meaning(Heard::Key(key), accept).is_some();
-    let heard = leg.play_unless(&accept.prompt, means).await;
+    let heard = leg.play_unless(prompt, means).await;
     if let Some(said) = meaning(heard, accept) {
         return said;
     }
