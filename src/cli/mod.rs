@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod oncall;
 mod output;
+mod rings;
 mod run;
 mod simulate;
 mod voicemail;
