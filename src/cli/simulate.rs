@@ -170,7 +170,7 @@ fn chain(
         simulated.ringing = Ringing::of(&route.policy, roster, trunks, &busy, at);
     }
     let last = if closing { &fallback.closing } else { &fallback.greeting };
-    simulated.story.push(format!("whoever answers hears {}", route.accept.prompt));
+    simulated.story.push(format!("whoever answers hears {}", route.accept.prompt.usual));
     if recorded {
         simulated.story.push(format!("whoever accepts hears {consent}, and the call is recorded"));
     }

@@ -223,7 +223,7 @@ impl House {
         let occupancy = &self.shared.occupancy;
         assert_eq!(occupancy.running(), 0);
         for person in self.roster.people.values() {
-            for phone in &person.phones {
+            for phone in person.confirmed_phones() {
                 assert!(occupancy.reserve(&person.id, phone).is_some(), "{} is still reserved", person.id);
             }
         }
@@ -262,7 +262,7 @@ fn call_of(record: &Record) -> Option<CallId> {
 fn phones(roster: &Roster) -> HashMap<String, (String, Vec<Story>)> {
     let mut phones = HashMap::new();
     for person in roster.people.values() {
-        for (index, phone) in person.phones.iter().enumerate() {
+        for (index, phone) in person.confirmed_phones().enumerate() {
             let name =
                 if index == 0 { person.id.to_string() } else { format!("{} {}", person.id, index + 1) };
             phones.entry(phone.to_string()).or_insert((name, Vec::new()));
