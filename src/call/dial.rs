@@ -12,7 +12,7 @@ use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::CallerIdSetting;
 use crate::call::timeline::{OpenStep, Timeline};
 use crate::call::{Desk, describe, screening};
-use crate::oncall::{Attempt, Chain, E164, Person, PersonId, Rung, Walk, resolve};
+use crate::oncall::{Attempt, Chain, E164, Person, PersonId, Rung, Standing, Walk, resolve};
 
 /// How long the first sign of ringing may take.
 const RINGING_PATIENCE: Duration = Duration::from_secs(6);
@@ -46,9 +46,9 @@ pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
     while responder.is_none() {
         let occupancy = desk.house.occupancy.clone();
         let mut reserved = None;
-        let next = walk.walk.next(&mut |person, phone| {
+        let next = walk.walk.next(&mut |person, phone, _| {
             reserved = occupancy.reserve(&person.id, phone);
-            reserved.is_none()
+            Standing::of(reserved.is_none())
         });
         let Some(attempt) = next else { break };
         let reservation = reserved.unwrap_or_else(|| occupancy.hold(&attempt.person.id, &attempt.phone));

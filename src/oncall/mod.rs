@@ -39,6 +39,6 @@ pub use settings::{
     OncallFile, OverrideEntry, PersonEntry, PhoneEntry, RotationEntry, ScheduleEntry, TeamEntry,
 };
 pub use shift::Shift;
-pub use walk::{Attempt, Rung, Walk};
+pub use walk::{Attempt, Rung, Standing, Stands, Walk};
 pub use week::{WeekError, WeekInterval};
 pub use zone::{Zone, ZoneError};

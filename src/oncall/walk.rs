@@ -1,11 +1,12 @@
 //! The order in which phones are really rung: one machine for live calls and for simulation.
 //!
 //! 1. Candidates in the order of the chain; of each, the phones in their order.
-//! 2. Who is busy with another call is put off until all others have been tried, and then tried
-//!    once more.
+//! 2. Who is busy with another call, or is to be left in peace, is put off until all others have been
+//!    tried, and then tried once more.
 //! 3. A phone that is busy, silent or broken is followed by the same person's next; a decline ends
 //!    the person's part in the call.
-//! 4. The whole is repeated as often as the policy says.
+//! 4. The whole is repeated as often as the policy says. A pass in which everybody was busy is not over.
+//! 5. Who is busy even then may be waited for: `Walk::waits_for`, and `Walk::try_again`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -48,6 +49,28 @@ pub enum Rung {
     Accepted,
 }
 
+/// How it stands with a phone right before it would be rung.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It may be rung. Whoever says so may already have reserved it: the attempt follows at once.
+    Free,
+    /// It is taken, for this reason: put off, if the policy skips the busy.
+    Busy(String),
+    /// It is to be left in peace, for this reason: put off, whatever the policy says of the busy.
+    Later(String),
+}
+
+impl Standing {
+    /// Busy with another call, or free.
+    pub fn of(busy: bool) -> Self {
+        if busy { Self::Busy("busy with another call".to_owned()) } else { Self::Free }
+    }
+}
+
+/// How it stands with a person's phone. `true`: it is asked for the last time, because all others have been
+/// tried.
+pub type Stands<'a> = dyn FnMut(&Person, &Phone, bool) -> Standing + 'a;
+
 /// A way along a chain.
 #[derive(Debug, Clone)]
 pub struct Walk {
@@ -61,8 +84,12 @@ pub struct Walk {
     visits: VecDeque<Visit>,
     /// Those put off because they were busy.
     put_off: VecDeque<Visit>,
+    /// Those who were busy even then.
+    still_busy: VecDeque<Visit>,
     /// Nobody is put off any more in this pass.
     last_round: bool,
+    /// The busy have been waited for.
+    waited: bool,
     /// The visit going on.
     current: Option<Visit>,
     dialled: BTreeSet<Phone>,
@@ -84,6 +111,8 @@ struct Visit {
     phones: VecDeque<Phone>,
     /// Phones found busy with another call.
     busy: VecDeque<Phone>,
+    /// Why the last of these was.
+    why: String,
     /// Whether a phone of this visit was rung.
     has_rung: bool,
 }
@@ -100,7 +129,9 @@ impl Walk {
             passes_left: policy.repeat,
             visits: VecDeque::new(),
             put_off: VecDeque::new(),
+            still_busy: VecDeque::new(),
             last_round: false,
+            waited: false,
             current: None,
             dialled: BTreeSet::new(),
             visited: BTreeSet::new(),
@@ -117,16 +148,16 @@ impl Walk {
 
     /// The next phone to ring; `None` when all have been tried or somebody has accepted.
     ///
-    /// `busy` tells whether a person or a phone is taken by another call now. It is asked right
-    /// before an attempt, and an attempt follows at once where it says no, so a live call may
-    /// reserve both while answering. It is asked, though not heeded, where `skip_busy` is off.
-    pub fn next(&mut self, busy: &mut dyn FnMut(&Person, &Phone) -> bool) -> Option<Attempt> {
+    /// `stands` is asked right before an attempt, and an attempt follows at once where it says `Free`, so a
+    /// live call may reserve both while answering. Its `Busy` is asked for, though not heeded, where
+    /// `skip_busy` is off.
+    pub fn next(&mut self, stands: &mut Stands<'_>) -> Option<Attempt> {
         if self.accepted.is_some() {
             return None;
         }
         loop {
             let visit = self.current.take().or_else(|| self.next_visit())?;
-            if let Some(attempt) = self.go_on(visit, busy) {
+            if let Some(attempt) = self.go_on(visit, stands) {
                 return Some(attempt);
             }
         }
@@ -181,6 +212,7 @@ impl Walk {
     fn begin_pass(&mut self) {
         self.dialled.clear();
         self.visited.clear();
+        self.still_busy.clear();
         self.last_round = false;
         self.visits = (0..)
             .zip(&self.candidates)
@@ -188,6 +220,7 @@ impl Walk {
                 candidate,
                 phones: entry.phones.iter().cloned().collect(),
                 busy: VecDeque::new(),
+                why: String::new(),
                 has_rung: false,
             })
             .collect();
@@ -206,11 +239,13 @@ impl Walk {
         }
     }
 
-    /// After all visits: those put off; after these: the next pass.
+    /// After all visits: those put off; after these: the next pass, unless everybody was busy in this one.
     fn begin_round(&mut self) -> Option<()> {
         if !self.put_off.is_empty() {
             self.last_round = true;
             self.visits = std::mem::take(&mut self.put_off);
+        } else if self.visited.is_empty() && !self.still_busy.is_empty() {
+            return None;
         } else {
             self.passes_left = self.passes_left.checked_sub(1)?;
             self.begin_pass();
@@ -239,16 +274,18 @@ impl Walk {
     }
 
     /// The next phone of a visit; `None` when the visit is over.
-    fn go_on(&mut self, mut visit: Visit, busy: &mut dyn FnMut(&Person, &Phone) -> bool) -> Option<Attempt> {
+    fn go_on(&mut self, mut visit: Visit, stands: &mut Stands<'_>) -> Option<Attempt> {
         let person = Arc::clone(&self.candidates.get(visit.candidate)?.person);
         while let Some(phone) = visit.phones.pop_front() {
             if self.skip_dialled && self.dialled.contains(&phone) {
                 let reason = format!("{phone} was already rung in this call");
                 self.reasons.entry(person.id.clone()).or_insert(reason);
-            } else if busy(&person, &phone) && self.skip_busy {
-                visit.busy.push_back(phone);
-            } else {
-                return self.attempt(visit, phone);
+                continue;
+            }
+            match stands(&person, &phone, self.last_round) {
+                Standing::Busy(why) if self.skip_busy => visit.put_off(phone, why),
+                Standing::Later(why) => visit.put_off(phone, why),
+                Standing::Free | Standing::Busy(_) => return self.attempt(visit, phone),
             }
         }
         self.end_visit(visit, &person.id);
@@ -282,14 +319,39 @@ impl Walk {
         if visit.busy.is_empty() {
             return;
         }
-        if self.last_round {
-            let reason = "busy with another call, also when tried again after the others";
-            self.reasons.insert(person.clone(), reason.to_owned());
-        } else {
-            let reason = "busy with another call, and put off until the others had been tried";
-            self.reasons.insert(person.clone(), reason.to_owned());
-            visit.phones = std::mem::take(&mut visit.busy);
-            self.put_off.push_back(visit);
-        }
+        let since = match (self.last_round, self.waited) {
+            (true, true) => "also after waiting",
+            (true, false) => "also when tried again after the others",
+            (false, _) => "and put off until the others had been tried",
+        };
+        self.reasons.insert(person.clone(), format!("{}, {since}", visit.why));
+        visit.phones = std::mem::take(&mut visit.busy);
+        let later = if self.last_round { &mut self.still_busy } else { &mut self.put_off };
+        later.push_back(visit);
+    }
+
+    /// Those who were busy even when tried last, with their phones: once `next` has nobody, they may be waited
+    /// for. Nobody, where no more people may be rung.
+    pub fn waits_for(&self) -> Vec<(Arc<Person>, Vec<Phone>)> {
+        let may = |visit: &&Visit| visit.has_rung || !self.is_full();
+        let busy = self.still_busy.iter().filter(may).filter_map(|visit| {
+            let person = &self.candidates.get(visit.candidate)?.person;
+            Some((Arc::clone(person), visit.phones.iter().cloned().collect()))
+        });
+        busy.filter(|(person, _): &(Arc<Person>, _)| !self.declined.contains(&person.id)).collect()
+    }
+
+    /// Tries those once more who were busy even when tried last.
+    pub fn try_again(&mut self) {
+        self.waited = true;
+        self.last_round = true;
+        self.visits = std::mem::take(&mut self.still_busy);
+    }
+}
+
+impl Visit {
+    fn put_off(&mut self, phone: Phone, why: String) {
+        self.busy.push_back(phone);
+        self.why = why;
     }
 }
