@@ -22,6 +22,7 @@ pub mod consent;
 pub mod dial;
 pub mod facts;
 pub mod filter;
+pub mod history;
 pub mod hotline;
 pub mod journal;
 pub mod leg;
