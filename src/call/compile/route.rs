@@ -8,7 +8,7 @@ use super::Compiler;
 use crate::call::plan::Route;
 use crate::call::settings::{DirectSetting, RouteSettings};
 use crate::call::wording::{Names, Voice};
-use crate::oncall::{DialPolicy, Target};
+use crate::oncall::{DialPolicy, Repeat, Target};
 use crate::problem::Problem;
 
 impl Compiler<'_> {
@@ -30,14 +30,8 @@ impl Compiler<'_> {
                 "name who is rung in levels = [[\"schedule:NAME\"]], or set direct = \"voicemail\"",
             );
         }
-        if *settings.repeat.get_ref() > 9 {
-            self.error(
-                settings.repeat.span(),
-                "repeat is 0 to 9",
-                "the chain is tried once and then repeated",
-            );
-        }
-        if *settings.repeat.get_ref() > 0 && settings.skip_dialled {
+        let repeat = settings.repeat.get_ref().0;
+        if repeat != Repeat::Times(0) && settings.skip_dialled {
             self.problems.push(
                 Problem::warning(
                     settings.repeat.span(),
@@ -57,7 +51,7 @@ impl Compiler<'_> {
                 order: settings.order,
                 phones: settings.phones,
                 max_people,
-                repeat: *settings.repeat.get_ref(),
+                repeat,
                 skip_dialled: settings.skip_dialled,
                 skip_busy: settings.skip_busy,
             },

@@ -17,7 +17,7 @@ pub use hotline::{CallerIdSetting, HotlineSettings, RecordingSettings};
 pub use menu::{MenuPromptSetting, MenuSettings};
 pub use numbers::NumberList;
 pub use period::Period;
-pub use route::{DirectSetting, MaxPeople, RouteSettings};
+pub use route::{DirectSetting, MaxPeople, RepeatSetting, RouteSettings};
 
 use toml::Spanned;
 

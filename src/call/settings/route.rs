@@ -7,7 +7,7 @@ use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
 use super::{AcceptSettings, FallbackSettings, Period, unspanned, unspanned_default, yes};
-use crate::oncall::{Order, PhoneChoice};
+use crate::oncall::{Order, PhoneChoice, Repeat};
 
 /// One route of a hotline.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,9 +38,9 @@ pub struct RouteSettings {
     /// People tried at most: a number, or `"all"`; 0: voicemail only.
     #[serde(default = "unspanned_default")]
     pub max_people: Spanned<MaxPeople>,
-    /// How often the whole chain is tried again.
+    /// How often the whole chain is tried again: a number, or `"own"`, as its escalations say.
     #[serde(default = "unspanned_default")]
-    pub repeat: Spanned<u8>,
+    pub repeat: Spanned<RepeatSetting>,
     /// Leave out phones already rung in this pass of the chain.
     #[serde(default = "yes")]
     pub skip_dialled: bool,
@@ -89,6 +89,41 @@ impl<'de> Deserialize<'de> for MaxPeople {
             fn visit_str<E: de::Error>(self, value: &str) -> Result<MaxPeople, E> {
                 match value {
                     "all" => Ok(MaxPeople(None)),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(value), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Words)
+    }
+}
+
+/// How often the chain is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RepeatSetting(pub Repeat);
+
+impl Default for RepeatSetting {
+    fn default() -> Self {
+        Self(Repeat::Times(0))
+    }
+}
+
+impl<'de> Deserialize<'de> for RepeatSetting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Words;
+        impl Visitor<'_> for Words {
+            type Value = RepeatSetting;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number from 0 to 9, or \"own\": as the escalations in it say")
+            }
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<RepeatSetting, E> {
+                match u8::try_from(value) {
+                    Ok(times) if times <= 9 => Ok(RepeatSetting(Repeat::Times(times))),
+                    _ => Err(E::invalid_value(de::Unexpected::Signed(value), &self)),
+                }
+            }
+            fn visit_str<E: de::Error>(self, value: &str) -> Result<RepeatSetting, E> {
+                match value {
+                    "own" => Ok(RepeatSetting(Repeat::Own)),
                     _ => Err(E::invalid_value(de::Unexpected::Str(value), &self)),
                 }
             }

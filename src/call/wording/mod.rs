@@ -3,6 +3,15 @@
 //! With a voice command the wording names hotline and route; without one it is put together from
 //! the shipped recordings, which need no names.
 
+mod de;
+mod en;
+mod es;
+mod fr;
+mod it;
+mod nl;
+mod pl;
+mod pt;
+
 use crate::call::prompt::{Piece, Prompt};
 use crate::oncall::Language;
 
@@ -35,6 +44,39 @@ impl Names<'_> {
     }
 }
 
+/// The sentences of a language, with `{hotline}`, `{route}` and `{key}` to be filled in. A language is a
+/// file of its own beside this one.
+#[derive(Debug)]
+struct Words {
+    /// The greeting.
+    welcome: &'static str,
+    /// The menu's sentence for one route.
+    menu: &'static str,
+    /// Who calls whom, to whoever picks up.
+    accept: &'static str,
+    /// Which key accepts; the sentence may go on.
+    accept_key: &'static str,
+    /// That any key accepts; the sentence may go on.
+    accept_any: &'static str,
+    /// Which key declines; goes on after one of those.
+    decline_key: &'static str,
+    /// What the star key is called in these sentences.
+    star: &'static str,
+}
+
+fn words(language: Language) -> &'static Words {
+    match language {
+        Language::En => &en::WORDS,
+        Language::De => &de::WORDS,
+        Language::Fr => &fr::WORDS,
+        Language::Es => &es::WORDS,
+        Language::It => &it::WORDS,
+        Language::Pt => &pt::WORDS,
+        Language::Nl => &nl::WORDS,
+        Language::Pl => &pl::WORDS,
+    }
+}
+
 /// The voice of one hotline: its language, and whether texts can be spoken.
 #[derive(Debug, Clone, Copy)]
 pub struct Voice {
@@ -55,19 +97,14 @@ impl Voice {
         Prompt::shipped(self.language, name)
     }
 
-    fn text(self, english: &str, german: &str) -> String {
-        match self.language {
-            Language::En => english,
-            Language::De => german,
-        }
-        .to_owned()
+    fn words(self) -> &'static Words {
+        words(self.language)
     }
 
     /// The greeting.
     pub fn welcome(self, hotline: &str) -> Prompt {
         if self.speaks {
-            let text = self.text("Welcome to {}.", "Willkommen bei {}.");
-            self.say(text.replace("{}", hotline))
+            self.say(self.words().welcome.replace("{hotline}", hotline))
         } else {
             self.shipped("welcome")
         }
@@ -76,11 +113,9 @@ impl Voice {
     /// The menu made from the routes: keys and names, in their order.
     pub fn menu<'a>(self, routes: impl Iterator<Item = (char, &'a str)>) -> Prompt {
         if self.speaks {
-            let template = self.text("For {name}, press {key}. ", "Für {name} drücken Sie die {key}. ");
-            let text: String = routes
-                .map(|(key, name)| template.replace("{name}", name).replace("{key}", &self.key_name(key)))
-                .collect();
-            return self.say(text.trim_end());
+            let sentences =
+                routes.map(|(key, name)| self.with_key(self.words().menu, key).replace("{route}", name));
+            return self.say(sentences.collect::<Vec<_>>().join(" "));
         }
         let pause = || Prompt(vec![Piece::Pause(400)]);
         routes.fold(Prompt::default(), |menu, (key, _)| {
@@ -109,23 +144,13 @@ impl Voice {
     }
 
     fn accept_text(self, names: Names<'_>, accept: Option<char>, decline: Option<char>) -> String {
-        let mut text = self.text(
-            "This is {hotline}. You have a caller on hold for {route}. ",
-            "Hier ist {hotline}. Ein Anrufer wartet auf {route}. ",
-        );
-        text = text.replace("{hotline}", names.hotline).replace("{route}", names.route);
-        text.push_str(&match accept {
-            Some(key) => self
-                .text("Press {} to accept", "Drücken Sie die {}, um anzunehmen")
-                .replace("{}", &self.key_name(key)),
-            None => self.text("Press any key to accept", "Drücken Sie eine beliebige Taste, um anzunehmen"),
-        });
-        if let Some(key) = decline {
-            let more = self.text(", {} to decline", ", die {}, um abzulehnen");
-            text.push_str(&more.replace("{}", &self.key_name(key)));
-        }
-        text.push('.');
-        text
+        let words = self.words();
+        let keys = [
+            accept.map_or_else(|| words.accept_any.to_owned(), |key| self.with_key(words.accept_key, key)),
+            decline.map(|key| self.with_key(words.decline_key, key)).unwrap_or_default(),
+        ];
+        let who = words.accept.replace("{hotline}", names.hotline).replace("{route}", names.route);
+        format!("{who} {}.", keys.concat())
     }
 
     /// A key as a shipped recording.
@@ -136,11 +161,11 @@ impl Voice {
         }
     }
 
-    /// A key as a word in a text.
-    fn key_name(self, key: char) -> String {
+    /// A sentence with a key in it.
+    fn with_key(self, sentence: &str, key: char) -> String {
         match key {
-            '*' => self.text("star", "Sterntaste"),
-            digit => digit.to_string(),
+            '*' => sentence.replace("{key}", self.words().star),
+            digit => sentence.replace("{key}", &digit.to_string()),
         }
     }
 }
@@ -170,5 +195,50 @@ mod tests {
         let voice = Voice { language: Language::En, speaks: true };
         let menu = voice.menu([('1', "Production"), ('2', "billing")].into_iter());
         assert_eq!(menu.to_string(), "“For Production, press 1. For billing, press 2.”");
+    }
+
+    #[test]
+    fn every_language_has_every_sentence_with_its_placeholders() {
+        for language in Language::ALL {
+            let Words { welcome, menu, accept, accept_key, accept_any, decline_key, star } = words(language);
+            let has = |sentence: &str| {
+                ["{hotline}", "{route}", "{key}"].map(|placeholder| sentence.matches(placeholder).count())
+            };
+            let placeholders =
+                [welcome, menu, accept, accept_key, accept_any, decline_key, star].map(|s| has(s));
+            let wanted = [[1, 0, 0], [0, 1, 1], [1, 1, 0], [0, 0, 1], [0, 0, 0], [0, 0, 1], [0, 0, 0]];
+            assert_eq!(placeholders, wanted, "{language}");
+            assert!(!star.is_empty() && !accept_any.is_empty(), "{language}");
+            for sentence in [welcome, menu, accept] {
+                assert!(sentence.ends_with('.'), "{language}: {sentence} is no whole sentence");
+            }
+            let others = Language::ALL.into_iter().filter(|other| *other != language);
+            assert!(
+                others.clone().all(|other| words(other).accept != *accept),
+                "{language} is not translated"
+            );
+        }
+    }
+
+    #[test]
+    fn the_accept_prompt_names_hotline_route_and_keys_in_each_language() {
+        let names = Names { hotline: "Acme", route: "Produktion" };
+        let said = |language, accept, decline| {
+            Voice { language, speaks: true }.accept(names, accept, decline).to_string()
+        };
+        assert_eq!(
+            said(Language::Fr, Some('1'), Some('2')),
+            "“Ici Acme. Un appelant est en attente pour Produktion. Tapez 1 pour accepter, 2 pour refuser.”"
+        );
+        assert_eq!(
+            said(Language::De, None, Some('*')),
+            "“Hier ist Acme. Ein Anrufer wartet auf Produktion. Drücken Sie eine beliebige Taste, um anzunehmen, \
+             die Sterntaste, um abzulehnen.”"
+        );
+        for language in Language::ALL {
+            let said = said(language, Some('7'), None);
+            assert!(said.contains("Acme") && said.contains("Produktion") && said.contains('7'), "{said}");
+            assert!(said.ends_with(".”") && !said.contains('{'), "{said}");
+        }
     }
 }
