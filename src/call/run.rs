@@ -97,6 +97,8 @@ pub async fn run(incoming: Incoming, house: House) {
         caller_number: incoming.from,
         hotline: incoming.hotline,
         roster: incoming.roster,
+        front: false,
+        held_since: None,
         house: house.clone(),
         timeline: timeline.clone(),
         facts: facts.clone(),

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{AudioSetting, MenuSettings, NumberList, RouteSettings, yes};
+use super::{AudioSetting, MenuSettings, NumberList, RouteSettings, WaitingSettings, yes};
 use crate::oncall::Language;
 
 /// One hotline.
@@ -38,6 +38,9 @@ pub struct HotlineSettings {
     /// `false`: callers hear that the line is closed.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// What callers who are held hear beside the music.
+    #[serde(default)]
+    pub waiting: WaitingSettings,
     /// Left out: one route, no menu.
     pub menu: Option<MenuSettings>,
     /// Whether calls are recorded that somebody accepts.

@@ -9,6 +9,7 @@ mod menu;
 mod numbers;
 mod period;
 mod route;
+mod waiting;
 
 pub use accept::AcceptSettings;
 pub use audio::{AudioSetting, LevelSetting};
@@ -18,6 +19,7 @@ pub use menu::{MenuPromptSetting, MenuSettings};
 pub use numbers::NumberList;
 pub use period::Period;
 pub use route::{DirectSetting, MaxPeople, RepeatSetting, RouteSettings};
+pub use waiting::{PauseSettings, WaitingSettings};
 
 use toml::Spanned;
 

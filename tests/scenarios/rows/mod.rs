@@ -3,3 +3,4 @@
 
 mod filter;
 mod targets;
+mod waiting;
