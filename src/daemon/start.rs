@@ -11,6 +11,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::call::clock::Clock;
 use crate::call::journal::{Journal, Record};
+use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
@@ -100,6 +101,7 @@ impl Daemon {
         let house = House {
             journal,
             occupancy: occupancy.clone(),
+            lockout: Lockout::default(),
             requests: requests_to,
             clock: Clock::starting_at(Timestamp::now()),
             shutdown: shutdown_reader,

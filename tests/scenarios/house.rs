@@ -10,8 +10,9 @@ use nightbell::call::clock::Clock;
 use nightbell::call::compile::{Surroundings, compile};
 use nightbell::call::journal::{Journal, Record, Stated};
 use nightbell::call::leg::Leg;
+use nightbell::call::lockout::Lockout;
 use nightbell::call::occupancy::Occupancy;
-use nightbell::call::plan::Hotline;
+use nightbell::call::plan::{Hotline, Snapshot};
 use nightbell::call::run::{self, Incoming};
 use nightbell::call::settings::HotlineSettings;
 use nightbell::call::{CallId, run::House as Shared};
@@ -90,6 +91,7 @@ levels = [["person:bob"]]
 pub struct House {
     hotline: Arc<Hotline>,
     roster: Arc<Roster>,
+    snapshot: Arc<Snapshot>,
     shared: Shared,
     switch: Switch,
 }
@@ -105,8 +107,13 @@ impl House {
         let (roster, problems) = OncallFile::parse(oncall).expect("the on-call file is read").compile();
         assert!(problems.iter().all(|problem| !problem.is_error()), "{problems:?}");
         let settings: Settings = toml::from_str(settings).expect("the settings are read");
-        let around =
-            Surroundings { roster: &roster, trunks: &["carrier"], voice: false, folder: Path::new("/etc") };
+        let around = Surroundings {
+            roster: &roster,
+            trunks: &["carrier"],
+            voice: false,
+            secret: no_secret,
+            folder: Path::new("/etc"),
+        };
         let compiled = compile(&settings.hotlines, around);
         assert!(compiled.problems.iter().all(|problem| !problem.is_error()), "{:?}", compiled.problems);
         let (journal, records) = Journal::new();
@@ -115,10 +122,19 @@ impl House {
         let clock = Clock::starting_at(NOW.parse::<Timestamp>().unwrap());
         let mut switch = Switch::new(asked, records, stop);
         switch.phones = phones(&roster);
+        let roster = Arc::new(roster);
         Self {
-            hotline: compiled.hotlines.into_iter().next().expect("there is a hotline"),
-            roster: Arc::new(roster),
-            shared: Shared { journal, occupancy: Occupancy::default(), requests, clock, shutdown },
+            hotline: compiled.hotlines.first().expect("there is a hotline").clone(),
+            snapshot: Arc::new(Snapshot { hotlines: compiled.hotlines, roster: roster.clone() }),
+            roster,
+            shared: Shared {
+                journal,
+                occupancy: Occupancy::default(),
+                lockout: Lockout::default(),
+                requests,
+                clock,
+                shutdown,
+            },
             switch,
         }
     }
@@ -202,7 +218,7 @@ impl House {
             stated: Stated::default(),
             trunk: "carrier".to_owned(),
             sip_call_id: format!("{index}@carrier.example"),
-            roster: self.roster.clone(),
+            snapshot: self.snapshot.clone(),
             seed: [7; 32],
         }
     }
@@ -228,6 +244,11 @@ impl House {
         let sights = self.switch.sights.iter().filter(|sight| sight.call == index).cloned().collect();
         Told::new(name, records, sights, &self.hotline, self.switch.lost)
     }
+}
+
+/// No scenario keeps anything in a file.
+fn no_secret(path: &Path) -> Result<String, String> {
+    Err(format!("is in {}, which is not there", path.display()))
 }
 
 fn id(index: usize) -> CallId {

@@ -10,6 +10,7 @@ use nightbell::call::CallId;
 use nightbell::call::clock::Clock;
 use nightbell::call::journal::{Journal, Record};
 use nightbell::call::leg::{Dial, Leg, LegId, Request, Ring};
+use nightbell::call::lockout::Lockout;
 use nightbell::call::occupancy::Occupancy;
 use nightbell::call::plan::Snapshot;
 use nightbell::call::prompt::Prompt;
@@ -84,6 +85,7 @@ impl Bench {
         let house = House {
             journal,
             occupancy: Occupancy::default(),
+            lockout: Lockout::default(),
             requests: requests.clone(),
             clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
             shutdown: shutdown_reader,

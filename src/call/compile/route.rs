@@ -19,7 +19,6 @@ impl Compiler<'_> {
         names: Names<'_>,
         voice: Voice,
     ) -> Route {
-        self.check_name(&settings.name);
         let levels = self.levels(settings);
         let max_people = settings.max_people.get_ref().0;
         let direct_voicemail = settings.direct == DirectSetting::Voicemail || max_people == Some(0);

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{AudioSetting, MenuSettings, NumberList, RouteSettings, yes};
+use super::{
+    AudioSetting, CallerSettings, MenuSettings, NumberList, OutsideSetting, PinSettings, RepeatedSettings,
+    RouteSettings, yes,
+};
 use crate::oncall::Language;
 
 /// One hotline.
@@ -38,6 +41,17 @@ pub struct HotlineSettings {
     /// `false`: callers hear that the line is closed.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Opening hours, by their id in the on-call file; left out: always open.
+    pub hours: Option<Spanned<String>>,
+    /// What is done outside the hours; left out: callers hear that the line is closed.
+    pub outside: Option<Spanned<OutsideSetting>>,
+    /// Who has no PIN does not get through.
+    pub pin: Option<PinSettings>,
+    /// What holds for certain callers; the first that fits counts.
+    #[serde(default)]
+    pub callers: Vec<CallerSettings>,
+    /// What holds for callers who call again and again.
+    pub repeated: Option<RepeatedSettings>,
     /// Left out: one route, no menu.
     pub menu: Option<MenuSettings>,
     /// Whether calls are recorded that somebody accepts.

@@ -3,21 +3,27 @@
 
 mod accept;
 mod audio;
+mod callers;
 mod fallback;
 mod hotline;
 mod menu;
 mod numbers;
+mod opening;
 mod period;
+mod pin;
 mod route;
 
 pub use accept::AcceptSettings;
 pub use audio::{AudioSetting, LevelSetting};
+pub use callers::{CallerSettings, PositionSetting, RepeatedSettings};
 pub use fallback::{FallbackKind, FallbackSettings, SilenceSetting};
 pub use hotline::{CallerIdSetting, HotlineSettings, RecordingSettings};
 pub use menu::{MenuPromptSetting, MenuSettings};
 pub use numbers::NumberList;
+pub use opening::OutsideSetting;
 pub use period::Period;
-pub use route::{DirectSetting, MaxPeople, RepeatSetting, RouteSettings};
+pub use pin::{Hidden, PinCodeSettings, PinSettings};
+pub use route::{DirectSetting, MaxPeople, RedirectSettings, RepeatSetting, RouteSettings};
 
 use toml::Spanned;
 

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
-use super::{AcceptSettings, FallbackSettings, Period, unspanned, unspanned_default, yes};
+use super::{
+    AcceptSettings, FallbackSettings, MenuSettings, OutsideSetting, Period, unspanned, unspanned_default, yes,
+};
 use crate::oncall::{Order, PhoneChoice, Repeat};
 
 /// One route of a hotline.
@@ -20,6 +22,20 @@ pub struct RouteSettings {
     /// `false`: its key is an unknown key.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Opening hours, by their id in the on-call file; left out: always.
+    pub hours: Option<Spanned<String>>,
+    /// What is done outside the hours; left out: callers hear that the line is closed.
+    pub outside: Option<Spanned<OutsideSetting>>,
+    /// The names of the PINs that open this route; left out: none is asked for here.
+    #[serde(default)]
+    pub pin: Vec<Spanned<String>>,
+    /// A menu of its own: the key leads to further routes.
+    pub menu: Option<MenuSettings>,
+    /// The routes of that menu.
+    #[serde(default)]
+    pub routes: Vec<RouteSettings>,
+    /// The call goes on at another hotline.
+    pub redirect: Option<Spanned<RedirectSettings>>,
     /// `"voicemail"`: nobody is rung.
     #[serde(default)]
     pub direct: DirectSetting,
@@ -55,6 +71,25 @@ pub struct RouteSettings {
     /// What happens when nobody is left.
     #[serde(default)]
     pub fallback: FallbackSettings,
+}
+
+impl RouteSettings {
+    /// Keys that are written although they are about ringing somebody.
+    pub fn ringing_keys(&self) -> Vec<&'static str> {
+        let written =
+            [("levels", !self.levels.is_empty()), ("direct", self.direct == DirectSetting::Voicemail)];
+        written.into_iter().filter(|(_, is_written)| *is_written).map(|(key, _)| key).collect()
+    }
+}
+
+/// Where a call goes on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedirectSettings {
+    /// The other hotline, by its name.
+    pub hotline: String,
+    /// Its route, by its key or its name; left out: as if the caller had called that hotline.
+    pub route: Option<String>,
 }
 
 /// Whether a route rings anybody.
