@@ -25,8 +25,8 @@ pub struct Menu {
     pub timeout: Duration,
     /// How often it is played; coming back to it is once more.
     pub attempts: u8,
-    /// After so many wrong keys it is over; nothing: `attempts` alone counts.
-    pub wrong_keys: Option<u8>,
+    /// After so many wrong keys it is over, whatever `attempts` says.
+    pub wrong_keys: u8,
     /// The key that leads back to the menu before.
     pub back: Option<char>,
     /// What silence means; nothing: the menu again.

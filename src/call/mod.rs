@@ -34,6 +34,7 @@ pub mod opening;
 mod outline;
 pub mod pin;
 pub mod plan;
+pub mod preset;
 pub mod prompt;
 pub mod receive;
 pub mod reception;

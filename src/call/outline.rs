@@ -16,6 +16,9 @@ impl fmt::Display for Hotline {
         if !self.enabled {
             return writeln!(f, "  closed: {}", self.prompts.closed);
         }
+        if !self.preset.is_empty() {
+            writeln!(f, "  {}", self.preset)?;
+        }
         writeln!(f, "  welcome: {}", self.prompts.welcome)?;
         for line in self.before_the_menu() {
             writeln!(f, "  {line}")?;
@@ -130,7 +133,8 @@ impl Hotline {
 }
 
 fn menu_line(menu: &Menu) -> String {
-    let wrong = menu.wrong_keys.map(|most| format!(", over after {most} wrong keys")).unwrap_or_default();
+    let fewer = menu.wrong_keys < menu.attempts;
+    let wrong = if fewer { format!(", over after {} wrong keys", menu.wrong_keys) } else { String::new() };
     let back = menu.back.map(|key| format!(", {key} leads back")).unwrap_or_default();
     let silence = menu.silence.as_ref().map(|choice| format!(", silence leads to {}", choice.name));
     format!(

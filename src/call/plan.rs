@@ -11,6 +11,7 @@ use crate::call::filter::CallerFilter;
 use crate::call::menu::Menu;
 use crate::call::opening::{Instead, Opening};
 use crate::call::pin::PinGate;
+use crate::call::preset::FilledIn;
 use crate::call::prompt::Prompt;
 use crate::call::settings::{CallerIdSetting, FallbackKind};
 use crate::oncall::{DialPolicy, E164, Roster};
@@ -104,6 +105,8 @@ pub struct Hotline {
     pub choices: Arc<[Arc<Choice>]>,
     /// All routes that the choices lead to, also over further menus.
     pub routes: Vec<Arc<Route>>,
+    /// What of it came from a preset.
+    pub preset: FilledIn,
 }
 
 /// What a hotline says apart from its menu and routes.
@@ -148,6 +151,8 @@ pub struct Route {
     pub accept: Accept,
     /// When nobody is left.
     pub fallback: Fallback,
+    /// What of it came from a preset.
+    pub preset: FilledIn,
 }
 
 /// How a responder accepts.
@@ -292,6 +297,9 @@ impl std::fmt::Display for Route {
             .collect();
         let rings = if self.direct_voicemail { "nobody".to_owned() } else { levels.join(", then ") };
         writeln!(f, "route {key}{} rings {rings}", self.name)?;
+        if !self.preset.is_empty() {
+            writeln!(f, "  {}", self.preset)?;
+        }
         let last = match self.last_resort() {
             FallbackKind::Closing => format!("closing: {}", self.fallback.closing),
             FallbackKind::Voicemail => format!("voicemail: {}", self.fallback.greeting),

@@ -430,8 +430,7 @@ impl Reception {
 
 impl Standing {
     fn is_over(&self) -> bool {
-        let too_many = self.menu.wrong_keys.is_some_and(|most| self.wrong >= most);
-        self.asked >= self.menu.attempts || too_many
+        self.asked >= self.menu.attempts || self.wrong >= self.menu.wrong_keys
     }
 }
 

@@ -147,6 +147,9 @@ fn simulate(
     let reception = Reception::new(snapshot.clone(), hotline.clone(), visitor);
     if let Some(arrived) = follow(reception, Keys::new(&options.keys), &mut simulated.story) {
         simulated.route = Some(arrived.route.name.clone());
+        if !arrived.route.preset.is_empty() {
+            simulated.story.push(format!("{}: {}", arrived.route.name, arrived.route.preset));
+        }
         let trunks: Vec<&Trunk> =
             trunks.iter().filter(|trunk| arrived.hotline.trunks.contains(&trunk.name)).collect();
         let consent = &arrived.hotline.prompts.consent;

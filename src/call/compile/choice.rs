@@ -8,6 +8,7 @@ use toml::Spanned;
 
 use super::Compiler;
 use crate::call::choice::{Choice, DEEPEST, Goal, Place, Redirect};
+use crate::call::preset::{FilledIn, Preset};
 use crate::call::settings::{HotlineSettings, MenuSettings, RedirectSettings, RouteSettings};
 use crate::call::wording::{Names, Voice};
 use crate::problem::nearest;
@@ -19,6 +20,8 @@ pub(super) struct Spot<'a> {
     pub hotline: &'a HotlineSettings,
     /// Its voice.
     pub voice: Voice,
+    /// What fills in what is left out.
+    pub preset: Preset,
     /// How many menus lead here.
     pub depth: usize,
 }
@@ -38,14 +41,13 @@ impl<'a> Compiler<'a> {
     }
 
     fn choice(&mut self, settings: &'a RouteSettings, spot: Spot<'a>) -> Choice {
+        let spot = Spot { preset: settings.preset.unwrap_or(spot.preset), ..spot };
         self.check_name(&settings.name);
         let names = Names { hotline: spot.hotline.name.get_ref(), route: settings.name.get_ref() };
         let goal = match (&settings.menu, &settings.redirect) {
             (Some(menu), _) => self.submenu(settings, menu, spot),
             (None, Some(redirect)) => self.redirect(redirect, settings),
-            (None, None) => {
-                Goal::Route(Arc::new(self.route(settings, spot.hotline.recording.calls, names, spot.voice)))
-            }
+            (None, None) => Goal::Route(Arc::new(self.route(settings, names, spot))),
         };
         self.check_alone(settings);
         Choice {
@@ -75,7 +77,8 @@ impl<'a> Compiler<'a> {
         let below = Spot { depth: spot.depth + 1, ..spot };
         let choices = self.choices(&settings.routes, Some(menu), below);
         let names = Names { hotline: spot.hotline.name.get_ref(), route: name };
-        Goal::Menu(Arc::new(self.menu(menu, names, below, choices, None)))
+        let mut preset = FilledIn::by(spot.preset);
+        Goal::Menu(Arc::new(self.menu(menu, names, below, choices, (None, &mut preset))))
     }
 
     fn redirect(&mut self, written: &Spanned<RedirectSettings>, settings: &RouteSettings) -> Goal {

@@ -8,6 +8,7 @@ use super::Compiler;
 use super::choice::Spot;
 use crate::call::filter::{CallerFilter, Entry};
 use crate::call::plan::{Hotline, HotlineNumber, HotlinePrompts};
+use crate::call::preset::{CALLER_ID, FilledIn};
 use crate::call::settings::{HotlineSettings, NumberList};
 use crate::call::wording::{Names, Voice};
 use crate::problem::nearest;
@@ -18,7 +19,8 @@ impl<'a> Compiler<'a> {
         let name = settings.name.get_ref().as_str();
         let voice = Voice { language: settings.language, speaks: self.around.voice };
         let names = Names { hotline: name, route: "" };
-        let spot = Spot { hotline: settings, voice, depth: 1 };
+        let mut preset = FilledIn::by(settings.preset);
+        let spot = Spot { hotline: settings, voice, preset: settings.preset, depth: 1 };
         let choices = self.choices(&settings.routes, settings.menu.as_ref(), spot);
         let routes: Vec<_> = choices.iter().flat_map(|choice| choice.routes()).collect();
         self.check_routes(settings);
@@ -29,7 +31,9 @@ impl<'a> Compiler<'a> {
         let welcome =
             self.audio(settings.welcome.as_ref(), names, voice).unwrap_or_else(|| voice.welcome(name));
         let menu = settings.menu.as_ref();
-        let menu = menu.map(|menu| Arc::new(self.menu(menu, names, spot, choices.clone(), Some(&welcome))));
+        let menu = menu.map(|menu| {
+            Arc::new(self.menu(menu, names, spot, choices.clone(), (Some(&welcome), &mut preset)))
+        });
         let hold = self.hold(settings.hold.as_ref(), names, voice);
         let consent = self.consent(&settings.recording, &routes, names, voice);
         let hotline = Hotline {
@@ -38,7 +42,7 @@ impl<'a> Compiler<'a> {
             trunks: self.trunks(settings),
             enabled: settings.enabled,
             filter: CallerFilter::new(self.entries(&settings.allow), self.entries(&settings.block)),
-            caller_id: settings.caller_id,
+            caller_id: preset.value(&CALLER_ID, settings.caller_id),
             max_calls: settings.max_calls,
             prompts: HotlinePrompts {
                 welcome,
@@ -57,6 +61,7 @@ impl<'a> Compiler<'a> {
             menu,
             choices,
             routes,
+            preset,
         };
         self.check_pins(settings, &hotline);
         hotline

@@ -6,21 +6,23 @@ use toml::Spanned;
 
 use super::Compiler;
 use super::choice::Spot;
+use super::values::spanned;
 use crate::call::choice::{Choice, of_key};
 use crate::call::menu::Menu;
+use crate::call::preset::{FilledIn, WRONG_KEYS};
 use crate::call::prompt::Prompt;
 use crate::call::settings::{MenuPromptSetting, MenuSettings};
 use crate::call::wording::Names;
 
 impl Compiler<'_> {
-    /// `welcome`: the first words of the hotline, if it is its first menu.
+    /// `welcome`: the first words of the hotline, if it is its first menu; with what its preset fills in.
     pub(super) fn menu(
         &mut self,
         settings: &MenuSettings,
         names: Names<'_>,
         spot: Spot<'_>,
         choices: Arc<[Arc<Choice>]>,
-        welcome: Option<&Prompt>,
+        (welcome, preset): (Option<&Prompt>, &mut FilledIn),
     ) -> Menu {
         let written = settings.prompt.as_ref();
         let said_by_welcome = matches!(written.map(Spanned::get_ref), Some(MenuPromptSetting::Welcome));
@@ -44,7 +46,11 @@ impl Compiler<'_> {
             unknown_key: spot.voice.shipped("route-unknown"),
             timeout: self.period(&settings.timeout, 1..=60, "menu.timeout"),
             attempts: self.count(&settings.attempts, 1..=9, "menu.attempts"),
-            wrong_keys: settings.wrong_keys.as_ref().map(|most| self.count(most, 1..=9, "menu.wrong_keys")),
+            wrong_keys: self.count(
+                &spanned(preset, &WRONG_KEYS, settings.wrong_keys.as_ref()),
+                1..=9,
+                "menu.wrong_keys",
+            ),
             back,
             silence: self.silence(&settings.silence, &choices),
             choices,

@@ -1,5 +1,7 @@
 //! A hotline as it is written.
 
+use std::fmt;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -7,6 +9,7 @@ use super::{
     AudioSetting, CallerSettings, MenuSettings, NumberList, OutsideSetting, PinSettings, RepeatedSettings,
     RouteSettings, yes,
 };
+use crate::call::preset::Preset;
 use crate::oncall::Language;
 
 /// One hotline.
@@ -26,9 +29,11 @@ pub struct HotlineSettings {
     pub welcome: Option<Spanned<AudioSetting>>,
     /// What a caller hears while people are rung. Default: a shipped hold tone.
     pub hold: Option<Spanned<AudioSetting>>,
-    /// The number responders see.
+    /// Fills in what is left out here and at the routes.
     #[serde(default)]
-    pub caller_id: CallerIdSetting,
+    pub preset: Preset,
+    /// The number responders see.
+    pub caller_id: Option<CallerIdSetting>,
     /// Who may call; empty: everyone.
     #[serde(default)]
     pub allow: NumberList,
@@ -85,4 +90,13 @@ pub enum CallerIdSetting {
 
 fn default_max_calls() -> usize {
     20
+}
+
+impl fmt::Display for CallerIdSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hotline => "hotline",
+            Self::Caller => "caller",
+        })
+    }
 }

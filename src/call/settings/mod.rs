@@ -32,10 +32,6 @@ fn unspanned<T>(value: T) -> Spanned<T> {
     Spanned::new(0..0, value)
 }
 
-fn unspanned_default<T: Default>() -> Spanned<T> {
-    unspanned(T::default())
-}
-
 fn yes() -> bool {
     true
 }
