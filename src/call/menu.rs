@@ -19,8 +19,6 @@ pub struct Menu {
     pub prompt: Prompt,
     /// Whether the welcome has already said the prompt once.
     pub said_by_welcome: bool,
-    /// After a key without a choice.
-    pub unknown_key: Prompt,
     /// Time for a key after the prompt.
     pub timeout: Duration,
     /// How often it is played; coming back to it is once more.
@@ -51,10 +49,10 @@ impl Menu {
 
     /// Says that the key leads nowhere; a key that does is the next answer if it is pressed meanwhile. Whoever
     /// presses many keys in a row has made one mistake, and hears of it.
-    pub async fn correct(&self, caller: &mut Leg) -> Option<char> {
+    pub async fn correct(&self, caller: &mut Leg, words: &Prompt) -> Option<char> {
         let began = Instant::now();
         let means = |key| self.knows(key);
-        let heard = caller.play_unless(&self.unknown_key, means).await;
+        let heard = caller.play_unless(words, means).await;
         wait(caller, heard, BURST.saturating_sub(began.elapsed()), means).await
     }
 }

@@ -36,6 +36,7 @@ pub mod pin;
 pub mod plan;
 pub mod preset;
 pub mod prompt;
+pub mod race;
 pub mod receive;
 pub mod reception;
 pub mod run;

@@ -22,10 +22,10 @@ pub async fn receive(caller: &mut Leg, desk: &Desk) -> Result<Arrived, String> {
     let mut reception = Reception::new(desk.snapshot.clone(), desk.hotline.clone(), visitor(desk));
     let words = reception.welcome();
     let mut told = Vec::new();
-    let mut turn = reception.next();
+    let mut turn = reception.turn();
     while let Turn::Told(fact) = turn {
         told.push(fact);
-        turn = reception.next();
+        turn = reception.turn();
     }
     let mut keys = Keys { early: welcome(caller, desk, &words, &turn).await, hash_due: false };
     told.iter().for_each(|fact| tell(desk, fact));
@@ -33,12 +33,12 @@ pub async fn receive(caller: &mut Leg, desk: &Desk) -> Result<Arrived, String> {
         turn = match turn {
             Turn::Told(fact) => {
                 tell(desk, &fact);
-                reception.next()
+                reception.turn()
             }
             Turn::Pin(gate) => ask_pin(caller, desk, &mut reception, &gate, &mut keys).await,
             Turn::Menu { menu, said } => {
                 ask_key(caller, desk, &mut reception, &menu, said, &mut keys).await;
-                reception.next()
+                reception.turn()
             }
             Turn::Arrived(arrived) => return Ok(arrived),
             Turn::Over { words, why, closing } => {
@@ -117,7 +117,7 @@ async fn ask_key(
     }
     step.failed(&answer.told.detail);
     if answer.wrong && answer.again {
-        keys.early = menu.correct(caller).await;
+        keys.early = menu.correct(caller, &reception.hotline().prompts.unknown_key).await;
     }
 }
 
@@ -139,7 +139,7 @@ async fn ask_pin(
     let answer = reception.entered(&entry.digits);
     if answer.right {
         step.done(&answer.told.detail);
-        return reception.next();
+        return reception.turn();
     }
     step.failed(&answer.told.detail);
     if answer.wrong {
@@ -152,7 +152,7 @@ async fn ask_pin(
             Heard::Gone(_) => std::future::pending().await,
         };
     }
-    reception.next()
+    reception.turn()
 }
 
 async fn last_words(caller: &mut Leg, desk: &Desk, words: &Prompt, why: &str, closing: bool) {

@@ -89,7 +89,7 @@ pub struct Arrived {
     pub front: bool,
 }
 
-/// Where a caller stands. Ask [`Reception::next`] until it has arrived or is over.
+/// Where a caller stands. Ask [`Reception::turn`] until it has arrived or is over.
 #[derive(Debug, Clone)]
 pub struct Reception {
     snapshot: Arc<Snapshot>,
@@ -164,7 +164,7 @@ impl Reception {
     }
 
     /// What is to be done next.
-    pub fn next(&mut self) -> Turn {
+    pub fn turn(&mut self) -> Turn {
         loop {
             let turn = match self.stage.clone() {
                 Stage::Hours => self.hours(),

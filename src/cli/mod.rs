@@ -10,6 +10,7 @@ mod doctor;
 mod oncall;
 mod output;
 mod run;
+mod schedule;
 mod simulate;
 mod voicemail;
 
@@ -55,6 +56,9 @@ enum Command {
     Oncall(oncall::Options),
     /// The call that would happen, with the reason for everyone rung and not rung
     Simulate(simulate::Options),
+    /// On-call data of other services
+    #[command(subcommand)]
+    Schedule(schedule::Command),
     /// The call log; with an id the whole timeline of one call
     Calls(calls::Options),
     /// What keeps calls from working: trunks, names, ports, disk, clock, and the audio of a call to itself
@@ -91,6 +95,7 @@ impl Arguments {
             Command::Apply(options) => apply::run(&options),
             Command::Oncall(options) => oncall::run(&options),
             Command::Simulate(options) => simulate::run(&options),
+            Command::Schedule(command) => schedule::run(&command),
             Command::Calls(options) => calls::run(&options),
             Command::Doctor(options) => doctor::run(&options),
             Command::Voicemail(command) => voicemail::run(&command),

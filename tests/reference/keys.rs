@@ -26,6 +26,7 @@ const SETTINGS: Page = (
         ("## [[hotlines.pin.codes]]", "src/call/settings/pin.rs", "PinCodeSettings"),
         ("## [[hotlines.callers]]", "src/call/settings/callers.rs", "CallerSettings"),
         ("## [hotlines.repeated]", "src/call/settings/callers.rs", "RepeatedSettings"),
+        ("## [hotlines.prompts]", "src/call/settings/prompts.rs", "PromptsSettings"),
         ("## [hotlines.recording]", "src/call/settings/hotline.rs", "RecordingSettings"),
         ("## [[hotlines.routes]]", "src/call/settings/route.rs", "RouteSettings"),
         ("## [hotlines.routes.accept]", "src/call/settings/accept.rs", "AcceptSettings"),
@@ -38,7 +39,11 @@ const ONCALL: Page = (
     "docs/guide/oncall.md",
     &[
         ("## People", "src/oncall/settings.rs", "PersonEntry"),
+        ("## Escalations", "src/oncall/settings.rs", "EscalationEntry"),
+        ("## Schedules", "src/oncall/settings.rs", "ScheduleEntry"),
         ("### Rotations", "src/oncall/settings.rs", "RotationEntry"),
+        ("### Overrides", "src/oncall/settings.rs", "OverrideEntry"),
+        ("## Opening hours", "src/oncall/settings.rs", "HoursEntry"),
     ],
 );
 
@@ -94,7 +99,7 @@ fn every_key_of_the_settings_is_documented_and_every_documented_key_exists() {
 }
 
 #[test]
-fn every_key_of_people_and_rotations_is_documented_and_every_documented_key_exists() {
+fn every_key_of_the_on_call_file_is_documented_and_every_documented_key_exists() {
     assert_documented(ONCALL);
 }
 

@@ -28,10 +28,7 @@ impl Compiler<'_> {
             then: preset.value(&THEN, settings.then),
             greeting: greeting.unwrap_or_else(|| voice.shipped("leave-message")),
             beep: Prompt::tone(Tone::Beep),
-            thanks: voice.shipped("thank-you-message"),
             closing: closing.unwrap_or_else(|| voice.shipped("nobody-available")),
-            no_message: voice.shipped("no-message"),
-            cut_short: voice.shipped("message-cut-short"),
             max_length: self.period(
                 &spanned(preset, &MAX_LENGTH, settings.max_length.as_ref()),
                 5..=600,

@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::Compiler;
 use super::choice::Spot;
 use crate::call::filter::{CallerFilter, Entry};
-use crate::call::plan::{Hotline, HotlineNumber, HotlinePrompts};
+use crate::call::plan::{Hotline, HotlineNumber};
 use crate::call::preset::{CALLER_ID, FilledIn};
 use crate::call::settings::{HotlineSettings, NumberList};
 use crate::call::wording::{Names, Voice};
@@ -28,14 +28,11 @@ impl<'a> Compiler<'a> {
             let message = format!("the hotline `{name}` takes no call: max_calls is 0");
             self.error(settings.name.span(), message, "1 at least; enabled = false closes the line");
         }
-        let welcome =
-            self.audio(settings.welcome.as_ref(), names, voice).unwrap_or_else(|| voice.welcome(name));
+        let prompts = self.prompts(settings, &routes, names, voice);
         let menu = settings.menu.as_ref();
         let menu = menu.map(|menu| {
-            Arc::new(self.menu(menu, names, spot, choices.clone(), (Some(&welcome), &mut preset)))
+            Arc::new(self.menu(menu, names, spot, choices.clone(), (Some(&prompts.welcome), &mut preset)))
         });
-        let hold = self.hold(settings.hold.as_ref(), names, voice);
-        let consent = self.consent(&settings.recording, &routes, names, voice);
         let hotline = Hotline {
             name: name.to_owned(),
             numbers: self.numbers(settings),
@@ -44,16 +41,7 @@ impl<'a> Compiler<'a> {
             filter: CallerFilter::new(self.entries(&settings.allow), self.entries(&settings.block)),
             caller_id: preset.value(&CALLER_ID, settings.caller_id),
             max_calls: settings.max_calls,
-            prompts: HotlinePrompts {
-                welcome,
-                please_hold: voice.shipped("please-hold"),
-                hold,
-                closed: voice.shipped("closed"),
-                goodbye: voice.shipped("goodbye"),
-                cannot_hear: voice.shipped("cannot-hear-you"),
-                caller_gone: voice.shipped("caller-gone"),
-                consent,
-            },
+            prompts,
             opening: self.opening(settings.hours.as_ref(), settings.outside.as_ref(), None, spot),
             pin: settings.pin.as_ref().map(|gate| Arc::new(self.pin(gate, spot))),
             callers: settings.callers.iter().map(|rule| self.caller_rule(rule, spot)).collect(),

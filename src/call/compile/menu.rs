@@ -1,5 +1,6 @@
 //! The menu of a hotline, or of a route that leads to further routes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use toml::Spanned;
@@ -28,7 +29,10 @@ impl Compiler<'_> {
         let said_by_welcome = matches!(written.map(Spanned::get_ref), Some(MenuPromptSetting::Welcome));
         let back = settings.back.as_ref().and_then(|key| self.back(key, &choices, welcome.is_none()));
         let prompt = written.and_then(|written| match (written.get_ref(), welcome) {
-            (MenuPromptSetting::Welcome, Some(welcome)) => Some(welcome.clone()),
+            (MenuPromptSetting::Welcome, Some(welcome)) => {
+                self.check_welcome(welcome, written.span());
+                Some(welcome.clone())
+            }
             (MenuPromptSetting::Welcome, None) => {
                 let message = "the welcome cannot say the menu of a route";
                 self.error(written.span(), message, "write { say = \"...\" }, or leave it out");
@@ -43,7 +47,6 @@ impl Compiler<'_> {
         Menu {
             prompt: prompt.unwrap_or_else(|| spot.voice.menu(keys, back)),
             said_by_welcome,
-            unknown_key: spot.voice.shipped("route-unknown"),
             timeout: self.period(&settings.timeout, 1..=60, "menu.timeout"),
             attempts: self.count(&settings.attempts, 1..=9, "menu.attempts"),
             wrong_keys: self.count(
@@ -54,6 +57,14 @@ impl Compiler<'_> {
             back,
             silence: self.silence(&settings.silence, &choices),
             choices,
+        }
+    }
+
+    /// A welcome that is to say the keys has to say something.
+    fn check_welcome(&mut self, welcome: &Prompt, span: Range<usize>) {
+        if welcome.is_empty() {
+            let message = "the welcome is to explain the menu, and welcome = false says nothing";
+            self.error(span, message, "write words for one of the two, or leave out the prompt of the menu");
         }
     }
 

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    AudioSetting, CallerSettings, MenuSettings, NumberList, OutsideSetting, PinSettings, RepeatedSettings,
-    RouteSettings, yes,
+    AudioSetting, CallerSettings, MenuSettings, NumberList, OutsideSetting, PinSettings, PromptSetting,
+    PromptsSettings, RepeatedSettings, RouteSettings, yes,
 };
 use crate::call::preset::Preset;
 use crate::oncall::Language;
@@ -25,8 +25,8 @@ pub struct HotlineSettings {
     /// Language of the default prompts and of the voice.
     #[serde(default)]
     pub language: Language,
-    /// The first words a caller hears.
-    pub welcome: Option<Spanned<AudioSetting>>,
+    /// The first words a caller hears; `false`: none.
+    pub welcome: Option<Spanned<PromptSetting>>,
     /// What a caller hears while people are rung. Default: a shipped hold tone.
     pub hold: Option<Spanned<AudioSetting>>,
     /// Fills in what is left out here and at the routes.
@@ -57,6 +57,9 @@ pub struct HotlineSettings {
     pub callers: Vec<CallerSettings>,
     /// What holds for callers who call again and again.
     pub repeated: Option<RepeatedSettings>,
+    /// What is said at each turn of a call.
+    #[serde(default)]
+    pub prompts: PromptsSettings,
     /// Left out: one route, no menu.
     pub menu: Option<MenuSettings>,
     /// Whether calls are recorded that somebody accepts.

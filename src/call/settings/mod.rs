@@ -11,6 +11,7 @@ mod numbers;
 mod opening;
 mod period;
 mod pin;
+mod prompts;
 mod route;
 
 pub use accept::AcceptSettings;
@@ -23,6 +24,7 @@ pub use numbers::NumberList;
 pub use opening::OutsideSetting;
 pub use period::Period;
 pub use pin::{Hidden, PinCodeSettings, PinSettings};
+pub use prompts::{PromptSetting, PromptsSettings};
 pub use route::{DirectSetting, MaxPeople, RedirectSettings, RepeatSetting, RouteSettings};
 
 use toml::Spanned;

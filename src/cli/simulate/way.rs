@@ -52,7 +52,7 @@ pub(super) fn follow(
 ) -> Option<Arrived> {
     story.push(format!("the caller hears {}", reception.welcome()));
     loop {
-        match reception.next() {
+        match reception.turn() {
             Turn::Told(told) => story.push(told.detail),
             Turn::Pin(gate) => {
                 story.push(format!("the caller hears {}", gate.prompt));
