@@ -161,7 +161,8 @@ async fn target(desk: &Desk, route: &Route, race: &Race, attempt: &Attempt) -> R
         Ok(rung) => result(rung, &mut leg, step, route.ring)?,
         Err(winner) => {
             // Whoever picks up in this very moment hears why there is nobody.
-            leg.on_release(Farewell::AnsweredElsewhere, Some(desk.hotline.prompts.taken.clone()));
+            let taken = desk.hotline.prompts.taken.to(attempt.person.language).clone();
+            leg.on_release(Farewell::AnsweredElsewhere, Some(taken));
             step.done(&format!("{winner} accepted first: it rings no more"));
             return Err(Rung::TooLate);
         }

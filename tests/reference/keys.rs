@@ -23,6 +23,7 @@ const SETTINGS: Page = (
         ("## [[hotlines]]", "src/call/settings/hotline.rs", "HotlineSettings"),
         ("## [hotlines.menu]", "src/call/settings/menu.rs", "MenuSettings"),
         ("## [hotlines.waiting]", "src/call/settings/waiting.rs", "WaitingSettings"),
+        ("## [hotlines.prompts]", "src/call/settings/prompts.rs", "PromptsSettings"),
         ("## [hotlines.recording]", "src/call/settings/hotline.rs", "RecordingSettings"),
         ("## [[hotlines.routes]]", "src/call/settings/route.rs", "RouteSettings"),
         ("## [hotlines.routes.pause]", "src/call/settings/waiting.rs", "PauseSettings"),

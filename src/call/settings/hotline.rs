@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{AudioSetting, MenuSettings, NumberList, RouteSettings, WaitingSettings, yes};
+use super::{
+    AudioSetting, MenuSettings, NumberList, PromptSetting, PromptsSettings, RouteSettings, WaitingSettings,
+    yes,
+};
 use crate::oncall::Language;
 
 /// One hotline.
@@ -19,8 +22,8 @@ pub struct HotlineSettings {
     /// Language of the default prompts and of the voice.
     #[serde(default)]
     pub language: Language,
-    /// The first words a caller hears.
-    pub welcome: Option<Spanned<AudioSetting>>,
+    /// The first words a caller hears; `false`: none.
+    pub welcome: Option<Spanned<PromptSetting>>,
     /// What a caller hears while people are rung. Default: a shipped hold tone.
     pub hold: Option<Spanned<AudioSetting>>,
     /// The number responders see.
@@ -41,6 +44,9 @@ pub struct HotlineSettings {
     /// What callers who are held hear beside the music.
     #[serde(default)]
     pub waiting: WaitingSettings,
+    /// What is said at each turn of a call.
+    #[serde(default)]
+    pub prompts: PromptsSettings,
     /// Left out: one route, no menu.
     pub menu: Option<MenuSettings>,
     /// Whether calls are recorded that somebody accepts.
