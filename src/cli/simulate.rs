@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use serde::Serialize;
 
 use super::{Common, Failure, output};
+use crate::call::describe;
 use crate::call::filter::Admission;
 use crate::call::plan::{Hotline, Route};
 use crate::call::prompt::Prompt;
@@ -53,6 +54,9 @@ struct Simulated {
     caller_allowed: bool,
     chain: Vec<Rings>,
     not_rung: Vec<NotRung>,
+    /// Who is busy and would be waited for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waits_for: Vec<PersonId>,
     fallback: Option<String>,
     incident: Option<String>,
     #[serde(skip)]
@@ -122,6 +126,7 @@ fn simulate(
         caller_allowed: true,
         chain: Vec::new(),
         not_rung: Vec::new(),
+        waits_for: Vec::new(),
         fallback: None,
         incident: None,
         story: Vec::new(),
@@ -199,6 +204,7 @@ fn chain(
             walk.report(attempt.order, Rung::NoAnswer);
         }
         simulated.not_rung = walk.not_rung();
+        simulated.waits(&walk, route);
     }
     let last = if closing { &fallback.closing } else { &fallback.greeting };
     simulated.story.push(format!("whoever answers hears {}", route.accept.prompt.usual));
@@ -206,6 +212,22 @@ fn chain(
         simulated.story.push(format!("whoever accepts hears {consent}, and the call is recorded"));
     }
     simulated.story.push(format!("if nobody accepts, the caller hears {last}"));
+}
+
+impl Simulated {
+    /// For whom the caller would wait, once all others have been tried.
+    fn waits(&mut self, walk: &Walk, route: &Route) {
+        if route.waiting.for_busy.is_zero() {
+            return;
+        }
+        self.waits_for = walk.waits_for().into_iter().map(|(person, _)| person.id.clone()).collect();
+        if !self.waits_for.is_empty() {
+            let whom: Vec<_> = self.waits_for.iter().map(ToString::to_string).collect();
+            let length = describe(route.waiting.for_busy);
+            self.story
+                .push(format!("if nobody accepts, the caller waits up to {length} for {}", whom.join(", ")));
+        }
+    }
 }
 
 impl std::fmt::Display for Simulated {
