@@ -50,8 +50,8 @@ pub async fn chain(desk: &mut Desk, route: &Route, ticket: &Ticket) -> Option<Re
 
 /// Goes along the chain until somebody has the call.
 async fn walk(desk: &Desk, route: &Route, ticket: &Ticket, walk: &mut Walk) -> Option<Responder> {
-    let race = Race::new();
-    let mut ringing = Together::new();
+    let race = Race::default();
+    let mut ringing = Together::default();
     let mut patience = Patience::of(route);
     loop {
         let mut reserved = None;

@@ -41,12 +41,12 @@ pub struct HotlineSettings {
     /// `false`: callers hear that the line is closed.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// What callers who are held hear beside the music.
-    #[serde(default)]
-    pub waiting: WaitingSettings,
     /// What is said at each turn of a call.
     #[serde(default)]
     pub prompts: PromptsSettings,
+    /// What callers who are held hear beside the music.
+    #[serde(default)]
+    pub waiting: WaitingSettings,
     /// Left out: one route, no menu.
     pub menu: Option<MenuSettings>,
     /// Whether calls are recorded that somebody accepts.
