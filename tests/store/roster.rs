@@ -303,15 +303,10 @@ fn hours() -> impl Strategy<Value = WeekInterval> {
     select(known.to_vec()).prop_map(|text| text.parse().unwrap())
 }
 
-fn turns() -> impl Strategy<Value = Turns> {
+fn turns() -> impl Strategy<Value = (Every, Option<&'static str>)> {
     let every = (1_u32..=12, select(vec!["hours", "days", "weeks", "months"]))
         .prop_map(|(count, unit)| format!("{count} {unit}").parse::<Every>().unwrap());
-    (every, option::of(select(vec!["FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,TH"]))).prop_map(|(every, rule)| {
-        match rule {
-            Some(rule) => Turns::Recurrence(Recurrence { rule: rule.to_owned(), lasts: every }),
-            None => Turns::Every(every),
-        }
-    })
+    (every, option::of(select(vec!["FREQ=MONTHLY;BYDAY=1FR", "FREQ=WEEKLY;BYDAY=MO,TH"])))
 }
 
 fn member() -> impl Strategy<Value = Member> {
@@ -320,7 +315,11 @@ fn member() -> impl Strategy<Value = Member> {
 
 fn rotation() -> impl Strategy<Value = Rotation> {
     (name(), vec(member(), 0..4), turns(), wall(), option::of(wall()), vec(hours(), 0..3)).prop_map(
-        |(name, people, turns, start, until, hours)| Rotation { name, people, turns, start, until, hours },
+        |(name, people, (every, rule), start, until, hours)| {
+            let by_rule = rule.map(|rule| Recurrence::new(rule, every, start, &Zone::utc()).unwrap());
+            let turns = by_rule.map_or(Turns::Every(every), Turns::Recurrence);
+            Rotation { name, people, turns, start, until, hours }
+        },
     )
 }
 
@@ -346,7 +345,7 @@ fn override_entry() -> impl Strategy<Value = Override> {
 
 fn shift_calendar(people: Vec<PersonId>) -> impl Strategy<Value = ShiftCalendar> {
     (any::<String>(), btree_map(any::<String>(), select(people), 0..3))
-        .prop_map(|(source, names)| ShiftCalendar { source, names })
+        .prop_map(|(source, names)| ShiftCalendar { source, names, feed: None })
 }
 
 fn schedule(id: ScheduleId, people: Vec<PersonId>) -> impl Strategy<Value = Schedule> {

@@ -140,10 +140,10 @@ fn a_zone_of_an_own_name_is_worked_out_from_the_rules_the_calendar_brings() {
     }
     let fixed = "BEGIN:VTIMEZONE\nTZID:Ours\nBEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETTO:-0330\nEND:STANDARD\nEND:VTIMEZONE\n\
         BEGIN:VEVENT\nDTSTART;TZID=Ours:20260105T090000\nEND:VEVENT";
-    let at = super::tests::calendar(fixed).unwrap().events[0].start.instant(&Zone::utc());
+    let at = tests::calendar(fixed).unwrap().events[0].start.instant(&Zone::utc());
     assert_eq!(at.to_string(), "2026-01-05T12:30:00Z");
     let path = "BEGIN:VEVENT\nDTSTART;TZID=/citadel.org/20210210_1/Europe/Berlin:20260105T090000\nEND:VEVENT";
-    assert_eq!(super::tests::calendar(path).unwrap().events[0].start.zone, Some(berlin()));
+    assert_eq!(tests::calendar(path).unwrap().events[0].start.zone, Some(berlin()));
 }
 
 #[test]
