@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod oncall;
 mod output;
+mod rings;
 mod run;
 mod schedule;
 mod simulate;

@@ -303,23 +303,24 @@ fn hours() -> impl Strategy<Value = WeekInterval> {
     select(known.to_vec()).prop_map(|text| text.parse().unwrap())
 }
 
-fn turns() -> impl Strategy<Value = (Every, Option<&'static str>)> {
+/// Turns of a rotation that begins at a wall-clock time of a zone.
+fn turns(zone: Zone) -> impl Strategy<Value = (DateTime, Turns)> {
     let every = (1_u32..=12, select(vec!["hours", "days", "weeks", "months"]))
         .prop_map(|(count, unit)| format!("{count} {unit}").parse::<Every>().unwrap());
-    (every, option::of(select(vec!["FREQ=MONTHLY;BYDAY=1FR", "FREQ=WEEKLY;BYDAY=MO,TH"])))
+    let rule = option::of(select(vec!["FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,TH"]));
+    (wall(), every, rule).prop_map(move |(start, every, rule)| {
+        let recurrence = |rule| Recurrence::new(rule, every, start, &zone).unwrap();
+        (start, rule.map_or(Turns::Every(every), |rule| Turns::Recurrence(recurrence(rule))))
+    })
 }
 
 fn member() -> impl Strategy<Value = Member> {
     prop_oneof![Just(Member::Nobody), target().prop_map(Member::Target)]
 }
 
-fn rotation() -> impl Strategy<Value = Rotation> {
-    (name(), vec(member(), 0..4), turns(), wall(), option::of(wall()), vec(hours(), 0..3)).prop_map(
-        |(name, people, (every, rule), start, until, hours)| {
-            let by_rule = rule.map(|rule| Recurrence::new(rule, every, start, &Zone::utc()).unwrap());
-            let turns = by_rule.map_or(Turns::Every(every), Turns::Recurrence);
-            Rotation { name, people, turns, start, until, hours }
-        },
+fn rotation(zone: Zone) -> impl Strategy<Value = Rotation> {
+    (name(), vec(member(), 0..4), turns(zone), option::of(wall()), vec(hours(), 0..3)).prop_map(
+        |(name, people, (start, turns), until, hours)| Rotation { name, people, turns, start, until, hours },
     )
 }
 
@@ -350,14 +351,16 @@ fn shift_calendar(people: Vec<PersonId>) -> impl Strategy<Value = ShiftCalendar>
 
 fn schedule(id: ScheduleId, people: Vec<PersonId>) -> impl Strategy<Value = Schedule> {
     let stacking = select(vec![Stacking::Layers, Stacking::Parallel]);
-    let rotations = vec(rotation(), 0..4).prop_map(|mut all| {
-        let mut names = std::collections::BTreeSet::new();
-        all.retain(|rotation: &Rotation| names.insert(rotation.name.clone()));
-        all
+    let rotations = zone().prop_flat_map(|zone| {
+        vec(rotation(zone.clone()), 0..4).prop_map(move |mut all| {
+            let mut names = std::collections::BTreeSet::new();
+            all.retain(|rotation: &Rotation| names.insert(rotation.name.clone()));
+            (zone.clone(), all)
+        })
     });
     let calendar = option::of(shift_calendar(people));
-    (zone(), stacking, any::<bool>(), calendar, rotations, vec(override_entry(), 0..3)).prop_map(
-        move |(timezone, stacking, enabled, calendar, rotations, overrides)| Schedule {
+    (rotations, stacking, any::<bool>(), calendar, vec(override_entry(), 0..3)).prop_map(
+        move |((timezone, rotations), stacking, enabled, calendar, overrides)| Schedule {
             id: id.clone(),
             timezone,
             stacking,
