@@ -153,6 +153,9 @@ impl DeadEnd {
     /// The reason, as a person understands it.
     pub(super) fn say(&self, roster: &Roster, at: Timestamp) -> String {
         let reason = match &self.kind {
+            DeadEndKind::NobodyOnCall { schedule, .. } if roster.lacks_its_calendar(schedule) => {
+                format!("schedule {schedule}: its calendar has not been read yet")
+            }
             DeadEndKind::NobodyOnCall { schedule, on_purpose } => {
                 let purpose =
                     on_purpose.as_ref().map_or_else(String::new, |rule| format!(" on purpose ({rule})"));
