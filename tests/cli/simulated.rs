@@ -282,7 +282,8 @@ fn a_repeat_of_the_escalations_own_is_shown() {
 
 #[test]
 fn row_59_phones_in_any_country_are_rung_that_the_trunk_may_dial() {
-    let oncall = "[[people]]\nid = \"bob\"\nphones = [\"+4366012345\", \"+12125550123\", \"+8613912345678\"]\n";
+    let oncall =
+        "[[people]]\nid = \"bob\"\nphones = [\"+4366012345\", \"+12125550123\", \"+8613912345678\"]\n";
     let settings = |destinations: &str| {
         crate::SETTINGS.replace(
             "destinations = [\"sip:*@127.0.0.1\"]",
