@@ -87,6 +87,19 @@ pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut im
     chain
 }
 
+impl Chain {
+    /// Puts a person before all others, for a reason. Returns whether the chain leads to that person at all.
+    pub fn put_first(&mut self, person: &PersonId, why: &str) -> bool {
+        let Some(index) = self.candidates.iter().position(|candidate| candidate.person.id == *person) else {
+            return false;
+        };
+        let mut first = self.candidates.remove(index);
+        first.because = format!("{why}; {}", first.because);
+        self.candidates.insert(0, first);
+        true
+    }
+}
+
 /// A chain on its way to be whole.
 struct Resolving<'a> {
     roster: &'a Roster,
