@@ -5,3 +5,4 @@ mod audio;
 mod filter;
 mod screening;
 mod targets;
+mod waiting;
