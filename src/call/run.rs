@@ -98,7 +98,7 @@ pub async fn run(incoming: Incoming, house: House) {
         hotline: incoming.hotline,
         roster: incoming.roster,
         front: false,
-        held_since: None,
+        ticket: None,
         house: house.clone(),
         timeline: timeline.clone(),
         facts: facts.clone(),

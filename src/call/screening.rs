@@ -7,7 +7,7 @@ use crate::call::plan::{Accept, AcceptKey, Route};
 use crate::call::prompt::Prompt;
 use crate::call::race::Race;
 use crate::call::timeline::OpenStep;
-use crate::call::{Desk, describe};
+use crate::call::{Desk, describe, waiting};
 use crate::oncall::{Person, Rung};
 
 /// What an answered phone said.
@@ -46,7 +46,7 @@ pub async fn confirm(
     let mut said = tokio::select! {
         biased;
         winner = race.lost() => Said::TooLate(winner),
-        said = ask(&mut leg, accept, accept.prompt.to(person.language)) => said,
+        said = ask(desk, &mut leg, accept, accept.prompt.to(person.language)) => said,
     };
     let mut consent = Consent::NotAsked;
     if let Said::Accepted(_) = said {
@@ -78,6 +78,7 @@ async fn take(desk: &Desk, race: &Race, leg: &mut Leg) -> Result<Consent, Said> 
         permit = race.claim() => permit,
     };
     let consent = consent::tell_responder(desk, leg).await.map_err(Said::Left)?;
+    waiting::say_connected(desk, leg).await.map_err(Said::Left)?;
     match leg.gone().now() {
         Some(why) => Err(Said::Left(why)),
         None => Ok(consent),
@@ -128,14 +129,14 @@ fn told(said: Said, step: OpenStep, accept: &Accept) -> Result<(), Rung> {
     }
 }
 
-async fn ask(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
+async fn ask(desk: &Desk, leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
     if accept.key == AcceptKey::None {
         return Said::Accepted(None);
     }
     // Pressed before the question was asked: a phone in a pocket, a mailbox that dials as it picks up.
     leg.forget_keys();
     for _ in 0..accept.attempts {
-        match once(leg, accept, prompt).await {
+        match once(leg, accept, &prompt.filled(&desk.spoken())).await {
             Said::Nothing => {}
             said => return said,
         }

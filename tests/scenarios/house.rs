@@ -13,6 +13,7 @@ use nightbell::call::journal::{Journal, Record, Stated};
 use nightbell::call::leg::Leg;
 use nightbell::call::occupancy::Occupancy;
 use nightbell::call::plan::Hotline;
+use nightbell::call::prompt::Prompt;
 use nightbell::call::run::{self, Incoming};
 use nightbell::call::settings::HotlineSettings;
 use nightbell::call::{CallId, run::House as Shared};
@@ -106,21 +107,27 @@ impl House {
     pub fn with(settings: &str, oncall: &str) -> Self {
         let (roster, problems) = OncallFile::parse(oncall).expect("the on-call file is read").compile();
         assert!(problems.iter().all(|problem| !problem.is_error()), "{problems:?}");
+        // "You are connected" is left out, but where a scenario is about it.
+        let said_connected = settings.contains("connected");
         let settings: Settings = toml::from_str(settings).expect("the settings are read");
         let around =
             Surroundings { roster: &roster, trunks: &["carrier"], voice: false, folder: Path::new("/etc") };
         let compiled = compile(&settings.hotlines, around);
         assert!(compiled.problems.iter().all(|problem| !problem.is_error()), "{:?}", compiled.problems);
+        let mut hotline = compiled.hotlines.into_iter().next().expect("there is a hotline");
+        if !said_connected {
+            Arc::make_mut(&mut hotline).prompts.connected = Prompt::default();
+        }
         let (journal, records) = Journal::new();
         let (requests, asked) = mpsc::unbounded_channel();
         let (stop, shutdown) = watch::channel(false);
         let clock = Clock::starting_at(NOW.parse::<Timestamp>().unwrap());
         let mut switch = Switch::new(asked, records, stop);
         switch.phones = phones(&roster);
-        let routes = compiled.hotlines.iter().flat_map(|hotline| &hotline.routes);
+        let routes = &hotline.routes;
         switch.together = routes.into_iter().any(|route| route.policy.order == Order::AllAtOnce);
         Self {
-            hotline: compiled.hotlines.into_iter().next().expect("there is a hotline"),
+            hotline,
             roster: Arc::new(roster),
             shared: Shared {
                 journal,
