@@ -2,7 +2,7 @@
 
 use crate::call::consent::{self, Consent};
 use crate::call::journal::{Action, Step, StepResult};
-use crate::call::leg::{Farewell, Gone, Heard, Leg};
+use crate::call::leg::{Farewell, Gone, Heard, KeySource, Leg};
 use crate::call::plan::{Accept, AcceptKey, Route};
 use crate::call::prompt::Prompt;
 use crate::call::race::Race;
@@ -13,7 +13,7 @@ use crate::oncall::{Person, Rung};
 /// What an answered phone said.
 #[derive(Debug, PartialEq, Eq)]
 enum Said {
-    Accepted(Option<char>),
+    Accepted(Option<(char, KeySource)>),
     Declined(char),
     Nothing,
     Gone(Gone),
@@ -90,7 +90,9 @@ fn told(said: Said, step: OpenStep, accept: &Accept) -> Result<(), Rung> {
     match said {
         Said::Accepted(key) => {
             step.done(&match key {
-                Some(key) => format!("accepted with {key}"),
+                Some((key, KeySource::Told)) => format!("accepted with {key}"),
+                // A mailbox could have made it: whoever wonders about a call should see that.
+                Some((key, KeySource::Tone)) => format!("accepted with {key}, heard as a tone"),
                 None => "accepted by picking up".to_owned(),
             });
             Ok(())
@@ -131,6 +133,8 @@ async fn ask(desk: &Desk, leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Sa
     if accept.key == AcceptKey::None {
         return Said::Accepted(None);
     }
+    // Pressed before the question was asked: a phone in a pocket, a mailbox that dials as it picks up.
+    leg.forget_keys();
     for _ in 0..accept.attempts {
         match once(leg, accept, &prompt.filled(&desk.spoken())).await {
             Said::Nothing => {}
@@ -142,9 +146,9 @@ async fn ask(desk: &Desk, leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Sa
 
 /// Plays the prompt once and waits. Keys that mean nothing are passed over.
 async fn once(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
-    let means = |key| meaning(Heard::Key(key), accept).is_some();
+    let means = |key| meaning(Heard::Key(key), accept, KeySource::Told).is_some();
     let heard = leg.play_unless(prompt, means).await;
-    if let Some(said) = meaning(heard, accept) {
+    if let Some(said) = meaning(heard, accept, leg.key_source()) {
         return said;
     }
     let deadline = tokio::time::Instant::now() + accept.timeout;
@@ -153,7 +157,7 @@ async fn once(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
         match leg.key(left).await {
             Heard::Nothing => return Said::Nothing,
             heard => {
-                if let Some(said) = meaning(heard, accept) {
+                if let Some(said) = meaning(heard, accept, leg.key_source()) {
                     return said;
                 }
             }
@@ -161,11 +165,11 @@ async fn once(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
     }
 }
 
-fn meaning(heard: Heard, accept: &Accept) -> Option<Said> {
+fn meaning(heard: Heard, accept: &Accept, source: KeySource) -> Option<Said> {
     match heard {
         Heard::Key(key) if accept.decline == Some(key) => Some(Said::Declined(key)),
         Heard::Key(key) if accept.key == AcceptKey::Any || accept.key == AcceptKey::Key(key) => {
-            Some(Said::Accepted(Some(key)))
+            Some(Said::Accepted(Some((key, source))))
         }
         Heard::Gone(gone) => Some(Said::Gone(gone)),
         Heard::Key(_) | Heard::Nothing => None,
