@@ -137,7 +137,7 @@ async fn record(caller: &Leg, desk: &Desk, responder: &dial::Responder) -> Strin
                 file: file.clone(),
                 at: desk.house.clock.now(),
             });
-            let recording = caller.record_bridge(&responder.leg, file);
+            let recording = caller.record_bridge(std::iter::once(&responder.leg), file);
             desk.facts.recording(RecordingKind::Call, recording).await;
             "; both were told, and the call is recorded".to_owned()
         }

@@ -60,6 +60,15 @@ pub enum Request {
     },
     /// Let two answered legs hear each other. Ends with either leg.
     Bridge(LegId, LegId),
+    /// Let several answered legs hear each other. Goes on without those that end.
+    Confer(Vec<LegId>),
+    /// What the keys of a leg are for.
+    Keys {
+        /// Whose.
+        leg: LegId,
+        /// For what.
+        used: KeyUse,
+    },
     /// Find out whether there is room for a recording.
     Room {
         /// What is to be recorded.
@@ -80,16 +89,23 @@ pub enum Request {
         /// Sent once the file is whole on the disk (or dropped, as empty). It may end by itself.
         done: oneshot::Sender<Recorded>,
     },
-    /// Record two bridged legs into one file, until either ends.
+    /// Record legs that hear each other into one file, until the last of them ends.
     RecordBridge {
         /// Who is on the left.
         caller: LegId,
-        /// Who is on the right.
-        responder: LegId,
+        /// Who are on the right, together.
+        responders: Vec<LegId>,
         /// The name of the recording, without a folder: `<call>.call.wav`.
         name: String,
         /// Sent once the file is whole on the disk.
         done: oneshot::Sender<Recorded>,
+    },
+    /// Another leg joins those on the right of the recording of a call.
+    JoinRecording {
+        /// Who is on its left.
+        caller: LegId,
+        /// Who joins.
+        leg: LegId,
     },
     /// End the recording of a leg.
     StopRecording {
@@ -127,6 +143,18 @@ impl KeySet {
     pub fn contains(self, key: char) -> bool {
         KEYS.iter().position(|known| *known == key).is_some_and(|n| self.0 & (1 << n) != 0)
     }
+}
+
+/// What the keys of a phone are for that hears another one. The script is told of all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeyUse {
+    /// They are the other one's to hear.
+    #[default]
+    Partner,
+    /// A star and one of these is a command to us; all else is the other one's to hear.
+    Commands(KeySet),
+    /// They are the script's alone.
+    Script,
 }
 
 /// What is cut off the end of a recording.
@@ -261,6 +289,7 @@ pub struct LegEvents {
     detours: Arc<Mutex<Vec<String>>>,
     progress: watch::Sender<Progress>,
     keys: mpsc::Sender<char>,
+    commands: mpsc::Sender<char>,
     unheard: Arc<Notify>,
     gone: watch::Sender<Option<Gone>>,
 }
@@ -318,6 +347,12 @@ impl LegEvents {
         let _ = self.keys.try_send(key);
     }
 
+    /// A star and this key were pressed, which is a command to us.
+    pub fn command(&self, key: char) {
+        // A script that has ended no longer listens.
+        let _ = self.commands.try_send(key);
+    }
+
     /// Nothing has ever been heard of the phone, for so long that whoever holds it should be told.
     pub fn unheard(&self) {
         self.unheard.notify_one();
@@ -362,6 +397,7 @@ pub struct Leg {
     detours: Arc<Mutex<Vec<String>>>,
     progress: watch::Receiver<Progress>,
     keys: mpsc::Receiver<char>,
+    commands: mpsc::Receiver<char>,
     unheard: Arc<Notify>,
     gone: watch::Receiver<Option<Gone>>,
     farewell: Farewell,
@@ -375,6 +411,7 @@ impl Leg {
         let id = LegId(NEXT.fetch_add(1, Ordering::Relaxed));
         let (progress_tx, progress) = watch::channel(Progress::Calling(0));
         let (keys_tx, keys) = mpsc::channel(UNREAD_KEYS);
+        let (commands_tx, commands) = mpsc::channel(UNREAD_KEYS);
         let (gone_tx, gone) = watch::channel(None);
         let unheard = Arc::<Notify>::default();
         let detours = Arc::<Mutex<Vec<String>>>::default();
@@ -384,12 +421,20 @@ impl Leg {
             detours: detours.clone(),
             progress,
             keys,
+            commands,
             unheard: unheard.clone(),
             gone,
             farewell: Farewell::Done,
             clip: None,
         };
-        let events = LegEvents { detours, progress: progress_tx, keys: keys_tx, unheard, gone: gone_tx };
+        let events = LegEvents {
+            detours,
+            progress: progress_tx,
+            keys: keys_tx,
+            commands: commands_tx,
+            unheard,
+            gone: gone_tx,
+        };
         (leg, events)
     }
 
@@ -547,6 +592,20 @@ impl Leg {
         }
     }
 
+    /// Waits for a command ([`KeyUse::Commands`]): the key after the star.
+    pub async fn command(&mut self) -> char {
+        match self.commands.recv().await {
+            Some(key) => key,
+            // The switch is gone, and with it the leg: the watch tells.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What its keys are for from now on.
+    pub fn use_keys(&self, used: KeyUse) {
+        self.ask(Request::Keys { leg: self.id, used });
+    }
+
     /// Forgets the keys pressed so far.
     pub fn forget_keys(&mut self) {
         while self.keys.try_recv().is_ok() {}
@@ -560,6 +619,11 @@ impl Leg {
     /// Lets two answered legs hear each other.
     pub fn bridge(&self, other: &Leg) {
         self.ask(Request::Bridge(self.id, other.id));
+    }
+
+    /// Lets several answered legs hear each other.
+    pub fn confer<'a>(&self, others: impl Iterator<Item = &'a Leg>) {
+        self.ask(Request::Confer(std::iter::once(self.id).chain(others.map(Leg::id)).collect()));
     }
 
     /// Whether there is room for a recording. The error says in words what is in the way; a disk that
@@ -587,11 +651,21 @@ impl Leg {
         recorded
     }
 
-    /// Records what is said on this leg and on the one it is bridged to.
-    pub fn record_bridge(&self, other: &Leg, name: String) -> oneshot::Receiver<Recorded> {
+    /// Records what is said on this leg and on those that it hears.
+    pub fn record_bridge<'a>(
+        &self,
+        others: impl Iterator<Item = &'a Leg>,
+        name: String,
+    ) -> oneshot::Receiver<Recorded> {
         let (done, recorded) = oneshot::channel();
-        self.ask(Request::RecordBridge { caller: self.id, responder: other.id, name, done });
+        let responders = others.map(Leg::id).collect();
+        self.ask(Request::RecordBridge { caller: self.id, responders, name, done });
         recorded
+    }
+
+    /// Somebody else whom this leg hears joins the recording.
+    pub fn record_also(&self, other: &Leg) {
+        self.ask(Request::JoinRecording { caller: self.id, leg: other.id });
     }
 
     /// Ends the recording, without what is to be cut off its end.
@@ -667,6 +741,11 @@ impl Playing {
     /// Resolves at the end of the prompt, or when something took its place.
     pub async fn ended(&mut self) {
         let _ = (&mut self.0).await;
+    }
+
+    /// The same. Tells whether it was played to its end.
+    pub async fn whole(&mut self) -> bool {
+        (&mut self.0).await.is_ok()
     }
 }
 

@@ -199,7 +199,7 @@ fn sides(scratch: &Scratch, name: &str) -> (Vec<i16>, Vec<i16>) {
 fn a_call_has_the_caller_on_the_left_and_the_responder_on_the_right_at_their_true_places() {
     let scratch = Scratch::new();
     let (done, recorded) = oneshot::channel();
-    let [mut left, mut right] = recorder(&scratch).call("x.call.wav", done);
+    let ([mut left, mut right], _) = recorder(&scratch).call("x.call.wav", done);
     right.write(1600, &[-7; 800]);
     left.write(0, &[5; 2000]);
     // One side goes on alone, and leaves its silence in.

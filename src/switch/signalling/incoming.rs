@@ -95,6 +95,7 @@ impl Signalling {
             answered: None,
             released: false,
             slots: Some(slots),
+            recording: None,
             attempt: None,
             cost: None,
             ends_at: None,

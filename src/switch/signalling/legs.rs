@@ -14,6 +14,7 @@ use crate::sip;
 use crate::sip::spare::give_back;
 use crate::switch::media::Stream;
 use crate::switch::prompts::Library;
+use crate::switch::recorder::Joint;
 use crate::switch::table::HeldSlots;
 
 /// One leg: where its news go, and its media.
@@ -43,6 +44,8 @@ pub(in crate::switch) struct LiveLeg {
     /// The trunks' slots it holds: a caller's for both legs of the call, a responder's where it is
     /// rung over another trunk than was reserved.
     pub(super) slots: Option<HeldSlots>,
+    /// The recording of the call, for those who join it; of a caller's leg.
+    pub(super) recording: Option<Joint>,
     /// How a responder's phone is being reached.
     pub(super) attempt: Option<Box<Attempt>>,
     /// What a responder's leg costs.
@@ -126,6 +129,12 @@ impl Legs {
         if let Some(leg) = self.by_dialog.get_mut(&dialog) {
             news(leg);
         }
+    }
+
+    /// Whether a responder of this call has the slot that was reserved with the caller's.
+    pub(super) fn uses_reserved_slot(&self, call: CallId, trunk: usize) -> bool {
+        let mut others = self.by_dialog.values().filter(|leg| leg.call == call && !leg.caller);
+        others.any(|leg| leg.trunk == trunk && leg.slots.is_none())
     }
 
     pub(super) fn with_name(&mut self, name: LegId, news: impl FnOnce(&mut LiveLeg)) {

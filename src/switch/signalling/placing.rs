@@ -14,7 +14,7 @@ use rand::rngs::StdRng;
 use super::Signalling;
 use super::failure::{Failure, not_answered};
 use super::legs::LiveLeg;
-use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
+use crate::call::leg::{Dial, Gone, NotAnswered};
 use crate::oncall::{E164, Phone};
 use crate::sip::{self, FailureCause, Outgoing};
 use crate::switch::table::{HeldSlots, Table};
@@ -91,6 +91,7 @@ impl Signalling {
             answered: None,
             released: false,
             slots: None,
+            recording: None,
             cost: None,
             ends_at: None,
             attempt: Some(Box::new(Attempt {
@@ -129,7 +130,7 @@ impl Signalling {
     fn place(&mut self, table: &Table, leg: &mut LiveLeg, attempt: &Attempt) -> Result<sip::LegId, String> {
         let (dial, way) = (&attempt.dial, attempt.way);
         let known = table.trunks.get(way.trunk).ok_or("the trunk has been removed")?;
-        let slots = self.more_slots(table, way.trunk, dial.beside)?;
+        let slots = self.more_slots(table, way.trunk, dial)?;
         let mut media =
             self.local_media(way.trunk, leg.stream.rtp_port()).ok_or("the trunk has been removed")?;
         if let Some(codec) = self.legs.named(dial.beside).and_then(|caller| caller.codec) {
@@ -149,12 +150,14 @@ impl Signalling {
         Ok(self.endpoint.invite(Instant::now(), outgoing))
     }
 
-    /// A slot on the trunk, unless it is the one that was reserved when the caller was let in.
-    fn more_slots(&self, table: &Table, trunk: usize, caller: LegId) -> Result<Option<HeldSlots>, String> {
+    /// A slot on the trunk, unless it is the one that was reserved when the caller was let in, and no other
+    /// responder of the call has it.
+    fn more_slots(&self, table: &Table, trunk: usize, dial: &Dial) -> Result<Option<HeldSlots>, String> {
         let Some(known) = table.trunks.get(trunk) else { return Ok(None) };
         let name = known.trunk.name.as_str();
-        let reserved = self.legs.named(caller).filter(|leg| leg.caller).and_then(|leg| leg.slots.as_ref());
-        if reserved.is_some_and(|slots| slots.outbound() == Some(name)) {
+        let caller = self.legs.named(dial.beside).filter(|leg| leg.caller);
+        let reserved = caller.and_then(|leg| leg.slots.as_ref()).filter(|slots| slots.outbound() == Some(name));
+        if reserved.is_some() && !self.legs.uses_reserved_slot(dial.call, trunk) {
             return Ok(None);
         }
         let taken = self.slots.take(&[(name, known.trunk.max_calls)]);
