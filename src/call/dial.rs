@@ -33,6 +33,11 @@ pub struct Responder {
 /// Rings the people of a route in turn. Nobody: none accepted.
 pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
     let chain = resolve(&desk.roster, &route.policy, desk.house.clock.now(), &mut desk.rng);
+    along(desk, route, chain).await
+}
+
+/// Rings the people of a chain in turn. Nobody: none accepted.
+pub async fn along(desk: &mut Desk, route: &Route, chain: Chain) -> Option<Responder> {
     let summary = summary(&chain);
     desk.timeline.write(
         Step::DialChainResolved,
@@ -52,7 +57,10 @@ pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
         });
         let Next::Ring(attempt) = next else { break };
         let reservation = reserved.unwrap_or_else(|| occupancy.hold(&attempt.person.id, &attempt.phone));
-        match target(desk, route, &attempt).await {
+        let target = target(desk, route, &attempt).await;
+        let rung = target.as_ref().map_or_else(|rung| *rung, |_| Rung::Accepted);
+        desk.facts.learn(|known| _ = known.asked.insert(attempt.person.id.clone(), rung));
+        match target {
             Ok((leg, consent)) => {
                 walk.walk.report(attempt.order, Rung::Accepted);
                 responder = Some(Responder { person: attempt.person, leg, consent, reservation });

@@ -389,6 +389,17 @@ pub enum Heard {
     Gone(Gone),
 }
 
+/// What came first of somebody who is in a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// The key of a command, without its star.
+    Command(char),
+    /// A key.
+    Key(char),
+    /// The leg is gone.
+    Gone(Gone),
+}
+
 /// A phone, as the script holds it.
 #[derive(Debug)]
 pub struct Leg {
@@ -592,12 +603,14 @@ impl Leg {
         }
     }
 
-    /// Waits for a command ([`KeyUse::Commands`]): the key after the star.
-    pub async fn command(&mut self) -> char {
-        match self.commands.recv().await {
-            Some(key) => key,
-            // The switch is gone, and with it the leg: the watch tells.
-            None => std::future::pending().await,
+    /// Waits for a command ([`KeyUse::Commands`]); with `keys`, for any key.
+    pub async fn listen(&mut self, keys: bool) -> Said {
+        let mut gone = self.gone();
+        tokio::select! {
+            biased;
+            why = gone.ended() => Said::Gone(why),
+            Some(key) = self.commands.recv() => Said::Command(key),
+            Some(key) = self.keys.recv(), if keys => Said::Key(key),
         }
     }
 

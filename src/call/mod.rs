@@ -16,6 +16,7 @@
 //!    never waits, but the call's row is durable before the 200 OK and the intent before an
 //!    outbound INVITE; either wait ends after 500 ms.
 
+pub mod bridge;
 pub mod clock;
 pub mod compile;
 pub mod consent;
@@ -23,6 +24,8 @@ pub mod dial;
 pub mod facts;
 pub mod filter;
 pub mod hotline;
+pub mod incall;
+pub mod invite;
 pub mod journal;
 pub mod leg;
 pub mod menu;
@@ -41,6 +44,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::call::consent::Consent;
@@ -97,6 +101,25 @@ pub struct Desk {
     pub consent: Consent,
     /// Shuffles people within a level.
     pub rng: StdRng,
+}
+
+impl Desk {
+    /// The same call, for something that goes on beside the script; with what those it rings are to be told
+    /// about a recording.
+    pub fn another(&mut self, consent: Consent) -> Self {
+        Self {
+            id: self.id,
+            caller: self.caller,
+            caller_number: self.caller_number.clone(),
+            hotline: self.hotline.clone(),
+            roster: self.roster.clone(),
+            house: self.house.clone(),
+            timeline: self.timeline.clone(),
+            facts: self.facts.clone(),
+            consent,
+            rng: StdRng::from_rng(&mut self.rng),
+        }
+    }
 }
 
 /// A length of time in words, as [`describe_ms`] has it.

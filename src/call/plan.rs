@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::filter::CallerFilter;
+use crate::call::incall::{Invite, Keys};
 use crate::call::prompt::Prompt;
 use crate::call::settings::{CallerIdSetting, FallbackKind};
 use crate::oncall::{DialPolicy, E164, Roster};
@@ -148,6 +149,10 @@ pub struct Route {
     pub ring: Duration,
     /// How a responder accepts.
     pub accept: Accept,
+    /// What a responder can ask for during a call.
+    pub keys: Keys,
+    /// Who is rung when that is another person.
+    pub invite: Invite,
     /// When nobody is left.
     pub fallback: Fallback,
 }
@@ -217,7 +222,7 @@ impl Hotline {
 
     /// Whether any call may be recorded.
     pub fn records_calls(&self) -> bool {
-        self.routes.iter().any(|route| route.record_calls)
+        self.routes.iter().any(|route| route.record_calls || route.keys.record.is_some())
     }
 
     /// The number shown to responders on calls of this hotline.
@@ -246,6 +251,10 @@ impl Hotline {
         all.extend(self.menu.iter().flat_map(|menu| [menu.prompt.clone(), menu.unknown_key.clone()]));
         for route in &self.routes {
             let fallback = &route.fallback;
+            all.extend(route.keys.prompts());
+            if route.keys.invites() {
+                all.extend([route.invite.which.clone(), route.invite.ask.clone()]);
+            }
             all.extend([
                 route.accept.prompt.clone(),
                 fallback.greeting.clone(),

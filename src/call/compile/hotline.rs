@@ -23,7 +23,8 @@ impl Compiler<'_> {
             .iter()
             .map(|route| {
                 let named = Names { route: route.name.get_ref(), ..names };
-                Arc::new(self.route(route, settings.recording.calls, named, voice))
+                let keys = route.keys.or(&settings.keys);
+                Arc::new(self.route(route, settings.recording.calls, &keys, named, voice))
             })
             .collect();
         self.check_routes(settings, &routes);

@@ -3,6 +3,7 @@
 mod accept;
 mod fallback;
 mod hotline;
+mod keys;
 mod menu;
 mod prompts;
 mod route;

@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::Compiler;
 use crate::call::plan::Route;
-use crate::call::settings::{DirectSetting, RouteSettings};
+use crate::call::settings::{DirectSetting, KeysSettings, RouteSettings};
 use crate::call::wording::{Names, Voice};
 use crate::oncall::{DialPolicy, Repeat, Target};
 use crate::problem::Problem;
@@ -16,6 +16,7 @@ impl Compiler<'_> {
         &mut self,
         settings: &RouteSettings,
         record_calls: bool,
+        keys: &KeysSettings,
         names: Names<'_>,
         voice: Voice,
     ) -> Route {
@@ -40,6 +41,9 @@ impl Compiler<'_> {
                 .help("skip_dialled holds within one pass of the chain; set it to false beside repeat"),
             );
         }
+        let accept = self.accept(&settings.accept, names, voice);
+        let keys = self.keys(keys, voice);
+        let invite = self.invite(&settings.invite, &keys, &accept, voice);
         Route {
             key: settings.key.as_ref().and_then(|key| self.key(key, "0123456789*")),
             name: settings.name.get_ref().clone(),
@@ -56,7 +60,9 @@ impl Compiler<'_> {
                 skip_busy: settings.skip_busy,
             },
             ring: self.period(&settings.ring, 5..=120, "ring"),
-            accept: self.accept(&settings.accept, names, voice),
+            accept,
+            keys,
+            invite,
             fallback: self.fallback(&settings.fallback, names, voice),
         }
     }

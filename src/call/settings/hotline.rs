@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{AudioSetting, MenuSettings, NumberList, RouteSettings, yes};
+use super::{AudioSetting, KeysSettings, MenuSettings, NumberList, RouteSettings, yes};
 use crate::oncall::Language;
 
 /// One hotline.
@@ -43,6 +43,9 @@ pub struct HotlineSettings {
     /// Whether calls are recorded that somebody accepts.
     #[serde(default)]
     pub recording: RecordingSettings,
+    /// What a responder can ask for with a star and a key.
+    #[serde(default)]
+    pub keys: KeysSettings,
     /// Where calls go.
     #[serde(default)]
     pub routes: Vec<RouteSettings>,

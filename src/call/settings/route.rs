@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
-use super::{AcceptSettings, FallbackSettings, Period, unspanned, unspanned_default, yes};
+use super::{AcceptSettings, FallbackSettings, KeysSettings, Period, unspanned, unspanned_default, yes};
 use crate::oncall::{Order, PhoneChoice, Repeat};
 
 /// One route of a hotline.
@@ -52,6 +52,12 @@ pub struct RouteSettings {
     /// How a responder accepts.
     #[serde(default)]
     pub accept: AcceptSettings,
+    /// What a responder can ask for with a star and a key; left out: as the hotline says.
+    #[serde(default)]
+    pub keys: KeysSettings,
+    /// Who is rung when a responder asks for another person; left out: the others of the levels.
+    #[serde(default)]
+    pub invite: Vec<Spanned<String>>,
     /// What happens when nobody is left.
     #[serde(default)]
     pub fallback: FallbackSettings,
