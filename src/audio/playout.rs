@@ -245,7 +245,10 @@ mod tests {
             _ => 1,
         });
         let (playout, heard) = heard(came);
-        assert!(heard[4 * FRAME..].chunks(FRAME).all(|frame| loudness(frame) > 3000.0), "it never breaks off");
+        assert!(
+            heard[4 * FRAME..].chunks(FRAME).all(|frame| loudness(frame) > 3000.0),
+            "it never breaks off"
+        );
         assert!(playout.queue.len() <= 3 * FRAME, "it has caught up: {} in hand", playout.queue.len());
     }
 

@@ -368,7 +368,10 @@ impl Talk<'_> {
         // Letting go of it hangs it up.
         drop(gone);
         self.connect();
-        self.tell(&person, &format!("{} has handed the call over: {}", person.name, self.who_hear_each_other()));
+        self.tell(
+            &person,
+            &format!("{} has handed the call over: {}", person.name, self.who_hear_each_other()),
+        );
     }
 
     /// Whoever waited for somebody to be rung hears the ringing tone no longer.
@@ -411,11 +414,9 @@ impl Talk<'_> {
         self.caller.room(Recording::Call, DISK_PATIENCE).await?;
         let words = &self.desk.hotline.prompts.consent;
         let legs = std::iter::once(self.caller).chain(self.others.iter().map(|other| &other.leg));
-        let told: Vec<Playing> = legs.map(|leg| leg.start(words, false)).collect();
-        for mut playing in told {
-            if !playing.whole().await {
-                return Err("not everybody heard to the end that the call may be recorded".to_owned());
-            }
+        let told = legs.map(|leg| leg.start(words, false)).collect();
+        if !all_whole(told).await {
+            return Err("not everybody heard to the end that the call may be recorded".to_owned());
         }
         self.others.iter_mut().for_each(|other| other.consent = Consent::Heard);
         self.record().await;
@@ -493,6 +494,25 @@ fn gone_in_words(person: &Person, why: &Gone) -> String {
         Gone::Broken(why) => why.clone(),
         Gone::HungUp | Gone::NoAck | Gone::NotAnswered(_) => format!("{} hung up", person.name),
     }
+}
+
+/// Whether all of them are played to their end; known as soon as one is not.
+async fn all_whole(told: Vec<Playing>) -> bool {
+    let wait =
+        |mut playing: Playing| -> Wait<'static, bool> { Box::pin(async move { playing.whole().await }) };
+    let mut waits: Vec<_> = told.into_iter().map(wait).collect();
+    poll_fn(|context| {
+        let mut cut = false;
+        waits.retain_mut(|wait| match wait.as_mut().poll(context) {
+            Poll::Ready(whole) => {
+                cut |= !whole;
+                false
+            }
+            Poll::Pending => true,
+        });
+        if cut || waits.is_empty() { Poll::Ready(!cut) } else { Poll::Pending }
+    })
+    .await
 }
 
 /// What comes of the first of them that is ready; of several, of the one that stands first.

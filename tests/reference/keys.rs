@@ -23,6 +23,7 @@ const SETTINGS: Page = (
         ("## [[hotlines]]", "src/call/settings/hotline.rs", "HotlineSettings"),
         ("## [hotlines.menu]", "src/call/settings/menu.rs", "MenuSettings"),
         ("## [hotlines.recording]", "src/call/settings/hotline.rs", "RecordingSettings"),
+        ("## [hotlines.keys]", "src/call/settings/keys.rs", "KeysSettings"),
         ("## [[hotlines.routes]]", "src/call/settings/route.rs", "RouteSettings"),
         ("## [hotlines.routes.accept]", "src/call/settings/accept.rs", "AcceptSettings"),
         ("## [hotlines.routes.fallback]", "src/call/settings/fallback.rs", "FallbackSettings"),

@@ -92,16 +92,16 @@ impl Told {
         assert_eq!(self.count(Step::Hangup), 1);
     }
 
-    /// Every phone that was rung has a result right after it, and every question an answer.
+    /// Every phone that was rung has a result after it, and every question an answer.
     fn every_ring_has_its_result(&self) {
         let pairs =
             [(Step::DialTarget, Step::DialTargetResult), (Step::ConfirmTarget, Step::ConfirmTargetResult)];
         for (index, step) in self.steps.iter().enumerate() {
             for (asked, answered) in pairs {
                 if step.step == asked && step.action == Action::Sent {
-                    let next = self.steps.get(index + 1);
-                    let next = next.map(|next| (next.step, next.target.clone()));
-                    assert_eq!(next, Some((answered, step.target.clone())), "{}", self.timeline());
+                    let mut later = self.steps.iter().skip(index + 1);
+                    let has_result = later.any(|next| next.step == answered && next.target == step.target);
+                    assert!(has_result, "{}", self.timeline());
                 }
             }
         }
@@ -123,7 +123,7 @@ impl Told {
         };
         assert!(right, "the call was not {:?}:\n{}", self.outcome, self.timeline());
         assert_eq!(self.ended.responder.is_some(), bridged);
-        assert_eq!(self.count(Step::Bridge), usize::from(bridged));
+        assert_eq!(self.count(Step::Bridge) > 0, bridged);
     }
 
     fn every_leg_is_released_once(&self) {
@@ -151,10 +151,13 @@ impl Told {
         }
     }
 
-    /// A responder who was bridged has pressed what the route asks for, last of all.
+    /// A responder who was bridged has pressed what the route asks for, last of all before that.
     fn nobody_is_bridged_unasked(&self, accept: &Accept) {
+        let mut known = BTreeSet::new();
         for sight in self.sights.iter().filter(|sight| sight.who != self.name) {
-            if let Seen::Bridged { keys } = &sight.seen {
+            if let Seen::Bridged { keys } | Seen::Conferred { keys } = &sight.seen
+                && known.insert(sight.leg)
+            {
                 assert!(accepted(accept, keys), "{} is bridged after pressing {keys:?}", sight.who);
             }
         }
@@ -162,6 +165,10 @@ impl Told {
 
     /// Where the chain is not repeated: as many people as may be, and no phone twice.
     fn no_more_is_rung_than_the_route_allows(&self, policy: &DialPolicy) {
+        if self.timeline().contains("during the call: ") {
+            // Somebody has asked for more.
+            return;
+        }
         if policy.repeat != Repeat::Times(0) {
             return;
         }
@@ -221,6 +228,7 @@ impl Told {
                 }
                 Seen::Cut(_) => heard.iter_mut().rev().take(1).for_each(|last| last.push_str(" --")),
                 Seen::Bridged { .. } => heard.push("the other one".to_owned()),
+                Seen::Conferred { .. } => heard.push("all others".to_owned()),
                 _ => {}
             }
         }

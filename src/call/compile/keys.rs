@@ -25,7 +25,8 @@ impl Compiler<'_> {
         };
         if settings.enabled == Some(false) {
             let none = None;
-            keys = Keys { conference: none, transfer: none, record: none, help: none, announce: false, ..keys };
+            keys =
+                Keys { conference: none, transfer: none, record: none, help: none, announce: false, ..keys };
         }
         self.check_star_keys(settings, &keys);
         keys.announce &= keys.help.is_some();
@@ -58,7 +59,8 @@ impl Compiler<'_> {
             let others = all.iter().enumerate().filter(|(other, _)| *other != place);
             let used_twice = key.is_some() && others.map(|(_, (_, other))| *other).any(|other| other == *key);
             if let Some(written) = written.as_ref().filter(|_| used_twice) {
-                let message = format!("the key {} already does something else during a call", written.get_ref());
+                let message =
+                    format!("the key {} already does something else during a call", written.get_ref());
                 self.error(written.span(), message, "give each a key of its own, or write \"none\"");
             }
         }

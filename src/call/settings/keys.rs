@@ -25,7 +25,8 @@ pub struct KeysSettings {
 impl KeysSettings {
     /// These, and what they leave out as in others.
     pub fn or(&self, others: &Self) -> Self {
-        let or = |own: &Option<Spanned<String>>, other: &Option<Spanned<String>>| own.clone().or(other.clone());
+        let or =
+            |own: &Option<Spanned<String>>, other: &Option<Spanned<String>>| own.clone().or(other.clone());
         Self {
             enabled: self.enabled.or(others.enabled),
             conference: or(&self.conference, &others.conference),

@@ -9,7 +9,8 @@ impl Voice {
     /// All that is said about these keys.
     pub fn in_call(self, keys: &Keys) -> Words {
         let press = |key: char| self.shipped("press").then(self.shipped("star")).then(self.key(key));
-        let offered = [(keys.conference, "to-add"), (keys.transfer, "to-transfer"), (keys.record, "to-record")];
+        let offered =
+            [(keys.conference, "to-add"), (keys.transfer, "to-transfer"), (keys.record, "to-record")];
         let offered = offered.into_iter().filter_map(|(key, what)| Some((key?, what)));
         let sentence = |help: Prompt, (key, what)| help.then(press(key)).then(self.shipped(what));
         Words {

@@ -33,8 +33,6 @@ mod recording;
 mod recording_tests;
 mod reports;
 mod room;
-#[cfg(test)]
-mod room_tests;
 mod security;
 #[cfg(test)]
 mod srtp_tests;

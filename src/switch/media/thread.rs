@@ -398,7 +398,10 @@ impl MediaThread {
         self.part(now, one);
         self.part(now, other);
         for (place, partner) in [(one, other), (other, one)] {
-            self.with(place, |leg| leg.bridge(now, partner, softly.is_some()));
+            self.with(place, |leg| leg.bridge(now, partner));
+            if softly.is_some() {
+                self.with(place, Leg::fade_in);
+            }
         }
     }
 
@@ -468,6 +471,10 @@ impl MediaThread {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "room_tests.rs"]
+mod room_tests;
 
 fn poll(epoll: &OwnedFd, events: &mut Vec<Event>, patience: Option<&Timespec>) -> io::Result<()> {
     match epoll::wait(epoll, spare_capacity(events), patience) {

@@ -97,6 +97,7 @@ impl Recorder {
         self.open(Opening {
             path: self.folder.join(name),
             inbox: Arc::clone(&inbox),
+            sides: 1,
             began: Instant::now(),
             longest,
             silence,
@@ -114,6 +115,7 @@ impl Recorder {
         self.open(Opening {
             path: self.folder.join(name),
             inbox: Arc::clone(&inbox),
+            sides: 2,
             began,
             longest: LONGEST_CALL,
             silence: None,

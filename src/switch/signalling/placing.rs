@@ -156,7 +156,8 @@ impl Signalling {
         let Some(known) = table.trunks.get(trunk) else { return Ok(None) };
         let name = known.trunk.name.as_str();
         let caller = self.legs.named(dial.beside).filter(|leg| leg.caller);
-        let reserved = caller.and_then(|leg| leg.slots.as_ref()).filter(|slots| slots.outbound() == Some(name));
+        let reserved =
+            caller.and_then(|leg| leg.slots.as_ref()).filter(|slots| slots.outbound() == Some(name));
         if reserved.is_some() && !self.legs.uses_reserved_slot(dial.call, trunk) {
             return Ok(None);
         }

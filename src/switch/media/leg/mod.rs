@@ -219,13 +219,9 @@ impl Leg {
         self.voice.silence();
     }
 
-    /// Hears another leg from now on; `softly`: amid its words.
-    pub fn bridge(&mut self, now: Instant, partner: usize, softly: bool) {
+    pub fn bridge(&mut self, now: Instant, partner: usize) {
         self.partner = Some(partner);
         self.conversion.begin_anew();
-        if softly {
-            self.conversion.fade_in();
-        }
         self.fills_in = false;
         self.partner_spoke = now;
         self.look_again = now + STILL;
@@ -233,6 +229,11 @@ impl Leg {
         self.private_tone = self.tone_sounds;
         self.out.part();
         self.watch.bridged(now);
+    }
+
+    /// It begins to hear its partner amid words.
+    pub fn fade_in(&mut self) {
+        self.conversion.fade_in();
     }
 
     pub fn unbridge(&mut self, now: Instant) {
