@@ -19,8 +19,7 @@ use crate::call::dial::Responder;
 use crate::call::incall::Command;
 use crate::call::journal::{Action, Record, RecordingKind, Step, StepResult};
 use crate::call::leg::{Cut, Gone, KeyUse, Leg, LegId, Playing, Recording, Said};
-use crate::call::plan::Route;
-use crate::call::prompt::Prompt;
+use crate::call::plan::{Route, Translated};
 use crate::call::run::DISK_PATIENCE;
 use crate::call::{Desk, invite};
 use crate::oncall::Person;
@@ -101,7 +100,8 @@ enum Event {
 /// Lets the caller speak with whoever accepted, until it is over.
 pub async fn talk(caller: &Leg, desk: &mut Desk, route: &Route, first: Responder) -> End {
     if route.keys.announce {
-        first.leg.start(&route.keys.words.announce, false).ended().await;
+        let words = route.keys.words.announce.to(first.person.language);
+        first.leg.start(words, false).ended().await;
     }
     let mut talk = Talk {
         caller,
@@ -456,10 +456,10 @@ impl Talk<'_> {
     }
 
     /// Plays something to one responder alone, over whatever else there is to hear.
-    fn say(&self, leg: LegId, words: &Prompt) {
+    fn say(&self, leg: LegId, words: &Translated) {
         if let Some(other) = self.others.iter().find(|other| other.leg.id() == leg) {
             // It goes on to its end by itself.
-            drop(other.leg.start(words, false));
+            drop(other.leg.start(words.to(other.person.language), false));
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::call::leg::{KeySet, KeyUse};
+use crate::call::plan::Translated;
 use crate::call::prompt::Prompt;
 use crate::oncall::Target;
 
@@ -30,19 +31,19 @@ pub struct Keys {
 #[derive(Debug, Clone, Default)]
 pub struct Words {
     /// The key for help, right after somebody has accepted.
-    pub announce: Prompt,
+    pub announce: Translated,
     /// The keys.
-    pub help: Prompt,
+    pub help: Translated,
     /// A key that means nothing now.
-    pub unknown: Prompt,
+    pub unknown: Translated,
     /// While another person's phone rings, to a responder whose caller is on hold; looped.
     pub ringing: Prompt,
     /// No other person has accepted.
-    pub nobody_else: Prompt,
+    pub nobody_else: Translated,
     /// The recording has ended.
-    pub recording_ended: Prompt,
+    pub recording_ended: Translated,
     /// The call cannot be recorded.
-    pub not_recorded: Prompt,
+    pub not_recorded: Translated,
 }
 
 /// Who is rung when another person is asked for.
@@ -51,9 +52,9 @@ pub struct Invite {
     /// Those who may be; nobody: the others of the route.
     pub targets: Vec<Target>,
     /// Which of several.
-    pub which: Prompt,
+    pub which: Translated,
     /// To whoever picks up, instead of the accept prompt.
-    pub ask: Prompt,
+    pub ask: Translated,
 }
 
 /// What is asked for.
@@ -107,17 +108,19 @@ impl Keys {
 
     /// All that can be said about them.
     pub fn prompts(&self) -> Vec<Prompt> {
+        if self.in_call() == KeyUse::Partner {
+            return Vec::new();
+        }
         let words = &self.words;
-        let mut prompts = vec![words.unknown.clone()];
-        prompts.extend(self.announce.then(|| words.announce.clone()));
-        prompts.extend(self.help.map(|_| words.help.clone()));
-        if self.invites() {
-            prompts.extend([words.ringing.clone(), words.nobody_else.clone()]);
-        }
+        let mut said = vec![&words.unknown];
+        said.extend(self.announce.then_some(&words.announce));
+        said.extend(self.help.map(|_| &words.help));
+        said.extend(self.invites().then_some(&words.nobody_else));
         if self.record.is_some() {
-            prompts.extend([words.recording_ended.clone(), words.not_recorded.clone()]);
+            said.extend([&words.recording_ended, &words.not_recorded]);
         }
-        if self.in_call() == KeyUse::Partner { Vec::new() } else { prompts }
+        let tone = self.invites().then(|| words.ringing.clone());
+        said.into_iter().flat_map(Translated::all).cloned().chain(tone).collect()
     }
 }
 

@@ -68,7 +68,7 @@ pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut im
             }
             let label = if index == 0 { level.to_string() } else { format!("{level}.{index}") };
             for found in rank {
-                chain.add(roster, policy, &label, found);
+                chain.add(roster, policy, at, &label, found);
             }
         }
     }
@@ -76,23 +76,21 @@ pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut im
         Repeat::Times(times) => times,
         Repeat::Own => unfolding.repeat,
     };
-    let dead_ends = unfolding.dead_ends.iter();
-    chain.not_rung.extend(dead_ends.map(|end| NotRung { person: None, because: end.say(roster, at) }));
+    unfolding.dead_ends.iter().for_each(|end| chain.dead_end(end, roster, at));
     chain
 }
 
 impl Chain {
-    fn add(&mut self, roster: &Roster, policy: &DialPolicy, level: &str, found: Found) {
-        match reachable(roster, &found.person) {
+    fn add(&mut self, roster: &Roster, policy: &DialPolicy, at: Timestamp, level: &str, found: Found) {
+        match reachable(roster, &found.person, at) {
             Ok(person) => {
                 let most = match policy.phones {
                     PhoneChoice::All => usize::MAX,
                     PhoneChoice::First => 1,
                 };
-                let phones = person.phones.iter().take(most).cloned().collect();
+                let phones = person.confirmed_phones().take(most).cloned().collect();
+                let because = because(level, found.because, person);
                 let person = self.shared(person);
-                let because =
-                    if found.because.is_empty() { format!("named in level {level}") } else { found.because };
                 self.candidates.push(Candidate { level: level.to_owned(), person, phones, because });
             }
             Err(because) => self.refuse(found.person, because),
@@ -105,21 +103,39 @@ impl Chain {
     }
 
     /// Notes who is not rung, each person once.
-    fn refuse(&mut self, person: PersonId, because: &str) {
+    fn refuse(&mut self, person: PersonId, because: String) {
         let person = Some(person);
         if !self.not_rung.iter().any(|entry| entry.person == person) {
-            self.not_rung.push(NotRung { person, because: because.to_owned() });
+            self.not_rung.push(NotRung { person, because });
         }
+    }
+
+    /// Notes a target that leads to nobody; who is not on call because of an override is somebody.
+    fn dead_end(&mut self, end: &DeadEnd, roster: &Roster, at: Timestamp) {
+        let because = end.say(roster, at);
+        match &end.kind {
+            DeadEndKind::LeftOut { who, .. } if !self.has(who) => self.refuse(who.clone(), because),
+            _ => self.not_rung.push(NotRung { person: None, because }),
+        }
+    }
+
+    fn has(&self, person: &PersonId) -> bool {
+        self.candidates.iter().any(|candidate| candidate.person.id == *person)
     }
 }
 
-fn reachable<'a>(roster: &'a Roster, id: &PersonId) -> Result<&'a Person, &'static str> {
-    match roster.people.get(id) {
-        None => Err("is not among the people"),
-        Some(person) if !person.available => Err("is marked as unavailable"),
-        Some(person) if person.phones.is_empty() => Err("has no confirmed phone"),
-        Some(person) => Ok(person),
+/// What led to somebody, and which phones of theirs are left out.
+fn because(level: &str, way: String, person: &Person) -> String {
+    let way = if way.is_empty() { format!("named in level {level}") } else { way };
+    match person.unconfirmed() {
+        Some(phones) => format!("{way}; {phones}"),
+        None => way,
     }
+}
+
+fn reachable<'a>(roster: &'a Roster, id: &PersonId, at: Timestamp) -> Result<&'a Person, String> {
+    let person = roster.people.get(id).ok_or("is not among the people")?;
+    person.unreachable(at).map_or(Ok(person), Err)
 }
 
 impl DeadEnd {
@@ -135,6 +151,12 @@ impl DeadEnd {
                     None => "for a year to come".to_owned(),
                 };
                 format!("schedule {schedule}: nobody is on call{purpose} {until}")
+            }
+            DeadEndKind::NotEnabled(schedule) => {
+                format!("schedule {schedule} is not enabled: nobody is on call")
+            }
+            DeadEndKind::LeftOut { schedule, who, rule } => {
+                format!("schedule {schedule}: {who} is not on call ({rule})")
             }
             DeadEndKind::Unknown(target) => format!("there is no `{target}`"),
             DeadEndKind::TooDeep(target) => format!("{target} is nested too deep and is not followed"),

@@ -3,7 +3,8 @@
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Span, Timestamp};
 
-use crate::oncall::schedule::{Every, Member, Rotation, Unit};
+use crate::oncall::recurrence::Occurrence;
+use crate::oncall::schedule::{Every, Member, Recurrence, Rotation, Turns, Unit};
 use crate::oncall::zone::Zone;
 
 /// The last instant at which a turn can begin.
@@ -51,11 +52,21 @@ impl Rotation {
         if !self.has_begun_and_not_ended(zone, at) || !self.is_within_hours(zone, at) {
             return None;
         }
-        let index = self.index(zone, at);
+        let (index, since) = match &self.turns {
+            Turns::Every(every) => {
+                let index = self.index(*every, zone, at);
+                (index, self.beginning(*every, zone, index))
+            }
+            Turns::Recurrence(recurrence) => {
+                let begun = recurrence.near(zone, at).rfind(|(_, from, _)| *from <= at);
+                let (index, since, _) = begun.filter(|(_, _, until)| at < *until)?;
+                (index, since)
+            }
+        };
         let people = i64::try_from(self.people.len()).ok()?;
         let place = usize::try_from(index.checked_rem_euclid(people)?).ok()?;
         let member = self.people.get(place)?;
-        Some(Turn { number: index + 1, since: self.beginning(zone, index), member })
+        Some(Turn { number: index.saturating_add(1), since, member })
     }
 
     fn has_begun_and_not_ended(&self, zone: &Zone, at: Timestamp) -> bool {
@@ -76,10 +87,19 @@ impl Rotation {
         if !self.has_begun_and_not_ended(zone, at) {
             return;
         }
-        if self.has_hand_overs() {
-            let index = self.index(zone, at);
-            edges.note(self.beginning(zone, index));
-            edges.note(self.beginning(zone, index.saturating_add(1)));
+        match &self.turns {
+            Turns::Every(every) if self.has_hand_overs() => {
+                let index = self.index(*every, zone, at);
+                edges.note(self.beginning(*every, zone, index));
+                edges.note(self.beginning(*every, zone, index.saturating_add(1)));
+            }
+            Turns::Every(_) => {}
+            Turns::Recurrence(recurrence) => {
+                for (_, from, until) in recurrence.near(zone, at) {
+                    edges.note(from);
+                    edges.note(until);
+                }
+            }
         }
         let today = zone.local(at).date();
         for (from, until) in self.hours.iter().flat_map(|hours| hours.near(today, zone)) {
@@ -94,34 +114,53 @@ impl Rotation {
     }
 
     /// The last turn that has begun at an instant, counted from 0.
-    fn index(&self, zone: &Zone, at: Timestamp) -> i64 {
-        let mut index = self.every.turns_between(zone, self.start, at).max(0);
+    fn index(&self, every: Every, zone: &Zone, at: Timestamp) -> i64 {
+        let mut index = every.turns_between(zone, self.start, at).max(0);
         // No turn begins at the end of time: it stands for all that cannot be reckoned.
         let at = at.min(LAST_INSTANT);
-        while index > 0 && self.beginning(zone, index) > at {
+        while index > 0 && self.beginning(every, zone, index) > at {
             index -= 1;
         }
         // Where clocks jump over whole turns, several begin at once: the last of them counts.
-        while self.beginning(zone, index + 1) <= at {
+        while self.beginning(every, zone, index + 1) <= at {
             index += 1;
         }
         index
     }
 
     /// When a turn, counted from 0, begins. A later turn never begins before an earlier one.
-    fn beginning(&self, zone: &Zone, index: i64) -> Timestamp {
-        let turns = index.saturating_mul(i64::from(self.every.count.max(1)));
-        match self.every.step() {
+    fn beginning(&self, every: Every, zone: &Zone, index: i64) -> Timestamp {
+        let turns = index.saturating_mul(i64::from(every.count.max(1)));
+        match every.step() {
             Step::Elapsed => SignedDuration::try_from_hours(turns)
                 .and_then(|hours| zone.instant(self.start).checked_add(hours).ok())
                 .unwrap_or(Timestamp::MAX),
-            Step::Wall => self
-                .every
+            Step::Wall => every
                 .unit
                 .span(turns)
                 .and_then(|span| self.start.checked_add(span).ok())
                 .map_or(Timestamp::MAX, |wall| zone.instant(wall)),
         }
+    }
+}
+
+impl Recurrence {
+    /// The turns near an instant, in order: the number of each, counted from 0, its beginning and its end. One lasts
+    /// by the clock on the wall, and until the next one begins at most.
+    fn near(
+        &self,
+        zone: &Zone,
+        at: Timestamp,
+    ) -> impl DoubleEndedIterator<Item = (i64, Timestamp, Timestamp)> {
+        let Every { count, unit } = self.lasts();
+        let length = unit.span(i64::from(count)).unwrap_or_default();
+        let end =
+            |begins: DateTime| begins.checked_add(length).map_or(Timestamp::MAX, |wall| zone.instant(wall));
+        let near = self.times().near(zone.local(at), length);
+        near.into_iter()
+            .map(|Occurrence { number, begins }| (number, zone.instant(begins), end(begins)))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 }
 
@@ -186,7 +225,7 @@ mod tests {
         Rotation {
             name: "r".to_owned(),
             people: (0..people).map(person).collect(),
-            every: Every { count, unit },
+            turns: Turns::Every(Every { count, unit }),
             start,
             until: None,
             hours: Vec::new(),
@@ -227,11 +266,13 @@ mod tests {
             let date = jiff::civil::date(2011, month, 1);
             let start = date.with().day(day.min(date.days_in_month())).build().unwrap().at(hour, 30, 0, 0);
             let rotation = rotation(7, count, unit, start);
-            let (begin, end) = (rotation.beginning(&zone, index), rotation.beginning(&zone, index + 1));
+            let every = Every { count, unit };
+            let beginning = |index| rotation.beginning(every, &zone, index);
+            let (begin, end) = (beginning(index), beginning(index + 1));
             prop_assert!(begin <= end);
             if begin < end {
-                prop_assert_eq!(rotation.index(&zone, begin), index);
-                prop_assert_eq!(rotation.index(&zone, end - SignedDuration::from_nanos(1)), index);
+                prop_assert_eq!(rotation.index(every, &zone, begin), index);
+                prop_assert_eq!(rotation.index(every, &zone, end - SignedDuration::from_nanos(1)), index);
             }
         }
     }

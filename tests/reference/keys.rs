@@ -22,6 +22,7 @@ const SETTINGS: Page = (
         ("## [trunks.tls]", "src/switch/settings.rs", "TrunkTlsSettings"),
         ("## [[hotlines]]", "src/call/settings/hotline.rs", "HotlineSettings"),
         ("## [hotlines.menu]", "src/call/settings/menu.rs", "MenuSettings"),
+        ("## [hotlines.prompts]", "src/call/settings/prompts.rs", "PromptsSettings"),
         ("## [hotlines.recording]", "src/call/settings/hotline.rs", "RecordingSettings"),
         ("## [hotlines.keys]", "src/call/settings/keys.rs", "KeysSettings"),
         ("## [[hotlines.routes]]", "src/call/settings/route.rs", "RouteSettings"),
@@ -35,7 +36,11 @@ const ONCALL: Page = (
     "docs/guide/oncall.md",
     &[
         ("## People", "src/oncall/settings.rs", "PersonEntry"),
+        ("## Escalations", "src/oncall/settings.rs", "EscalationEntry"),
+        ("## Schedules", "src/oncall/settings.rs", "ScheduleEntry"),
         ("### Rotations", "src/oncall/settings.rs", "RotationEntry"),
+        ("### Overrides", "src/oncall/settings.rs", "OverrideEntry"),
+        ("## Opening hours", "src/oncall/settings.rs", "HoursEntry"),
     ],
 );
 
@@ -91,7 +96,7 @@ fn every_key_of_the_settings_is_documented_and_every_documented_key_exists() {
 }
 
 #[test]
-fn every_key_of_people_and_rotations_is_documented_and_every_documented_key_exists() {
+fn every_key_of_the_on_call_file_is_documented_and_every_documented_key_exists() {
     assert_documented(ONCALL);
 }
 

@@ -66,6 +66,7 @@ fn phone() -> impl Strategy<Value = Story> {
         NotAnswered::NoAnswer,
         rejected,
         NotAnswered::Unreachable("no trunk is up".to_owned()),
+        NotAnswered::NoLine("max_calls is reached".to_owned()),
     ]);
     let lost = |after| rings_out().does(Deed::End(Gone::HungUp), upon(Sign::Rings).plus(after));
     prop_oneof![
@@ -113,6 +114,7 @@ fn settings() -> impl Strategy<Value = (String, bool)> {
             one_of(&["voicemail", "closing"]),
             one_of(&["[]", "[]", r#"["person:dora"]"#, r#"["person:dora", "person:bob"]"#]),
         ),
+        one_of(&["shuffled", "listed", "one-random", "all-at-once", "all-at-once"]),
     )
         .prop_map(
             |(
@@ -121,6 +123,7 @@ fn settings() -> impl Strategy<Value = (String, bool)> {
                 (dialled, skip_busy, first),
                 (accept, decline),
                 (then, invite),
+                order,
             )| {
                 let menu = if menu { "[hotlines.menu]\nattempts = 2" } else { "" };
                 let phones = if first { "first" } else { "all" };
@@ -136,6 +139,7 @@ max_calls = {max_calls}
 key = "1"
 name = "Production"
 levels = [["person:anna", "person:bob"], ["person:carla", "person:anna", "person:dora"]]
+order = "{order}"
 max_people = {max_people}
 repeat = {repeat}
 skip_dialled = {dialled}

@@ -3,8 +3,10 @@
 use toml::Spanned;
 
 use super::Compiler;
-use crate::call::incall::{Invite, Keys};
-use crate::call::plan::{Accept, AcceptKey};
+use super::prompts::Words;
+use crate::call::incall::{self, Invite, Keys};
+use crate::call::plan::{Accept, AcceptKey, Translated};
+use crate::call::prompt::Prompt;
 use crate::call::settings::KeysSettings;
 use crate::call::wording::Voice;
 use crate::oncall::Target;
@@ -30,8 +32,21 @@ impl Compiler<'_> {
         }
         self.check_star_keys(settings, &keys);
         keys.announce &= keys.help.is_some();
-        keys.words = voice.in_call(&keys);
+        keys.words = self.words_of(&keys, voice);
         keys
+    }
+
+    fn words_of(&self, keys: &Keys, voice: Voice) -> incall::Words {
+        let in_each = |ours: &dyn Fn(Voice) -> Prompt| self.translated(Words::Shipped, voice, ours);
+        incall::Words {
+            announce: in_each(&|voice| voice.key_for_help(keys)),
+            help: in_each(&|voice| voice.help(keys)),
+            unknown: in_each(&|voice| voice.shipped("route-unknown")),
+            ringing: Prompt::tone(voice.ringing()),
+            nobody_else: in_each(&|voice| voice.shipped("nobody-else")),
+            recording_ended: in_each(&|voice| voice.shipped("recording-ended")),
+            not_recorded: in_each(&|voice| voice.shipped("not-recorded")),
+        }
     }
 
     fn star_key(&mut self, written: Option<&Spanned<String>>, usual: char) -> Option<char> {
@@ -85,14 +100,17 @@ impl Compiler<'_> {
         let called = targets.iter().map(|target| self.called(target));
         let offered: Vec<_> = ('1'..='9').zip(called).collect();
         let which = match offered.len() {
-            0 | 1 => Default::default(),
-            _ => voice.menu(offered.iter().map(|(key, name)| (*key, name.as_str()))),
+            0 | 1 => Translated::default(),
+            _ => self.translated(Words::Shipped, voice, |voice| {
+                voice.menu(offered.iter().map(|(key, name)| (*key, name.as_str())))
+            }),
         };
         let accept_key = match accept.key {
             AcceptKey::Key(key) => Some(key),
             AcceptKey::Any | AcceptKey::None => None,
         };
-        Invite { targets, which, ask: voice.invite(accept_key, accept.decline) }
+        let ask = self.translated(Words::Shipped, voice, |voice| voice.invite(accept_key, accept.decline));
+        Invite { targets, which, ask }
     }
 
     /// A target as people say it.

@@ -9,6 +9,7 @@ mod keys;
 mod menu;
 mod numbers;
 mod period;
+mod prompts;
 mod route;
 
 pub use accept::AcceptSettings;
@@ -19,6 +20,7 @@ pub use keys::KeysSettings;
 pub use menu::{MenuPromptSetting, MenuSettings};
 pub use numbers::NumberList;
 pub use period::Period;
+pub use prompts::{PromptSetting, PromptsSettings};
 pub use route::{DirectSetting, MaxPeople, RepeatSetting, RouteSettings};
 
 use toml::Spanned;

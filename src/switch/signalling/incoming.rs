@@ -96,6 +96,7 @@ impl Signalling {
             released: false,
             slots: Some(slots),
             recording: None,
+            reserve_used_by: None,
             attempt: None,
             cost: None,
             ends_at: None,

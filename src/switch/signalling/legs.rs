@@ -46,6 +46,8 @@ pub(in crate::switch) struct LiveLeg {
     pub(super) slots: Option<HeldSlots>,
     /// The recording of the call, for those who join it; of a caller's leg.
     pub(super) recording: Option<Joint>,
+    /// Which phone of the call was dialled last in the slot that the caller's leg holds for it.
+    pub(super) reserve_used_by: Option<LegId>,
     /// How a responder's phone is being reached.
     pub(super) attempt: Option<Box<Attempt>>,
     /// What a responder's leg costs.
@@ -129,12 +131,6 @@ impl Legs {
         if let Some(leg) = self.by_dialog.get_mut(&dialog) {
             news(leg);
         }
-    }
-
-    /// Whether a responder of this call has the slot that was reserved with the caller's.
-    pub(super) fn uses_reserved_slot(&self, call: CallId, trunk: usize) -> bool {
-        let mut others = self.by_dialog.values().filter(|leg| leg.call == call && !leg.caller);
-        others.any(|leg| leg.trunk == trunk && leg.slots.is_none())
     }
 
     pub(super) fn with_name(&mut self, name: LegId, news: impl FnOnce(&mut LiveLeg)) {
