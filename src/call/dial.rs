@@ -12,6 +12,7 @@ use crate::call::race::{Race, Together};
 use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::CallerIdSetting;
 use crate::call::timeline::{OpenStep, Timeline};
+use crate::call::waiting::{self, Patience, Ticket};
 use crate::call::{Desk, describe, screening};
 use crate::oncall::{Attempt, Chain, E164, Next, Order, Person, PersonId, Rung, Walk, resolve};
 
@@ -32,39 +33,56 @@ pub struct Responder {
 }
 
 /// Rings the people of a route, as its policy says. Nobody: none accepted.
-pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
-    let chain = resolve(&desk.roster, &route.policy, desk.house.clock.now(), &mut desk.rng);
-    along(desk, route, chain).await
+pub async fn chain(desk: &mut Desk, route: &Route, ticket: &Ticket) -> Option<Responder> {
+    let mut chain = resolve(&desk.roster, &route.policy, desk.house.clock.now(), &mut desk.rng);
+    let known = waiting::same_responder_first(desk, route, &mut chain);
+    let summary = summary(&chain, route.policy.order, known.as_deref());
+    along(desk, route, ticket, chain, &summary).await
 }
 
-/// Rings the people of a chain, as the route's policy says. Nobody: none accepted.
-pub async fn along(desk: &Desk, route: &Route, chain: Chain) -> Option<Responder> {
-    let summary = summary(&chain, route.policy.order);
+/// Rings the people of a chain that an ongoing call asks for. Nobody: none accepted.
+pub async fn another(desk: &Desk, route: &Route, ticket: &Ticket, chain: Chain) -> Option<Responder> {
+    let summary = summary(&chain, route.policy.order, None);
+    along(desk, route, ticket, chain, &summary).await
+}
+
+async fn along(
+    desk: &Desk,
+    route: &Route,
+    ticket: &Ticket,
+    chain: Chain,
+    summary: &str,
+) -> Option<Responder> {
     desk.timeline.write(
         Step::DialChainResolved,
         Action::Internal,
         StepResult::Processed,
         Some(&route.name),
-        &summary,
+        summary,
     );
     let mut told = ToldWalk { walk: Walk::new(chain, &route.policy), timeline: desk.timeline.clone() };
-    walk(desk, route, &mut told.walk).await
+    walk(desk, route, ticket, &mut told.walk).await
 }
 
 /// Goes along the chain until somebody has the call.
-async fn walk(desk: &Desk, route: &Route, walk: &mut Walk) -> Option<Responder> {
+async fn walk(desk: &Desk, route: &Route, ticket: &Ticket, walk: &mut Walk) -> Option<Responder> {
     let race = Race::default();
     let mut ringing = Together::default();
+    let mut patience = Patience::of(route);
     loop {
         let mut reserved = None;
-        let next = walk.next(&mut |person, phone| {
-            reserved = desk.house.occupancy.reserve(&person.id, phone);
-            reserved.is_none()
+        let next = walk.next(&mut |person, phone, last| {
+            patience.reserve(desk, route, (person, phone, last), &mut reserved)
         });
+        patience.let_go();
         match next {
-            Next::Ring(attempt) => ringing.add(ring(desk, route, &race, attempt, reserved)),
+            Next::Ring(attempt) => {
+                patience.tries(&attempt, route.policy.order, ticket);
+                ringing.add(ring(desk, route, &race, attempt, reserved));
+            }
             Next::Wait => match ringing.next().await? {
-                (order, Ok(responder)) => {
+                (order, Ok(mut responder)) => {
+                    waiting::put_through(desk, route, ticket, &mut responder.reservation);
                     walk.report(order, Rung::Accepted);
                     race.won_by(&responder.person.name);
                     // The others let go of their phones at once, each with its own words.
@@ -73,6 +91,7 @@ async fn walk(desk: &Desk, route: &Route, walk: &mut Walk) -> Option<Responder> 
                 }
                 (order, Err(rung)) => walk.report(order, rung),
             },
+            Next::Over if patience.wait(desk, ticket, walk).await => {}
             Next::Over => return None,
         }
     }
@@ -87,10 +106,11 @@ async fn ring(
     reserved: Option<Reservation>,
 ) -> (u32, Result<Responder, Rung>) {
     let hold = || desk.house.occupancy.hold(&attempt.person.id, &attempt.phone);
-    let reservation = reserved.unwrap_or_else(hold);
+    let mut reservation = reserved.unwrap_or_else(hold);
     let accepted = target(desk, route, race, &attempt).await;
     let rung = accepted.as_ref().map_or_else(|rung| *rung, |_| Rung::Accepted);
     desk.facts.learn(|known| _ = known.asked.insert(attempt.person.id.clone(), rung));
+    waiting::learn(desk, &attempt.person.id, rung, &mut reservation);
     let responder =
         accepted.map(|(leg, consent)| Responder { person: attempt.person, leg, consent, reservation });
     (attempt.order, responder)
@@ -113,9 +133,10 @@ impl Drop for ToldWalk {
     }
 }
 
-fn summary(chain: &Chain, order: Order) -> String {
+fn summary(chain: &Chain, order: Order, known: Option<&str>) -> String {
+    let known = known.map(|known| format!("; {known}")).unwrap_or_default();
     if chain.candidates.is_empty() {
-        return "nobody is to be rung".to_owned();
+        return format!("nobody is to be rung{known}");
     }
     let people: Vec<_> = chain
         .candidates
@@ -129,7 +150,7 @@ fn summary(chain: &Chain, order: Order) -> String {
         Order::OneRandom => "the first of each level that is free",
         Order::AllAtOnce => "level by level, all of a level together",
     };
-    format!("to be rung {how}: {}", people.join("; "))
+    format!("to be rung {how}: {}{known}", people.join("; "))
 }
 
 /// Rings one phone and asks whoever answers it.

@@ -124,12 +124,26 @@ impl Keys {
     }
 }
 
-/// As `check` prints it: `*1 conference, *0 help`; nothing where there is none.
+/// A line for `check`; nothing where there is no key.
 impl fmt::Display for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = self.all().into_iter().filter_map(|(key, command)| Some((key?, command)));
         let told: Vec<_> = known.map(|(key, command)| format!("*{key} {command}")).collect();
-        f.write_str(&told.join(", "))
+        if told.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "    keys of a responder during the call: {}", told.join(", "))
+    }
+}
+
+/// The same.
+impl fmt::Display for Invite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.targets.is_empty() {
+            return Ok(());
+        }
+        let targets: Vec<_> = self.targets.iter().map(ToString::to_string).collect();
+        writeln!(f, "    another person is one of {}", targets.join(", "))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Another person for a call that somebody has accepted: whom, and ringing them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::call::plan::{Accept, Route};
+use crate::call::plan::{Accept, Route, Waiting};
+use crate::call::waiting::Ticket;
 use crate::call::{Desk, dial};
 use crate::oncall::{Chain, DialPolicy, NotRung, PersonId, Repeat, Rung, Target, resolve};
 
@@ -23,13 +25,17 @@ pub async fn ring(
     // The limits of the chain were for the caller's waiting; this is somebody's wish.
     let policy = DialPolicy { levels, max_people: None, repeat: Repeat::Times(0), ..route.policy.clone() };
     let accept = Accept { prompt: route.invite.ask.clone(), ..route.accept.clone() };
-    let route = Route { policy, accept, ..route };
+    // Nobody is waited for, and no caller's time on hold is counted by it: it has a name of its own.
+    let waiting = Waiting { for_busy: Duration::ZERO, ..route.waiting };
+    let name = format!("{} (another person)", route.name);
+    let route = Route { name, policy, accept, waiting, ..route };
     let mut chain = resolve(&desk.roster, &route.policy, desk.house.clock.now(), &mut desk.rng);
     leave_out(&mut chain, |person| here.contains(person), "in this call already");
     if !named {
         leave_out_asked(&mut chain, &desk.facts.known().asked);
     }
-    dial::along(&mut desk, &route, chain).await
+    let ticket = Ticket::draw(&desk.house.occupancy, &desk.hotline.name, &route.name, false);
+    dial::another(&desk, &route, &ticket, chain).await
 }
 
 /// Who has declined the call is not rung for it again. Who was rung before and did not answer is only where

@@ -20,3 +20,4 @@ mod together;
 mod told;
 mod trouble;
 mod voicemail;
+mod waiting;

@@ -59,6 +59,7 @@ impl Compiler<'_> {
                 skip_dialled: settings.skip_dialled,
                 skip_busy: settings.skip_busy,
             },
+            waiting: self.waiting(settings),
             ring: self.period(&settings.ring, 5..=120, "ring"),
             accept,
             keys,

@@ -11,6 +11,7 @@ mod numbers;
 mod period;
 mod prompts;
 mod route;
+mod waiting;
 
 pub use accept::AcceptSettings;
 pub use audio::{AudioSetting, LevelSetting};
@@ -22,6 +23,7 @@ pub use numbers::NumberList;
 pub use period::Period;
 pub use prompts::{PromptSetting, PromptsSettings};
 pub use route::{DirectSetting, MaxPeople, RepeatSetting, RouteSettings};
+pub use waiting::{PauseSettings, WaitingSettings};
 
 use toml::Spanned;
 
