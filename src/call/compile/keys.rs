@@ -1,5 +1,7 @@
 //! The keys of a responder during a call, and whom they ring.
 
+use std::ops::Range;
+
 use toml::Spanned;
 
 use super::Compiler;
@@ -57,7 +59,11 @@ impl Compiler<'_> {
             (Some('*'), Some(key @ '0'..='9'), None) => Some(key),
             _ => {
                 let message = format!("`{}` is no key for use during a call", written.get_ref());
-                self.error(written.span(), message, "write a star and a digit, as in \"*1\", or \"none\"");
+                self.error_once(
+                    written.span(),
+                    message,
+                    "write a star and a digit, as in \"*1\", or \"none\"",
+                );
                 None
             }
         }
@@ -76,8 +82,16 @@ impl Compiler<'_> {
             if let Some(written) = written.as_ref().filter(|_| used_twice) {
                 let message =
                     format!("the key {} already does something else during a call", written.get_ref());
-                self.error(written.span(), message, "give each a key of its own, or write \"none\"");
+                self.error_once(written.span(), message, "give each a key of its own, or write \"none\"");
             }
+        }
+    }
+
+    /// What a hotline says is looked at for each of its routes.
+    fn error_once(&mut self, span: Range<usize>, message: String, help: &str) {
+        let problem = Problem::error(span, message).help(help);
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
         }
     }
 

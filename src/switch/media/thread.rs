@@ -257,7 +257,10 @@ impl MediaThread {
 
     /// The frames of a room that are due.
     fn tick_room(&mut self, now: Instant, place: usize) {
-        let Some(room) = self.rooms.get_mut(&place) else { return };
+        let Some(room) = self.rooms.get_mut(&place).filter(|room| room.len() > 0) else {
+            // Those who were in it have broken.
+            return self.close_room(place);
+        };
         let late = room.leave_out_late_frames(now);
         if late > 0 {
             self.each_member(place, |leg| leg.skip_frames(late));
@@ -454,10 +457,14 @@ impl MediaThread {
         left.leave(place);
         if left.len() < 2 {
             self.each_member(room, |leg| leg.leave(now));
-            self.rooms.remove(&room);
-            self.deadlines.set(room, None);
-            self.free.push(room);
+            self.close_room(room);
         }
+    }
+
+    fn close_room(&mut self, place: usize) {
+        self.rooms.remove(&place);
+        self.deadlines.set(place, None);
+        self.free.push(place);
     }
 
     /// Ends what a leg hears and is heard by.
