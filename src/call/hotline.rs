@@ -10,7 +10,7 @@ use crate::call::plan::Route;
 use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::FallbackKind;
 use crate::call::waiting::{self, Ticket};
-use crate::call::{Desk, consent, dial, menu, voicemail};
+use crate::call::{Desk, consent, dial, menu, naming, voicemail};
 
 /// From the INVITE to the last word. What it returns is why the call ended.
 pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
@@ -42,6 +42,7 @@ pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
     };
     desk.facts.learn(|known| known.route = Some(route.name.clone()));
     desk.consent = consent::tell_caller(caller, &desk, &route).await;
+    desk.caller_name = naming::ask(caller, &desk, &route).await;
     if let Some(responder) = ring(caller, &mut desk, &route).await {
         return bridge(caller, &desk, responder).await;
     }

@@ -27,6 +27,7 @@ pub mod hotline;
 pub mod journal;
 pub mod leg;
 pub mod menu;
+pub mod naming;
 pub mod occupancy;
 pub mod plan;
 pub mod prompt;
@@ -51,6 +52,7 @@ use crate::call::consent::Consent;
 use crate::call::facts::Facts;
 use crate::call::leg::LegId;
 use crate::call::plan::Hotline;
+use crate::call::prompt::Piece;
 use crate::call::run::House;
 use crate::call::spoken::Spoken;
 use crate::call::timeline::Timeline;
@@ -95,6 +97,8 @@ pub struct Desk {
     pub roster: Arc<Roster>,
     /// Whether the caller comes before all others who wait.
     pub front: bool,
+    /// What the caller said when asked for a name.
+    pub caller_name: Option<Piece>,
     /// The caller's place among those on hold, while people are rung.
     pub ticket: Option<Arc<Ticket>>,
     /// What calls share.
@@ -113,7 +117,8 @@ impl Desk {
     /// What may be said of the caller now.
     pub fn spoken(&self) -> Spoken<'_> {
         let waiting = self.ticket.as_ref().map_or(Duration::ZERO, |ticket| ticket.waited());
-        Spoken { caller: self.caller_number.as_ref(), waiting, ..Spoken::default() }
+        let (caller, name) = (self.caller_number.as_ref(), self.caller_name.as_ref());
+        Spoken { caller, waiting, name, ..Spoken::default() }
     }
 }
 

@@ -98,6 +98,7 @@ pub async fn run(incoming: Incoming, house: House) {
         hotline: incoming.hotline,
         roster: incoming.roster,
         front: false,
+        caller_name: None,
         ticket: None,
         house: house.clone(),
         timeline: timeline.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nightbell::call::journal::Record;
 use nightbell::call::leg::{Cut, Dial, Farewell, Gone, KeySource, Leg, LegEvents, LegId, Recorded, Request};
-use nightbell::call::prompt::Prompt;
+use nightbell::call::prompt::{Memo, Prompt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -90,6 +90,8 @@ struct Line {
     keys: String,
     playing: Option<Playing>,
     recording: Option<Recording>,
+    /// Where the name goes that it says.
+    name: Option<oneshot::Sender<Option<Memo>>>,
 }
 
 #[derive(Debug)]
@@ -118,6 +120,7 @@ enum Due {
     PromptOver(LegId, u64),
     Durable(oneshot::Sender<()>),
     RecordingWhole(oneshot::Sender<Recorded>, Recorded),
+    Named(LegId),
     /// Nothing was said since the recording of this number began, or the caller fell silent.
     SilentForLong(LegId, u64),
 }
@@ -304,6 +307,7 @@ impl Switch {
             Request::Record { leg, name: _, longest: _, silence, done } => {
                 self.begin_recording(leg, silence, done);
             }
+            Request::RecordName { leg, longest, done } => self.begin_name(leg, longest, done),
             Request::RecordBridge { caller, responder, name: _, done } => {
                 self.record_bridge(caller, responder, done);
             }
@@ -406,6 +410,23 @@ impl Switch {
         self.sign(leg, &Sign::Recorded);
     }
 
+    /// A name takes a second and a half; then it is silent.
+    fn begin_name(&mut self, leg: LegId, longest: Duration, done: oneshot::Sender<Option<Memo>>) {
+        let line = self.line(leg);
+        line.name = Some(done);
+        let over = if line.speaks { ms(2_500) } else { longest };
+        self.in_time(over, Due::Named(leg));
+        self.sign(leg, &Sign::Recorded);
+    }
+
+    fn named(&mut self, leg: LegId) {
+        let line = self.line(leg);
+        let said = line.speaks.then(|| Memo { narrow: vec![0; 12_000].into(), wide: Vec::new().into() });
+        if let Some(done) = line.name.take() {
+            let _ = done.send(said);
+        }
+    }
+
     fn record_bridge(&mut self, caller: LegId, responder: LegId, done: oneshot::Sender<Recorded>) {
         let bridged = |leg| {
             let of_it = |sight: &&Sight| sight.leg == leg;
@@ -439,6 +460,7 @@ impl Switch {
     }
 
     fn end_recording(&mut self, leg: LegId, cut: Cut) {
+        self.named(leg);
         let line = self.line(leg);
         let Some(Recording { began, bridge, done, .. }) = line.recording.take() else { return };
         if cut == Cut::Everything {
@@ -480,6 +502,7 @@ impl Switch {
             Due::Do(leg, deed) => self.deed(leg, deed),
             Due::Acknowledged(leg) => self.acknowledged(leg),
             Due::PromptOver(leg, number) => self.prompt_over(leg, number),
+            Due::Named(leg) => self.named(leg),
             Due::Durable(done) => _ = done.send(()),
             Due::RecordingWhole(done, recorded) => _ = done.send(recorded),
             Due::SilentForLong(leg, number) => self.silent_for_long(leg, number),
@@ -573,6 +596,7 @@ impl Line {
             keys: String::new(),
             playing: None,
             recording: None,
+            name: None,
         }
     }
 }

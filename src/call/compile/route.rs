@@ -57,7 +57,8 @@ impl Compiler<'_> {
             },
             waiting: self.waiting(settings),
             ring: self.period(&settings.ring, 5..=120, "ring"),
-            accept: self.accept(&settings.accept, names, voice),
+            record_name: settings.record_name,
+            accept: self.accept(&settings.accept, settings.record_name, names, voice),
             fallback: self.fallback(&settings.fallback, names, voice),
         }
     }

@@ -27,14 +27,15 @@ use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::call::journal::Record;
-use crate::call::leg::{Farewell, Gone, Recorded, Recording, Request};
+use crate::call::leg::{Farewell, Gone, LegId, Recorded, Recording, Request};
 use crate::call::plan::Snapshot;
+use crate::call::prompt::Memo;
 use crate::call::run::House;
 use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer};
 use crate::switch::health::Health;
 use crate::switch::media::{Media, MediaEvent};
-use crate::switch::prompts::Library;
-use crate::switch::recorder::Recorder;
+use crate::switch::prompts::{Library, memo};
+use crate::switch::recorder::{Recorder, unless_forgotten};
 use crate::switch::report::AudioTroubles;
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
@@ -269,6 +270,7 @@ impl Signalling {
                 // It has just hung up: nothing was said, and nothing went wrong.
                 None => _ = done.send(Recorded::NOTHING),
             },
+            Request::RecordName { leg, longest, done } => self.record_name(leg, longest, done),
             Request::RecordBridge { caller, responder, name, done } => {
                 let (caller, responder) = (self.legs.stream(caller), self.legs.stream(responder));
                 let (Some(caller), Some(responder)) = (caller, responder) else {
@@ -286,6 +288,19 @@ impl Signalling {
             }
             Request::Release { leg, clip, reason } => self.release(leg, clip, reason),
         }
+    }
+
+    /// Takes a few words into memory. They are made ready to be played where that holds nobody up.
+    fn record_name(&self, leg: LegId, longest: Duration, mut done: oneshot::Sender<Option<Memo>>) {
+        let Some(stream) = self.legs.stream(leg) else { return };
+        let (tap, words) = self.recorder.words(longest);
+        stream.record(tap);
+        tokio::spawn(async move {
+            let said = unless_forgotten(words, &mut done).await;
+            tokio::task::spawn_blocking(move || {
+                let _ = done.send(said.map(|said| memo(&said)));
+            });
+        });
     }
 
     /// Asks the disk for its room, where waiting holds nobody up.
