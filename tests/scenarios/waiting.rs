@@ -323,14 +323,7 @@ async fn both_hear_that_they_are_connected_at_the_same_time_and_then_each_other(
     let mut house = House::with(&connecting(ANNA), PEOPLE);
     house.phone("anna", accepts_after(secs(9)));
     let call = house.call(talks("caller", 0, 5)).await;
-    let caller = [
-        "[en/welcome]",
-        "[en/please-hold]",
-        "[Hold]... --",
-        "[en/connected]",
-        "[Hold]... --",
-        "the other one",
-    ];
+    let caller = ["[en/welcome]", "[en/please-hold]", "[Hold]... --", "[en/connected]", "the other one"];
     assert_eq!(call.heard("caller"), caller);
     assert_eq!(
         call.heard("anna").last_chunk(),
