@@ -137,6 +137,8 @@ pub struct HotlinePrompts {
     pub caller_gone: Translated,
     /// To a responder who accepts what somebody else has accepted.
     pub taken: Translated,
+    /// Asks the caller for a name.
+    pub say_name: Prompt,
     /// After a key without a route.
     pub unknown_key: Prompt,
     /// After a message was kept.
@@ -183,6 +185,8 @@ pub struct Route {
     pub direct_voicemail: bool,
     /// Whether calls are recorded that somebody accepts.
     pub record_calls: bool,
+    /// Whether the caller is asked for a name.
+    pub record_name: bool,
     /// Who is rung.
     pub policy: DialPolicy,
     /// How long one phone rings.
@@ -357,6 +361,9 @@ impl Hotline {
             said.cut_short.clone(),
         ];
         all.extend(said.caller_gone.all().chain(said.taken.all()).cloned());
+        if self.routes.iter().any(|route| route.record_name) {
+            all.push(said.say_name.clone());
+        }
         if self.records_calls() {
             all.push(said.consent.clone());
         }

@@ -74,6 +74,9 @@ pub struct RouteSettings {
     pub pause: PauseSettings,
     /// Whether calls of this route are recorded; left out: as the hotline says.
     pub record_calls: Option<bool>,
+    /// Whether the caller is asked for a name, which responders hear.
+    #[serde(default)]
+    pub record_name: bool,
     /// How a responder accepts.
     pub accept: Option<AcceptSettings>,
     /// What a responder can ask for with a star and a key; left out: as the hotline says.
