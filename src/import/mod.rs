@@ -4,6 +4,7 @@
 //! Rules are imported, not rendered shifts: a weekly rotation stays a weekly rotation.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod calls;
 mod directory;
 mod draft;
 mod loose;

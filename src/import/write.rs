@@ -47,6 +47,11 @@ impl Page {
         self.line(&format!("[[{name}]]"));
     }
 
+    /// Opens a table inside the last one of a list.
+    pub fn sub_table(&mut self, name: &str) {
+        self.line(&format!("\n[{name}]"));
+    }
+
     /// A key with a value that is already TOML.
     pub fn key(&mut self, key: &str, value: &str) {
         self.line(&format!("{key} = {value}"));

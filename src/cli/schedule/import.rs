@@ -12,6 +12,7 @@ use super::export;
 use crate::cli::{Failure, output};
 use crate::daemon::config::read_roster;
 use crate::daemon::findings::{Findings, Source};
+use crate::import::calls::{Answers, Origin, questionnaire};
 use crate::import::{Imported, Report, opsgenie, pagerduty};
 
 /// Where from.
@@ -31,6 +32,8 @@ pub struct Options {
     from: PathBuf,
     #[command(flatten)]
     to: Destination,
+    #[command(flatten)]
+    calls: Calls,
 }
 
 /// Where the result goes.
@@ -47,6 +50,23 @@ struct Destination {
     json: bool,
 }
 
+/// Numbers for incoming calls: no export holds them.
+#[derive(Debug, Args)]
+struct Calls {
+    /// Write a table of questions about the numbers for incoming calls
+    #[arg(long, value_name = "CSV")]
+    questionnaire: Option<PathBuf>,
+    /// The table, filled in: its numbers become hotlines
+    #[arg(long, value_name = "CSV", requires = "hotlines")]
+    calls: Option<PathBuf>,
+    /// Write the hotlines here, to be put into nightbell.toml
+    #[arg(long, value_name = "FILE", requires = "calls")]
+    hotlines: Option<PathBuf>,
+    /// The trunk over which calls will come in
+    #[arg(long, value_name = "NAME", default_value = "carrier")]
+    trunk: String,
+}
+
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 struct Told<'a> {
@@ -60,17 +80,44 @@ struct Told<'a> {
 /// Imports.
 pub fn run(command: &Command) -> Result<ExitCode, Failure> {
     let now = Timestamp::now();
-    let (options, imported, service) = match command {
-        Command::Opsgenie(options) => {
-            (options, opsgenie::convert(&export::read(&options.from, "json")?, now), "Opsgenie backup")
-        }
-        Command::Pagerduty(options) => {
-            (options, pagerduty::convert(&export::read(&options.from, "json")?, now), "PagerDuty export")
-        }
+    let (options, imported, service, preset) = match command {
+        Command::Opsgenie(options) => (
+            options,
+            opsgenie::convert(&export::read(&options.from, "json")?, now),
+            "Opsgenie backup",
+            "opsgenie",
+        ),
+        Command::Pagerduty(options) => (
+            options,
+            pagerduty::convert(&export::read(&options.from, "json")?, now),
+            "PagerDuty export",
+            "pagerduty",
+        ),
     };
+    calls(&imported, &options.calls, preset, options.to.force)?;
     let day = now.strftime("%Y-%m-%d");
     let origin = format!("Imported on {day} from the {service} {}.", options.from.display());
     deliver(&imported, &imported.draft.to_toml(&origin), &options.to)
+}
+
+/// The questions, and the hotlines made of the answers.
+fn calls(imported: &Imported, calls: &Calls, preset: &str, force: bool) -> Result<(), Failure> {
+    if let Some(path) = &calls.questionnaire {
+        write(path, &questionnaire(&imported.directory), force)?;
+        output::complain(&format!("questions about the numbers for incoming calls: {}\n\n", path.display()));
+    }
+    let (Some(table), Some(path)) = (&calls.calls, &calls.hotlines) else { return Ok(()) };
+    let answers = Answers::read(&export::text(table)?, &imported.directory).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Failure::Failed(format!("{}: {}", table.display(), errors.join("\n       ")))
+    })?;
+    write(path, &Answers::to_toml(&answers, Origin { preset, trunk: &calls.trunk }), force)?;
+    output::complain(&format!(
+        "{} written to {}\n\n",
+        output::count(answers.len(), "hotline"),
+        path.display()
+    ));
+    Ok(())
 }
 
 /// Writes the result where it is wanted, and tells what became of everything.
