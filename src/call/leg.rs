@@ -222,6 +222,8 @@ pub enum NotAnswered {
         /// The reason phrase as it came.
         reason: String,
     },
+    /// All lines of the trunks were in use (`max_calls`): it was not dialled.
+    NoLine(String),
     /// No trunk could carry the call (no answer at all, 5xx, none up, not an allowed destination).
     Unreachable(String),
 }

@@ -108,6 +108,8 @@ pub struct HotlinePrompts {
     pub cannot_hear: Prompt,
     /// To a responder whose caller has hung up.
     pub caller_gone: Prompt,
+    /// To somebody who was asked to accept when somebody else did.
+    pub taken: Prompt,
     /// That the call may be recorded.
     pub consent: Prompt,
 }
@@ -239,6 +241,7 @@ impl Hotline {
             said.goodbye.clone(),
             said.cannot_hear.clone(),
             said.caller_gone.clone(),
+            said.taken.clone(),
         ];
         if self.records_calls() {
             all.push(said.consent.clone());

@@ -160,7 +160,7 @@ impl Config {
     fn check_reach(&self, roster: &Roster, findings: &mut Findings) {
         let reached = |phone: &Phone| self.trunks.iter().any(|trunk| trunk.may_dial(phone));
         for person in roster.people.values() {
-            for phone in person.phones.iter().filter(|phone| !reached(phone)) {
+            for phone in person.confirmed_phones().filter(|phone| !reached(phone)) {
                 let message = format!("no trunk may dial {phone} of {}", person.id);
                 findings.add(&self.source, [Problem::warning(0..0, message).help(self.way_to_reach(phone))]);
             }

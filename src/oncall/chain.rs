@@ -68,7 +68,7 @@ pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut im
             }
             let label = if index == 0 { level.to_string() } else { format!("{level}.{index}") };
             for found in rank {
-                chain.add(roster, policy, &label, found);
+                chain.add(roster, policy, at, &label, found);
             }
         }
     }
@@ -82,14 +82,15 @@ pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut im
 }
 
 impl Chain {
-    fn add(&mut self, roster: &Roster, policy: &DialPolicy, level: &str, found: Found) {
-        match reachable(roster, &found.person) {
+    fn add(&mut self, roster: &Roster, policy: &DialPolicy, at: Timestamp, level: &str, found: Found) {
+        match reachable(roster, &found.person, at) {
             Ok(person) => {
+                self.tell_unconfirmed(person);
                 let most = match policy.phones {
                     PhoneChoice::All => usize::MAX,
                     PhoneChoice::First => 1,
                 };
-                let phones = person.phones.iter().take(most).cloned().collect();
+                let phones = person.confirmed_phones().take(most).cloned().collect();
                 let person = self.shared(person);
                 let because =
                     if found.because.is_empty() { format!("named in level {level}") } else { found.because };
@@ -105,21 +106,24 @@ impl Chain {
     }
 
     /// Notes who is not rung, each person once.
-    fn refuse(&mut self, person: PersonId, because: &str) {
+    fn refuse(&mut self, person: PersonId, because: String) {
         let person = Some(person);
         if !self.not_rung.iter().any(|entry| entry.person == person) {
-            self.not_rung.push(NotRung { person, because: because.to_owned() });
+            self.not_rung.push(NotRung { person, because });
+        }
+    }
+
+    /// Notes the phones of somebody who is rung, but not on these.
+    fn tell_unconfirmed(&mut self, person: &Person) {
+        if let Some(because) = person.unconfirmed() {
+            self.refuse(person.id.clone(), because);
         }
     }
 }
 
-fn reachable<'a>(roster: &'a Roster, id: &PersonId) -> Result<&'a Person, &'static str> {
-    match roster.people.get(id) {
-        None => Err("is not among the people"),
-        Some(person) if !person.available => Err("is marked as unavailable"),
-        Some(person) if person.phones.is_empty() => Err("has no confirmed phone"),
-        Some(person) => Ok(person),
-    }
+fn reachable<'a>(roster: &'a Roster, id: &PersonId, at: Timestamp) -> Result<&'a Person, String> {
+    let person = roster.people.get(id).ok_or("is not among the people")?;
+    person.unreachable(at).map_or(Ok(person), Err)
 }
 
 impl DeadEnd {
@@ -135,6 +139,12 @@ impl DeadEnd {
                     None => "for a year to come".to_owned(),
                 };
                 format!("schedule {schedule}: nobody is on call{purpose} {until}")
+            }
+            DeadEndKind::NotEnabled(schedule) => {
+                format!("schedule {schedule} is not enabled: nobody is on call")
+            }
+            DeadEndKind::LeftOut { schedule, who, rule } => {
+                format!("schedule {schedule}: {who} is not on call ({rule})")
             }
             DeadEndKind::Unknown(target) => format!("there is no `{target}`"),
             DeadEndKind::TooDeep(target) => format!("{target} is nested too deep and is not followed"),

@@ -29,6 +29,8 @@ pub struct Hours {
     pub exceptions: Vec<HoursException>,
     /// What the holiday calendar says, where there is one and it has been read.
     pub holidays: Vec<Holiday>,
+    /// A calendar of days on which it is closed: an address (`https://...`) or a file, as it is written.
+    pub calendar: Option<String>,
 }
 
 /// Days on which opening hours are other than in an ordinary week.
@@ -205,6 +207,7 @@ mod tests {
             week: week.iter().map(|text| text.parse().unwrap()).collect(),
             exceptions: Vec::new(),
             holidays: Vec::new(),
+            calendar: None,
         }
     }
 

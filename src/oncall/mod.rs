@@ -13,6 +13,8 @@ mod hours;
 mod language;
 mod name;
 mod numbering;
+mod on_duty;
+mod overrides;
 mod phone;
 mod policy;
 mod roster;
@@ -31,12 +33,17 @@ pub use hours::{Holiday, Hours, HoursException, HoursState};
 pub use language::Language;
 pub use name::{EscalationId, HoursId, PersonId, ScheduleId, Target, TargetError, TeamId};
 pub use numbering::NumberFormat;
+pub use overrides::Overrides;
 pub use phone::{E164, NumberError, Phone, PhoneError, SipAddress};
 pub use policy::{DialPolicy, Order, PhoneChoice, Repeat};
-pub use roster::{Person, Roster, Team, UnknownTarget};
-pub use schedule::{Every, EveryError, Member, MemberError, Override, Rotation, Schedule, Stacking, Unit};
+pub use roster::{Availability, Person, PersonPhone, Roster, Team, UnknownTarget};
+pub use schedule::{
+    Every, EveryError, Member, MemberError, Origin, Override, OverrideKind, Recurrence, Rotation, Schedule,
+    ShiftCalendar, Stacking, Turns, Unit,
+};
 pub use settings::{
-    OncallFile, OverrideEntry, PersonEntry, PhoneEntry, RotationEntry, ScheduleEntry, TeamEntry,
+    DaysEntry, EscalationEntry, EscalationLevelEntry, HoursEntry, Names, OncallFile, OverrideEntry,
+    PersonEntry, PhoneEntry, RotationEntry, ScheduleEntry, TeamEntry,
 };
 pub use shift::Shift;
 pub use walk::{Attempt, Next, Rung, Walk};

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::oncall::escalation::Escalation;
 use crate::oncall::hours::Hours;
 use crate::oncall::language::Language;
@@ -32,14 +34,78 @@ pub struct Person {
     pub id: PersonId,
     /// The name as people say it.
     pub name: String,
-    /// Confirmed phones, in the order in which they are rung.
-    pub phones: Vec<Phone>,
+    /// This person's phones, in the order in which they are rung.
+    pub phones: Vec<PersonPhone>,
     /// Where messages go.
     pub email: Option<String>,
     /// The language this person is spoken to in; left out: the hotline's.
     pub language: Option<Language>,
-    /// Whether this person wants to be rung at all now.
+    /// Whether this person wants to be rung at all, as the file says.
     pub available: bool,
+    /// What a command has said of that since; it wins over the file.
+    pub by_command: Option<Availability>,
+}
+
+/// A phone of somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonPhone {
+    /// The number or the SIP address.
+    pub phone: Phone,
+    /// Whether its owner has confirmed it: no other is rung.
+    pub confirmed: bool,
+}
+
+/// Whether somebody may be rung, as a command has said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Availability {
+    /// Whether this person may be rung.
+    pub available: bool,
+    /// The first instant at which what the file says holds again; `None`: until it is told otherwise.
+    pub until: Option<Timestamp>,
+}
+
+impl Person {
+    /// The phones that may be rung, in order.
+    pub fn confirmed_phones(&self) -> impl Iterator<Item = &Phone> {
+        self.phones.iter().filter(|own| own.confirmed).map(|own| &own.phone)
+    }
+
+    /// Whether this person may be rung at an instant.
+    pub fn is_available(&self, at: Timestamp) -> bool {
+        self.command_in_force(at).map_or(self.available, |told| told.available)
+    }
+
+    /// Why this person cannot be rung at an instant, as a person would say it.
+    pub(super) fn unreachable(&self, at: Timestamp) -> Option<String> {
+        if !self.is_available(at) {
+            let until = match self.command_in_force(at) {
+                None => String::new(),
+                Some(Availability { until: None, .. }) => " by command".to_owned(),
+                Some(Availability { until: Some(until), .. }) => {
+                    format!(" by command until {}", until.strftime("%Y-%m-%d %H:%M UTC"))
+                }
+            };
+            return Some(format!("is marked as unavailable{until}"));
+        }
+        match (self.confirmed_phones().next(), self.unconfirmed()) {
+            (Some(_), _) => None,
+            (None, Some(phones)) => Some(format!("has no confirmed phone: {phones}")),
+            (None, None) => Some("has no confirmed phone".to_owned()),
+        }
+    }
+
+    /// The phones that are not rung before their owner has confirmed them: `+49151 is not confirmed`.
+    pub(super) fn unconfirmed(&self) -> Option<String> {
+        let phones: Vec<String> =
+            self.phones.iter().filter(|own| !own.confirmed).map(|own| own.phone.to_string()).collect();
+        let verb = if phones.len() == 1 { "is" } else { "are" };
+        (!phones.is_empty()).then(|| format!("{} {verb} not confirmed", phones.join(", ")))
+    }
+
+    /// What a command has said, while that holds.
+    pub fn command_in_force(&self, at: Timestamp) -> Option<Availability> {
+        self.by_command.filter(|told| told.until.is_none_or(|until| at < until))
+    }
 }
 
 /// Targets in levels: the next level is for when nobody of the one before can take the call.

@@ -1,11 +1,13 @@
 //! A schedule: people who take turns, in whose clock time, and who stands in for them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::DateTime;
 
 use crate::oncall::name::{PersonId, ScheduleId, Target};
+use crate::oncall::overrides::Overrides;
 use crate::oncall::week::WeekInterval;
 use crate::oncall::zone::Zone;
 
@@ -18,10 +20,24 @@ pub struct Schedule {
     pub timezone: Zone,
     /// How its rotations go together.
     pub stacking: Stacking,
+    /// Whether anybody is on call here at all.
+    pub enabled: bool,
+    /// The calendar whose events are shifts, where there is one.
+    pub calendar: Option<ShiftCalendar>,
     /// People taking turns; where they are layers, later ones cover earlier ones.
     pub rotations: Vec<Rotation>,
-    /// Who stands in, whatever the rotations say; where two overlap, the later one counts.
-    pub overrides: Vec<Override>,
+    /// What is otherwise than the rotations say, each one after the ones before it: those of the file,
+    /// then those made by command.
+    pub overrides: Overrides,
+}
+
+/// A calendar that tells who is on call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShiftCalendar {
+    /// Its address (`https://...`) or its file, as it is written.
+    pub source: String,
+    /// Whom the names in its events mean.
+    pub names: BTreeMap<String, PersonId>,
 }
 
 /// How the rotations of a schedule go together.
@@ -41,8 +57,8 @@ pub struct Rotation {
     pub name: String,
     /// Who takes turns, in this order, over and over.
     pub people: Vec<Member>,
-    /// The length of a turn.
-    pub every: Every,
+    /// When turns begin, and how long they are.
+    pub turns: Turns,
     /// Wall-clock time of the first turn's start: every hand-off follows from it. Nobody before it.
     pub start: DateTime,
     /// Wall-clock time of the end; nobody from then on.
@@ -58,6 +74,24 @@ pub enum Member {
     Target(Target),
     /// Nobody, on purpose.
     Nobody,
+}
+
+/// When the turns of a rotation begin, and how long they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turns {
+    /// One after another, all of the same length.
+    Every(Every),
+    /// By a rule, with time between them.
+    Recurrence(Recurrence),
+}
+
+/// Turns that begin by a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recurrence {
+    /// The rule of RFC 5545, as it is written: `FREQ=WEEKLY;BYDAY=MO,TH`.
+    pub rule: String,
+    /// How long each turn lasts.
+    pub lasts: Every,
 }
 
 /// The length of a turn.
@@ -82,17 +116,73 @@ pub enum Unit {
     Months,
 }
 
-/// Somebody standing in for whoever would be on call.
+/// Something that is otherwise than the rotations say, for some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    /// Who stands in.
-    pub person: PersonId,
+    /// Who stands in, comes along or is left out.
+    pub member: Member,
+    /// What becomes of those who would be on call.
+    pub kind: OverrideKind,
+    /// Whom alone it replaces; `None`: whoever is on call.
+    pub instead_of: Option<Target>,
+    /// The names of the rotations it is about; empty: the whole schedule.
+    pub rotations: Vec<String>,
     /// Wall-clock time of the beginning.
     pub from: DateTime,
     /// Wall-clock time of the end.
     pub until: DateTime,
-    /// Whether it stands in the file; what was added by command outlives the file's next reading.
-    pub from_file: bool,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// What an override does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OverrideKind {
+    /// Its member is on call instead of those who would be.
+    #[default]
+    Replace,
+    /// Its member is on call beside those who are.
+    Add,
+    /// Its member is not on call.
+    Remove,
+}
+
+/// Where an override comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// It stands in the file, and goes with it.
+    File,
+    /// A command has made it, and alone takes it away. The number names it for good.
+    Command(i64),
+}
+
+impl OverrideKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Replace, Self::Add, Self::Remove];
+
+    /// The word in settings and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Replace => "replace",
+            Self::Add => "add",
+            Self::Remove => "remove",
+        }
+    }
+
+    /// The value a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+impl fmt::Display for Turns {
+    /// `every 1 week`, `FREQ=WEEKLY;BYDAY=MO for 12 hours`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Every(every) => write!(f, "every {every}"),
+            Self::Recurrence(Recurrence { rule, lasts }) => write!(f, "{rule} for {lasts}"),
+        }
+    }
 }
 
 impl Stacking {
@@ -112,8 +202,18 @@ impl Stacking {
 
 /// A text that is neither a target nor a person's name nor `nobody`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither a person's name nor `team:...`, `schedule:...` or `nobody`")]
+#[error("`{0}` is neither a person's name nor `team:...`, `schedule:...`, `escalation:...` or `nobody`")]
 pub struct MemberError(String);
+
+impl Member {
+    /// Who it is; `None`: nobody.
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Target(target) => Some(target),
+            Self::Nobody => None,
+        }
+    }
+}
 
 impl FromStr for Member {
     type Err = MemberError;

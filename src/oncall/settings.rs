@@ -1,5 +1,6 @@
 //! The file `oncall.toml` as it is written. What it means is worked out in `compile`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -25,6 +26,9 @@ pub struct OncallFile {
     /// Who is on call when.
     #[serde(default)]
     pub schedules: Vec<ScheduleEntry>,
+    /// When somebody is there.
+    #[serde(default)]
+    pub hours: Vec<HoursEntry>,
 }
 
 impl OncallFile {
@@ -143,6 +147,14 @@ pub struct ScheduleEntry {
     pub timezone: Spanned<String>,
     /// `layers` (default) or `parallel`.
     pub stacking: Option<Spanned<String>>,
+    /// Whether anybody is on call here at all. Default: yes.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// A calendar whose events are the shifts: an address or a file.
+    pub calendar: Option<Spanned<String>>,
+    /// Whom the names in the calendar's events mean: people's ids.
+    #[serde(default)]
+    pub names: BTreeMap<String, Spanned<String>>,
     /// People taking turns.
     #[serde(default)]
     pub rotations: Vec<RotationEntry>,
@@ -157,10 +169,15 @@ pub struct ScheduleEntry {
 pub struct RotationEntry {
     /// Its name, unique in the schedule.
     pub name: Spanned<String>,
-    /// Who takes turns: people, `team:`, `schedule:`, `everyone:`, and `nobody` for a gap on purpose.
+    /// Who takes turns: people, `team:`, `schedule:`, `everyone:`, `escalation:`, and `nobody` for a gap
+    /// on purpose.
     pub people: Spanned<Vec<Spanned<String>>>,
-    /// The length of a turn: `1 week`, `12 hours`.
-    pub every: Spanned<String>,
+    /// The length of a turn: `1 week`, `12 hours`. Needed, but for turns by a rule.
+    pub every: Option<Spanned<String>>,
+    /// The rule of RFC 5545 by which turns begin, instead of `every`: `FREQ=WEEKLY;BYDAY=MO,TH`.
+    pub rrule: Option<Spanned<String>>,
+    /// How long each turn by a rule lasts: `12 hours`.
+    pub lasts: Option<Spanned<String>>,
     /// When the first turn begins: `2026-01-05 09:00`.
     pub start: Spanned<String>,
     /// When all is over. Default: never.
@@ -174,10 +191,98 @@ pub struct RotationEntry {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OverrideEntry {
-    /// Who stands in.
+    /// Who stands in, comes along or is left out: a person, `team:`, `schedule:` and so on, or `nobody`.
     pub person: Spanned<String>,
     /// From when: `2026-12-24 18:00`.
     pub from: Spanned<String>,
     /// Until when.
     pub until: Spanned<String>,
+    /// `replace` (default), `add` or `remove`.
+    pub kind: Option<Spanned<String>>,
+    /// The rotations it is about: one or a list. Default: the whole schedule.
+    pub rotation: Option<Spanned<Names>>,
+    /// Only where this person is on call. Default: whoever is.
+    pub instead_of: Option<Spanned<String>>,
+}
+
+/// One name, or a list of names.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected a name in quotes or a list of names")]
+pub enum Names {
+    /// `"weekly"`
+    One(String),
+    /// `["weekly", "nights"]`
+    Several(Vec<String>),
+}
+
+impl Names {
+    /// All of them.
+    pub(super) fn all(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        }
+    }
+}
+
+/// One of `[[hours]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoursEntry {
+    /// How routes refer to these hours.
+    pub id: Spanned<String>,
+    /// A zone of the IANA database: all times are its wall clock's.
+    pub timezone: Spanned<String>,
+    /// The open times of an ordinary week. Default: always.
+    #[serde(default)]
+    pub week: Vec<Spanned<String>>,
+    /// Days on which it is closed, whatever the week says.
+    #[serde(default)]
+    pub closed: Vec<Spanned<DaysEntry>>,
+    /// Days on which it is open, whatever the week and `closed` say.
+    #[serde(default)]
+    pub open: Vec<Spanned<DaysEntry>>,
+    /// A calendar of days on which it is closed: an address or a file.
+    pub calendar: Option<Spanned<String>>,
+}
+
+/// Days: `"2026-12-24"`, `"2026-12-24..2026-12-26"`, or one of these with a name,
+/// `{ days = "2026-12-25", name = "Christmas Day" }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DaysEntry {
+    /// One day, or the first and the last with `..` between.
+    pub days: String,
+    /// What they are, as people say it.
+    pub name: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for DaysEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DaysVisitor)
+    }
+}
+
+struct DaysVisitor;
+
+impl<'de> Visitor<'de> for DaysVisitor {
+    type Value = DaysEntry;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("days in quotes, or { days = \"...\", name = \"...\" }")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<DaysEntry, E> {
+        Ok(DaysEntry { days: text.to_owned(), name: None })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DaysEntry, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            days: String,
+            name: Option<String>,
+        }
+        let Table { days, name } = Table::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(DaysEntry { days, name })
+    }
 }

@@ -3,7 +3,7 @@
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Span, Timestamp};
 
-use crate::oncall::schedule::{Every, Member, Rotation, Unit};
+use crate::oncall::schedule::{Every, Member, Rotation, Turns, Unit};
 use crate::oncall::zone::Zone;
 
 /// The last instant at which a turn can begin.
@@ -51,11 +51,12 @@ impl Rotation {
         if !self.has_begun_and_not_ended(zone, at) || !self.is_within_hours(zone, at) {
             return None;
         }
-        let index = self.index(zone, at);
+        let Turns::Every(every) = self.turns else { return None };
+        let index = self.index(every, zone, at);
         let people = i64::try_from(self.people.len()).ok()?;
         let place = usize::try_from(index.checked_rem_euclid(people)?).ok()?;
         let member = self.people.get(place)?;
-        Some(Turn { number: index + 1, since: self.beginning(zone, index), member })
+        Some(Turn { number: index + 1, since: self.beginning(every, zone, index), member })
     }
 
     fn has_begun_and_not_ended(&self, zone: &Zone, at: Timestamp) -> bool {
@@ -76,10 +77,12 @@ impl Rotation {
         if !self.has_begun_and_not_ended(zone, at) {
             return;
         }
-        if self.has_hand_overs() {
-            let index = self.index(zone, at);
-            edges.note(self.beginning(zone, index));
-            edges.note(self.beginning(zone, index.saturating_add(1)));
+        if let Turns::Every(every) = self.turns
+            && self.has_hand_overs()
+        {
+            let index = self.index(every, zone, at);
+            edges.note(self.beginning(every, zone, index));
+            edges.note(self.beginning(every, zone, index.saturating_add(1)));
         }
         let today = zone.local(at).date();
         for (from, until) in self.hours.iter().flat_map(|hours| hours.near(today, zone)) {
@@ -94,29 +97,28 @@ impl Rotation {
     }
 
     /// The last turn that has begun at an instant, counted from 0.
-    fn index(&self, zone: &Zone, at: Timestamp) -> i64 {
-        let mut index = self.every.turns_between(zone, self.start, at).max(0);
+    fn index(&self, every: Every, zone: &Zone, at: Timestamp) -> i64 {
+        let mut index = every.turns_between(zone, self.start, at).max(0);
         // No turn begins at the end of time: it stands for all that cannot be reckoned.
         let at = at.min(LAST_INSTANT);
-        while index > 0 && self.beginning(zone, index) > at {
+        while index > 0 && self.beginning(every, zone, index) > at {
             index -= 1;
         }
         // Where clocks jump over whole turns, several begin at once: the last of them counts.
-        while self.beginning(zone, index + 1) <= at {
+        while self.beginning(every, zone, index + 1) <= at {
             index += 1;
         }
         index
     }
 
     /// When a turn, counted from 0, begins. A later turn never begins before an earlier one.
-    fn beginning(&self, zone: &Zone, index: i64) -> Timestamp {
-        let turns = index.saturating_mul(i64::from(self.every.count.max(1)));
-        match self.every.step() {
+    fn beginning(&self, every: Every, zone: &Zone, index: i64) -> Timestamp {
+        let turns = index.saturating_mul(i64::from(every.count.max(1)));
+        match every.step() {
             Step::Elapsed => SignedDuration::try_from_hours(turns)
                 .and_then(|hours| zone.instant(self.start).checked_add(hours).ok())
                 .unwrap_or(Timestamp::MAX),
-            Step::Wall => self
-                .every
+            Step::Wall => every
                 .unit
                 .span(turns)
                 .and_then(|span| self.start.checked_add(span).ok())
@@ -186,7 +188,7 @@ mod tests {
         Rotation {
             name: "r".to_owned(),
             people: (0..people).map(person).collect(),
-            every: Every { count, unit },
+            turns: Turns::Every(Every { count, unit }),
             start,
             until: None,
             hours: Vec::new(),
@@ -227,11 +229,13 @@ mod tests {
             let date = jiff::civil::date(2011, month, 1);
             let start = date.with().day(day.min(date.days_in_month())).build().unwrap().at(hour, 30, 0, 0);
             let rotation = rotation(7, count, unit, start);
-            let (begin, end) = (rotation.beginning(&zone, index), rotation.beginning(&zone, index + 1));
+            let every = Every { count, unit };
+            let beginning = |index| rotation.beginning(every, &zone, index);
+            let (begin, end) = (beginning(index), beginning(index + 1));
             prop_assert!(begin <= end);
             if begin < end {
-                prop_assert_eq!(rotation.index(&zone, begin), index);
-                prop_assert_eq!(rotation.index(&zone, end - SignedDuration::from_nanos(1)), index);
+                prop_assert_eq!(rotation.index(every, &zone, begin), index);
+                prop_assert_eq!(rotation.index(every, &zone, end - SignedDuration::from_nanos(1)), index);
             }
         }
     }

@@ -41,6 +41,10 @@ pub(super) struct DeadEnd {
 pub(super) enum DeadEndKind {
     /// Nobody is on call in a schedule; on purpose, where a rule says so.
     NobodyOnCall { schedule: ScheduleId, on_purpose: Option<String> },
+    /// A schedule that is switched off.
+    NotEnabled(ScheduleId),
+    /// Somebody whom an override takes out of a schedule, with its rule.
+    LeftOut { schedule: ScheduleId, who: PersonId, rule: String },
     /// A name that leads nowhere.
     Unknown(Target),
     /// Nested too deep, or in a circle.
@@ -52,8 +56,8 @@ pub(super) enum DeadEndKind {
 /// One unfolding at one instant.
 #[derive(Debug)]
 pub(super) struct Unfolding<'a> {
-    roster: &'a Roster,
-    at: Timestamp,
+    pub(super) roster: &'a Roster,
+    pub(super) at: Timestamp,
     targets_left: u32,
     depth: usize,
     /// How often the escalations that were met say they are repeated; the one that says most.
@@ -113,7 +117,7 @@ impl<'a> Unfolding<'a> {
     }
 
     /// Each dead end is told once, with the first way that led there.
-    fn dead_end(&mut self, path: &str, kind: DeadEndKind) -> Vec<Rank> {
+    pub(super) fn dead_end(&mut self, path: &str, kind: DeadEndKind) -> Vec<Rank> {
         if !self.dead_ends.iter().any(|known| known.kind == kind) {
             self.dead_ends.push(DeadEnd { path: path.to_owned(), kind });
         }
@@ -141,25 +145,6 @@ impl<'a> Unfolding<'a> {
         ranks
     }
 
-    fn schedule(&mut self, id: &ScheduleId, path: &str) -> Vec<Rank> {
-        let Some(schedule) = self.roster.schedules.get(id) else { return Vec::new() };
-        schedule.note_edges(&mut self.edges, self.at);
-        let duties = schedule.duties(self.at);
-        if duties.iter().all(|duty| duty.target.is_none()) {
-            let on_purpose = duties.into_iter().next().map(|duty| duty.rule);
-            let kind = DeadEndKind::NobodyOnCall { schedule: id.clone(), on_purpose };
-            return self.dead_end(path, kind);
-        }
-        let mut ranks = Vec::new();
-        for duty in &duties {
-            let path = step(path, &format!("on call in schedule {id} ({})", duty.rule));
-            if let Some(target) = &duty.target {
-                merge(&mut ranks, self.target(target, &path));
-            }
-        }
-        ranks
-    }
-
     /// All who take turns in a schedule, of equal rank: also those of schedules and teams that
     /// take turns in it.
     fn everyone(&mut self, id: &ScheduleId, path: &str) -> Vec<Rank> {
@@ -183,13 +168,7 @@ impl<'a> Unfolding<'a> {
 fn participants(schedule: &Schedule) -> Vec<&Target> {
     let mut seen = BTreeSet::new();
     let members = schedule.rotations.iter().flat_map(|rotation| &rotation.people);
-    members
-        .filter_map(|member| match member {
-            Member::Target(target) => Some(target),
-            Member::Nobody => None,
-        })
-        .filter(|target| seen.insert(*target))
-        .collect()
+    members.filter_map(Member::target).filter(|target| seen.insert(*target)).collect()
 }
 
 fn found(person: &PersonId, path: &str) -> Vec<Rank> {
@@ -197,18 +176,18 @@ fn found(person: &PersonId, path: &str) -> Vec<Rank> {
 }
 
 /// Adds a step to the way that led to a target.
-fn step(path: &str, step: &str) -> String {
+pub(super) fn step(path: &str, step: &str) -> String {
     if path.is_empty() { step.to_owned() } else { format!("{path}: {step}") }
 }
 
 /// Merges ranks into others, equal with equal. Who is there already stays, with the first reason,
 /// so nobody is in a rank twice.
-fn merge(into: &mut Vec<Rank>, more: Vec<Rank>) {
+pub(super) fn merge(into: &mut Vec<Rank>, more: Vec<Rank>) {
     for (index, rank) in more.into_iter().enumerate() {
-        let Some(there) = into.get_mut(index) else {
-            into.push(rank);
-            continue;
-        };
+        if into.len() == index {
+            into.push(Rank::new());
+        }
+        let Some(there) = into.get_mut(index) else { return };
         for found in rank {
             if !there.iter().any(|known| known.person == found.person) {
                 there.push(found);

@@ -24,6 +24,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../sql/0003_trunk_use.sql")),
     M::up(include_str!("../../sql/0004_leg_quality.sql")),
     M::up(include_str!("../../sql/0005_call_recordings.sql")),
+    M::up(include_str!("../../sql/0006_oncall.sql")),
 ];
 
 /// Opens a database whose schema is known to be current.

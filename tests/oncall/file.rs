@@ -1,6 +1,8 @@
 //! What `oncall.toml` may say, and what is said about it when it is wrong.
 
-use nightbell::oncall::{Language, Member, OncallFile, PersonId, ScheduleId, Stacking, Target, TeamId};
+use nightbell::oncall::{
+    Language, Member, OncallFile, PersonId, ScheduleId, Stacking, Target, TeamId, Turns,
+};
 use nightbell::problem::{Problem, Severity};
 
 use crate::{at, people, roster};
@@ -29,7 +31,9 @@ fn the_shipped_example_is_without_fault() {
     assert_eq!(roster.people.keys().map(PersonId::as_str).collect::<Vec<_>>(), ["anna", "bob", "carla"]);
     assert_eq!(roster.people[&PersonId::new("anna")].language, Some(Language::De));
     assert_eq!(roster.people[&PersonId::new("anna")].phones.len(), 2);
-    assert_eq!(roster.people[&PersonId::new("carla")].phones.len(), 1, "the unconfirmed one is left out");
+    let carla = &roster.people[&PersonId::new("carla")];
+    assert_eq!(carla.phones.len(), 2);
+    assert_eq!(carla.confirmed_phones().count(), 1, "the unconfirmed one is not rung");
     assert_eq!(roster.teams[&TeamId::new("sre")].levels.len(), 3);
     let production = &roster.schedules[&ScheduleId::new("production")];
     assert_eq!(production.stacking, Stacking::Layers);
@@ -55,7 +59,8 @@ fn the_text_forms_of_a_schedule_read_back_as_the_same() {
         assert_eq!(schedule.timezone.to_string().parse(), Ok(schedule.timezone.clone()));
         assert_eq!(Stacking::from_word(schedule.stacking.as_str()), Some(schedule.stacking));
         for rotation in &schedule.rotations {
-            assert_eq!(rotation.every.to_string().parse(), Ok(rotation.every));
+            let Turns::Every(every) = rotation.turns else { continue };
+            assert_eq!(every.to_string().parse(), Ok(every));
             assert!(rotation.hours.iter().all(|hours| hours.to_string().parse() == Ok(*hours)));
             assert!(rotation.people.iter().all(|member| member.to_string().parse() == Ok(member.clone())));
         }
@@ -241,7 +246,7 @@ fn the_examples_of_the_guide_can_be_read() {
     let guide = include_str!("../../docs/guide/oncall.md");
     let examples: Vec<&str> =
         guide.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 7);
+    assert!(examples.len() >= 8, "{} examples", examples.len());
     for example in examples {
         let schedule = if example.starts_with("[[schedules.") {
             "[[schedules]]\nid = 's'\ntimezone = 'UTC'\n"

@@ -34,7 +34,11 @@ const ONCALL: Page = (
     "docs/guide/oncall.md",
     &[
         ("## People", "src/oncall/settings.rs", "PersonEntry"),
+        ("## Escalations", "src/oncall/settings.rs", "EscalationEntry"),
+        ("## Schedules", "src/oncall/settings.rs", "ScheduleEntry"),
         ("### Rotations", "src/oncall/settings.rs", "RotationEntry"),
+        ("### Overrides", "src/oncall/settings.rs", "OverrideEntry"),
+        ("## Opening hours", "src/oncall/settings.rs", "HoursEntry"),
     ],
 );
 
@@ -90,7 +94,7 @@ fn every_key_of_the_settings_is_documented_and_every_documented_key_exists() {
 }
 
 #[test]
-fn every_key_of_people_and_rotations_is_documented_and_every_documented_key_exists() {
+fn every_key_of_the_on_call_file_is_documented_and_every_documented_key_exists() {
     assert_documented(ONCALL);
 }
 

@@ -15,7 +15,7 @@ use nightbell::call::plan::Hotline;
 use nightbell::call::run::{self, Incoming};
 use nightbell::call::settings::HotlineSettings;
 use nightbell::call::{CallId, run::House as Shared};
-use nightbell::oncall::{E164, OncallFile, Roster};
+use nightbell::oncall::{E164, OncallFile, Order, Roster};
 use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -92,6 +92,7 @@ pub struct House {
     roster: Arc<Roster>,
     shared: Shared,
     switch: Switch,
+    seed: u8,
 }
 
 #[derive(Deserialize)]
@@ -115,12 +116,21 @@ impl House {
         let clock = Clock::starting_at(NOW.parse::<Timestamp>().unwrap());
         let mut switch = Switch::new(asked, records, stop);
         switch.phones = phones(&roster);
+        let routes = compiled.hotlines.iter().flat_map(|hotline| &hotline.routes);
+        switch.together = routes.into_iter().any(|route| route.policy.order == Order::AllAtOnce);
         Self {
             hotline: compiled.hotlines.into_iter().next().expect("there is a hotline"),
             roster: Arc::new(roster),
             shared: Shared { journal, occupancy: Occupancy::default(), requests, clock, shutdown },
             switch,
+            seed: 7,
         }
+    }
+
+    /// What chance decides in the calls: whom the lot falls on, in which order people are rung.
+    pub fn seeded(mut self, seed: u8) -> Self {
+        self.seed = seed;
+        self
     }
 
     /// How a person's first phone behaves each time it is rung.
@@ -203,7 +213,7 @@ impl House {
             trunk: "carrier".to_owned(),
             sip_call_id: format!("{index}@carrier.example"),
             roster: self.roster.clone(),
-            seed: [7; 32],
+            seed: [self.seed; 32],
         }
     }
 
@@ -213,7 +223,7 @@ impl House {
         let occupancy = &self.shared.occupancy;
         assert_eq!(occupancy.running(), 0);
         for person in self.roster.people.values() {
-            for phone in &person.phones {
+            for phone in person.confirmed_phones() {
                 assert!(occupancy.reserve(&person.id, phone).is_some(), "{} is still reserved", person.id);
             }
         }
@@ -252,7 +262,7 @@ fn call_of(record: &Record) -> Option<CallId> {
 fn phones(roster: &Roster) -> HashMap<String, (String, Vec<Story>)> {
     let mut phones = HashMap::new();
     for person in roster.people.values() {
-        for (index, phone) in person.phones.iter().enumerate() {
+        for (index, phone) in person.confirmed_phones().enumerate() {
             let name =
                 if index == 0 { person.id.to_string() } else { format!("{} {}", person.id, index + 1) };
             phones.entry(phone.to_string()).or_insert((name, Vec::new()));

@@ -141,8 +141,8 @@ fn write_until_there_is_room_again() {
 #[test]
 fn a_disk_that_was_full_for_a_while_has_cost_nothing() {
     let scratch = Scratch::new();
-    // No file may grow beyond 400 blocks of 512 bytes, until the child lifts that limit itself.
-    let start = r#"trap '' XFSZ; ulimit -S -f 400; exec "$@""#;
+    // No file may grow beyond 1000 blocks of 512 bytes, until the child lifts that limit itself.
+    let start = r#"trap '' XFSZ; ulimit -S -f 1000; exec "$@""#;
     let mut daemon = child("write_until_there_is_room_again", scratch.path(), start);
     let mut said = Said::by(&mut daemon);
     let full = said.after("full").next().expect("the disk fills up");

@@ -1,11 +1,13 @@
 //! Who is on call: applied, found again, and changed without losing what commands have said.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::civil::{DateTime, date};
 use nightbell::oncall::{
-    Every, Language, Member, OncallFile, Override, Person, PersonId, Phone, Roster, Rotation, Schedule,
-    ScheduleId, Stacking, Target, Team, TeamId, WeekInterval, Zone,
+    Escalation, EscalationId, EscalationLevel, Every, Hours, HoursException, HoursId, Language, Member,
+    OncallFile, Origin, Override, OverrideKind, Person, PersonId, PersonPhone, Phone, Recurrence, Roster,
+    Rotation, Schedule, ScheduleId, ShiftCalendar, Stacking, Target, Team, TeamId, Turns, WeekInterval, Zone,
 };
 use nightbell::store::Store;
 use proptest::collection::{btree_map, btree_set, vec};
@@ -196,17 +198,19 @@ fn what_came_by_command_outlives_the_file() {
     by_command(
         &scratch,
         "UPDATE people SET available_by_command = 0 WHERE id = 'bob';
-         INSERT INTO overrides (schedule_id, person_id, starts_at, ends_at, from_file)
-         VALUES ('production', 'bob', '2026-12-24T00:00:00', '2026-12-27T00:00:00', 0)",
+         INSERT INTO overrides (schedule_id, target, kind, starts_at, ends_at, from_file)
+         VALUES ('production', 'person:bob', 'replace', '2026-12-24T00:00:00', '2026-12-27T00:00:00', 0)",
     );
     assert_eq!(apply(&store, &file(BEFORE)), [""; 0], "a command is no difference between files");
     apply(&store, &file(AFTER));
 
     let roster = store.reader().load_roster().unwrap();
-    assert!(!roster.people[&PersonId::new("bob")].available);
+    assert!(!roster.people[&PersonId::new("bob")].is_available(jiff::Timestamp::UNIX_EPOCH));
     let overrides = &roster.schedules[&ScheduleId::new("production")].overrides;
-    let told: Vec<_> = overrides.iter().map(|entry| (entry.person.as_str(), entry.from_file)).collect();
-    assert_eq!(told, [("carla", true), ("bob", false)], "a command comes later and so wins");
+    let told: Vec<_> =
+        overrides.iter().map(|entry| (entry.member.to_string(), entry.origin == Origin::File)).collect();
+    let expected = [("carla".to_owned(), true), ("bob".to_owned(), false)];
+    assert_eq!(told, expected, "a command comes later and so wins");
 }
 
 #[test]
@@ -216,8 +220,8 @@ fn an_override_whose_schedule_goes_is_told() {
     apply(&store, &file(BEFORE));
     by_command(
         &scratch,
-        "INSERT INTO overrides (schedule_id, person_id, starts_at, ends_at, from_file)
-         VALUES ('old', 'bob', '2026-12-24T00:00:00', '2026-12-27T00:00:00', 0)",
+        "INSERT INTO overrides (schedule_id, target, kind, starts_at, ends_at, from_file)
+         VALUES ('old', 'person:bob', 'replace', '2026-12-24T00:00:00', '2026-12-27T00:00:00', 0)",
     );
     let changes = apply(&store, &file(AFTER));
     let told = "- schedule old: override bob from 2026-12-24 00:00 until 2026-12-27 00:00 (made by command)";
@@ -244,18 +248,54 @@ fn target() -> impl Strategy<Value = Target> {
         .prop_map(|(kind, name)| format!("{kind}:{name}").parse().unwrap())
 }
 
+fn person_phone() -> impl Strategy<Value = PersonPhone> {
+    (phone(), any::<bool>()).prop_map(|(phone, confirmed)| PersonPhone { phone, confirmed })
+}
+
 fn person(id: PersonId) -> impl Strategy<Value = Person> {
     let language = option::of(select(Language::ALL.to_vec()));
-    (any::<String>(), vec(phone(), 0..4), option::of(any::<String>()), language, any::<bool>()).prop_map(
-        move |(name, phones, email, language, available)| Person {
+    (any::<String>(), vec(person_phone(), 0..4), option::of(any::<String>()), language, any::<bool>())
+        .prop_map(move |(name, phones, email, language, available)| Person {
             id: id.clone(),
             name,
             phones,
             email,
             language,
             available,
+            by_command: None,
+        })
+}
+
+fn escalation(id: EscalationId) -> impl Strategy<Value = Escalation> {
+    let level = (vec(target(), 1..3), 0..100_000_u64)
+        .prop_map(|(targets, after)| EscalationLevel { targets, after: Duration::from_millis(after) });
+    (0..=9_u8, vec(level, 0..3)).prop_map(move |(repeat, levels)| Escalation {
+        id: id.clone(),
+        repeat,
+        levels,
+    })
+}
+
+fn opening_hours(id: HoursId) -> impl Strategy<Value = Hours> {
+    let days = (wall(), 0..9_i64, any::<bool>(), option::of(any::<String>()));
+    let days = days.prop_map(|(first, days, open, name)| HoursException {
+        first: first.date(),
+        last: first.date().saturating_add(jiff::Span::new().days(days)),
+        open,
+        name,
+    });
+    (zone(), vec(hours(), 0..3), vec(days, 0..3), option::of(any::<String>())).prop_map(
+        move |(timezone, week, mut exceptions, calendar)| {
+            // Written as two lists: what is closed, then what is open.
+            exceptions.sort_by_key(|days| days.open);
+            Hours { id: id.clone(), timezone, week, exceptions, holidays: Vec::new(), calendar }
         },
     )
+}
+
+fn zone() -> impl Strategy<Value = Zone> {
+    select(vec!["UTC", "Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia"])
+        .prop_map(|name| name.parse().unwrap())
 }
 
 fn hours() -> impl Strategy<Value = WeekInterval> {
@@ -263,42 +303,71 @@ fn hours() -> impl Strategy<Value = WeekInterval> {
     select(known.to_vec()).prop_map(|text| text.parse().unwrap())
 }
 
+fn turns() -> impl Strategy<Value = Turns> {
+    let every = (1_u32..=12, select(vec!["hours", "days", "weeks", "months"]))
+        .prop_map(|(count, unit)| format!("{count} {unit}").parse::<Every>().unwrap());
+    (every, option::of(select(vec!["FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,TH"]))).prop_map(|(every, rule)| {
+        match rule {
+            Some(rule) => Turns::Recurrence(Recurrence { rule: rule.to_owned(), lasts: every }),
+            None => Turns::Every(every),
+        }
+    })
+}
+
+fn member() -> impl Strategy<Value = Member> {
+    prop_oneof![Just(Member::Nobody), target().prop_map(Member::Target)]
+}
+
 fn rotation() -> impl Strategy<Value = Rotation> {
-    let member = prop_oneof![Just(Member::Nobody), target().prop_map(Member::Target)];
-    let every = (1_u32..=12, select(vec!["hours", "days", "weeks", "months"]));
-    (name(), vec(member, 0..4), every, wall(), option::of(wall()), vec(hours(), 0..3)).prop_map(
-        |(name, people, (count, unit), start, until, hours)| Rotation {
-            name,
-            people,
-            every: format!("{count} {unit}").parse::<Every>().unwrap(),
-            start,
+    (name(), vec(member(), 0..4), turns(), wall(), option::of(wall()), vec(hours(), 0..3)).prop_map(
+        |(name, people, turns, start, until, hours)| Rotation { name, people, turns, start, until, hours },
+    )
+}
+
+fn override_entry() -> impl Strategy<Value = Override> {
+    let what = prop_oneof![
+        member().prop_map(|member| (OverrideKind::Replace, member, None)),
+        (member(), target()).prop_map(|(member, who)| (OverrideKind::Replace, member, Some(who))),
+        target().prop_map(|who| (OverrideKind::Add, Member::Target(who), None)),
+        target().prop_map(|who| (OverrideKind::Remove, Member::Target(who), None)),
+    ];
+    (what, vec(name(), 0..3), wall(), wall()).prop_map(
+        |((kind, member, instead_of), rotations, from, until)| Override {
+            member,
+            kind,
+            instead_of,
+            rotations,
+            from,
             until,
-            hours,
+            origin: Origin::File,
         },
     )
 }
 
+fn shift_calendar(people: Vec<PersonId>) -> impl Strategy<Value = ShiftCalendar> {
+    (any::<String>(), btree_map(any::<String>(), select(people), 0..3))
+        .prop_map(|(source, names)| ShiftCalendar { source, names })
+}
+
 fn schedule(id: ScheduleId, people: Vec<PersonId>) -> impl Strategy<Value = Schedule> {
-    let zone = select(vec!["UTC", "Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia"]);
     let stacking = select(vec![Stacking::Layers, Stacking::Parallel]);
-    let entry = (select(people), wall(), wall());
     let rotations = vec(rotation(), 0..4).prop_map(|mut all| {
         let mut names = std::collections::BTreeSet::new();
         all.retain(|rotation: &Rotation| names.insert(rotation.name.clone()));
         all
     });
-    (zone, stacking, rotations, vec(entry, 0..3)).prop_map(move |(zone, stacking, rotations, overrides)| {
-        Schedule {
+    let calendar = option::of(shift_calendar(people));
+    (zone(), stacking, any::<bool>(), calendar, rotations, vec(override_entry(), 0..3)).prop_map(
+        move |(timezone, stacking, enabled, calendar, rotations, overrides)| Schedule {
             id: id.clone(),
-            timezone: zone.parse::<Zone>().unwrap(),
+            timezone,
             stacking,
+            enabled,
+            calendar,
             rotations,
-            overrides: overrides
-                .into_iter()
-                .map(|(person, from, until)| Override { person, from, until, from_file: true })
-                .collect(),
-        }
-    })
+            overrides: overrides.into(),
+        },
+    )
 }
 
 /// A map of things that know the names they are found by.
@@ -313,22 +382,28 @@ fn map<K: Ord + Clone + std::fmt::Debug, T: std::fmt::Debug, S: Strategy<Value =
 fn roster() -> impl Strategy<Value = Roster> {
     let ids = (btree_set(name(), 1..5), btree_set(name(), 0..4));
     let teams = btree_map(name(), vec(vec(target(), 0..3), 0..3), 0..4);
-    (ids, teams).prop_flat_map(|((people, schedules), teams)| {
+    let others = (teams, btree_set(name(), 0..3), btree_set(name(), 0..3));
+    (ids, others).prop_flat_map(|((people, schedules), (teams, escalations, hours))| {
         let people: Vec<PersonId> = people.iter().map(|id| PersonId::new(id)).collect();
         let everybody = people.clone();
         let schedules = map(schedules.into_iter().map(|id| ScheduleId::new(&id)), move |id| {
             schedule(id, everybody.clone())
         });
+        let escalations = map(escalations.into_iter().map(|id| EscalationId::new(&id)), escalation);
+        let hours = map(hours.into_iter().map(|id| HoursId::new(&id)), opening_hours);
         let teams: BTreeMap<TeamId, Team> = teams
             .into_iter()
             .map(|(id, levels)| (TeamId::new(&id), Team { id: TeamId::new(&id), levels }))
             .collect();
-        (map(people, person), schedules).prop_map(move |(people, schedules)| Roster {
-            people,
-            teams: teams.clone(),
-            schedules,
-            ..Roster::default()
-        })
+        (map(people, person), escalations, schedules, hours).prop_map(
+            move |(people, escalations, schedules, hours)| Roster {
+                people,
+                teams: teams.clone(),
+                escalations,
+                schedules,
+                hours,
+            },
+        )
     })
 }
 

@@ -52,6 +52,7 @@ impl Compiler<'_> {
                 goodbye: voice.shipped("goodbye"),
                 cannot_hear: voice.shipped("cannot-hear-you"),
                 caller_gone: voice.shipped("caller-gone"),
+                taken: voice.shipped("taken"),
                 consent,
             },
             menu,

@@ -2,11 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use serde::Serialize;
 
-use crate::oncall::{Member, Override, Person, Roster, Rotation, Schedule, Target, Team};
+use crate::oncall::{
+    Escalation, EscalationLevel, Hours, HoursException, Member, Origin, Override, OverrideKind, Person,
+    PersonPhone, Roster, Rotation, Schedule, Target, Team,
+};
 
 /// One difference between two on-call files. Printed as `+ person anna (Anna Schmidt)`,
 /// `~ person bob: email none -> bob@acme.example` or `- schedule old`.
@@ -74,21 +79,28 @@ pub(super) fn between(old: &Roster, new: &Roster) -> Vec<Change> {
     there.chain(gone).chain(reorderings(old, new)).collect()
 }
 
-/// Overrides made by commands whose person or schedule `new` does not have any more.
-pub(super) fn overrides_that_go<'a>(
-    current: &'a Roster,
-    new: &'a Roster,
-) -> impl Iterator<Item = Change> + 'a {
-    current.schedules.values().flat_map(|schedule| {
-        let goes = |entry: &&Override| {
-            let stays = new.schedules.contains_key(&schedule.id) && new.people.contains_key(&entry.person);
-            !entry.from_file && !stays
-        };
-        schedule.overrides.iter().filter(goes).map(|entry| {
-            let subject = override_subject(schedule, entry);
-            change(ChangeKind::Removed, &subject, "made by command".to_owned())
+/// Overrides made by commands that lead nowhere in `new`: their schedule, rotation or person is gone.
+pub(super) fn overrides_that_go(current: &Roster, new: &Roster) -> Vec<(i64, Change)> {
+    let all = current.schedules.values().flat_map(|schedule| {
+        schedule.overrides.iter().filter_map(move |entry| match entry.origin {
+            Origin::Command(id) if !stays(schedule, entry, new) => Some((id, schedule, entry)),
+            _ => None,
         })
-    })
+    });
+    let told = |(id, schedule, entry): (i64, &Schedule, &Override)| {
+        let subject = override_subject(schedule, entry);
+        (id, change(ChangeKind::Removed, &subject, "made by command".to_owned()))
+    };
+    all.map(told).collect()
+}
+
+fn stays(schedule: &Schedule, entry: &Override, new: &Roster) -> bool {
+    let Some(schedule) = new.schedules.get(&schedule.id) else { return false };
+    let has_rotation = |name: &String| schedule.rotations.iter().any(|rotation| rotation.name == *name);
+    let targets = entry.member.target().into_iter().chain(&entry.instead_of);
+    let is_known = |target: &Target| new.check_target(target).is_ok();
+    (entry.rotations.is_empty() || entry.rotations.iter().any(has_rotation))
+        && targets.into_iter().all(is_known)
 }
 
 fn change(kind: ChangeKind, subject: &str, detail: String) -> Change {
@@ -114,20 +126,28 @@ fn differences(before: &Item, after: &Item) -> Vec<Change> {
 fn items(roster: &Roster) -> Vec<Item> {
     let people = roster.people.values().map(person);
     let teams = roster.teams.values().map(team);
-    people.chain(teams).chain(roster.schedules.values().flat_map(schedule)).collect()
+    let escalations = roster.escalations.values().map(escalation);
+    let schedules = roster.schedules.values().flat_map(schedule);
+    let hours = roster.hours.values().map(hours);
+    people.chain(teams).chain(escalations).chain(schedules).chain(hours).collect()
 }
 
 fn person(person: &Person) -> Item {
+    let phone = |own: &PersonPhone| match own.confirmed {
+        true => own.phone.to_string(),
+        false => format!("{} (not confirmed)", own.phone),
+    };
+    let phones: Vec<String> = person.phones.iter().map(phone).collect();
     Item {
         within: None,
         subject: format!("person {}", person.id),
         summary: person.name.clone(),
         fields: vec![
             ("name", person.name.clone()),
-            ("phones", list(&person.phones, ", ")),
+            ("phones", list(&phones, ", ")),
             ("email", or_none(person.email.as_ref())),
             ("language", or_none(person.language.as_ref())),
-            ("available", if person.available { "yes" } else { "no" }.to_owned()),
+            ("available", yes_or_no(person.available)),
         ],
     }
 }
@@ -142,7 +162,54 @@ fn team(team: &Team) -> Item {
     }
 }
 
+fn escalation(escalation: &Escalation) -> Item {
+    let level = |level: &EscalationLevel| match level.after {
+        Duration::ZERO => list::<Target>(&level.targets, " + "),
+        after => format!("{} after {}", list::<Target>(&level.targets, " + "), length(after)),
+    };
+    let levels: Vec<String> = escalation.levels.iter().map(level).collect();
+    Item {
+        within: None,
+        subject: format!("escalation {}", escalation.id),
+        summary: list(&levels, ", then "),
+        fields: vec![("repeat", escalation.repeat.to_string()), ("levels", list(&levels, ", then "))],
+    }
+}
+
+fn hours(hours: &Hours) -> Item {
+    let days = |open: bool| {
+        let those: Vec<String> =
+            hours.exceptions.iter().filter(|days| days.open == open).map(days_of).collect();
+        list(&those, ", ")
+    };
+    let week = if hours.week.is_empty() { "always".to_owned() } else { list(&hours.week, ", ") };
+    Item {
+        within: None,
+        subject: format!("opening hours {}", hours.id),
+        summary: format!("{}: {week}", hours.timezone),
+        fields: vec![
+            ("time zone", hours.timezone.to_string()),
+            ("week", week),
+            ("closed", days(false)),
+            ("open", days(true)),
+            ("calendar", or_none(hours.calendar.as_ref())),
+        ],
+    }
+}
+
+fn days_of(days: &HoursException) -> String {
+    let HoursException { first, last, name, .. } = days;
+    let days = if first == last { first.to_string() } else { format!("{first}..{last}") };
+    name.as_ref().map_or_else(|| days.clone(), |name| format!("{days} ({name})"))
+}
+
 fn schedule(schedule: &Schedule) -> Vec<Item> {
+    let calendar = schedule.calendar.as_ref();
+    let names: Vec<String> = calendar
+        .iter()
+        .flat_map(|calendar| &calendar.names)
+        .map(|(name, person)| format!("{name} = {person}"))
+        .collect();
     let itself = Item {
         within: None,
         subject: schedule_subject(schedule),
@@ -150,6 +217,9 @@ fn schedule(schedule: &Schedule) -> Vec<Item> {
         fields: vec![
             ("time zone", schedule.timezone.to_string()),
             ("stacking", schedule.stacking.as_str().to_owned()),
+            ("enabled", yes_or_no(schedule.enabled)),
+            ("calendar", or_none(calendar.map(|calendar| &calendar.source))),
+            ("names", list(&names, ", ")),
         ],
     };
     let rotations = schedule.rotations.iter().map(|entry| rotation(schedule, entry));
@@ -171,10 +241,10 @@ fn rotation(schedule: &Schedule, rotation: &Rotation) -> Item {
     Item {
         within: Some(schedule_subject(schedule)),
         subject: format!("{}: rotation {}", schedule_subject(schedule), rotation.name),
-        summary: format!("every {} from {}: {people}", rotation.every, wall(rotation.start)),
+        summary: format!("{} from {}: {people}", rotation.turns, wall(rotation.start)),
         fields: vec![
             ("people", people),
-            ("every", rotation.every.to_string()),
+            ("turns", rotation.turns.to_string()),
             ("start", wall(rotation.start)),
             ("until", or_none(rotation.until.map(wall).as_ref())),
             (
@@ -187,7 +257,18 @@ fn rotation(schedule: &Schedule, rotation: &Rotation) -> Item {
 
 fn override_subject(schedule: &Schedule, entry: &Override) -> String {
     let (from, until) = (wall(entry.from), wall(entry.until));
-    format!("{}: override {} from {from} until {until}", schedule_subject(schedule), entry.person)
+    let what = match (entry.kind, &entry.instead_of) {
+        (OverrideKind::Replace, None) => entry.member.to_string(),
+        (OverrideKind::Replace, Some(who)) => {
+            format!("{} instead of {}", entry.member, Member::Target(who.clone()))
+        }
+        (kind, _) => format!("{} {}", kind.as_str(), entry.member),
+    };
+    let rotations = match &entry.rotations[..] {
+        [] => String::new(),
+        names => format!(" in {}", list(names, ", ")),
+    };
+    format!("{}: override {what}{rotations} from {from} until {until}", schedule_subject(schedule))
 }
 
 /// Order decides who covers whom; what both have in common may stand in another one.
@@ -219,6 +300,15 @@ fn reordered(old: &[String], new: &[String]) -> Option<(String, String)> {
     };
     let (old, new) = (order(old), order(new));
     (old != new).then(|| (list(&old, ", "), list(&new, ", ")))
+}
+
+fn yes_or_no(value: bool) -> String {
+    if value { "yes" } else { "no" }.to_owned()
+}
+
+/// A length of time as it is written in settings: `1h 30m`.
+fn length(time: Duration) -> String {
+    SignedDuration::try_from(time).map_or_else(|_| format!("{time:?}"), |time| format!("{time:#}"))
 }
 
 fn list<T: fmt::Display>(all: &[T], between: &str) -> String {

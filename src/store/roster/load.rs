@@ -1,12 +1,15 @@
 //! Reads who is on call out of the tables.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rusqlite::{Connection, Params, Row};
 
+use super::hours;
 use crate::oncall::{
-    Language, Member, Override, Person, PersonId, Phone, Roster, Rotation, Schedule, ScheduleId, Stacking,
-    Target, Team, TeamId, WeekInterval,
+    Availability, Escalation, EscalationId, EscalationLevel, Language, Member, Origin, Override,
+    OverrideKind, Overrides, Person, PersonId, PersonPhone, Phone, Recurrence, Roster, Rotation, Schedule,
+    ScheduleId, ShiftCalendar, Stacking, Target, Team, TeamId, Turns, WeekInterval,
 };
 use crate::store::text::{column, optional_column, parse};
 
@@ -23,34 +26,43 @@ pub(super) fn roster(connection: &Connection, view: View) -> rusqlite::Result<Ro
     Ok(Roster {
         people: people(connection, view)?,
         teams: teams(connection)?,
+        escalations: escalations(connection)?,
         schedules: schedules(connection, view)?,
-        ..Roster::default()
+        hours: hours::all(connection)?,
     })
 }
 
 fn people(connection: &Connection, view: View) -> rusqlite::Result<BTreeMap<PersonId, Person>> {
     let people = rows(connection, "SELECT * FROM people", [], |row| {
         let by_command: Option<bool> = row.get("available_by_command")?;
-        let by_file: bool = row.get("available")?;
+        let until = optional_column(row, "available_by_command_until", parse)?;
+        let told = by_command.map(|available| Availability { available, until });
         Ok(Person {
             id: column(row, "id", some(PersonId::new))?,
             name: row.get("name")?,
             phones: Vec::new(),
             email: row.get("email")?,
             language: optional_column(row, "language", Language::from_code)?,
-            available: by_command.filter(|_| view == View::Effective).unwrap_or(by_file),
+            available: row.get("available")?,
+            by_command: told.filter(|_| view == View::Effective),
         })
     })?;
     let with_phones = |mut person: Person| {
-        person.phones = phones(connection, &person.id)?;
+        person.phones = phones(connection, &person.id, view)?;
         Ok((person.id.clone(), person))
     };
     people.into_iter().map(with_phones).collect()
 }
 
-fn phones(connection: &Connection, person: &PersonId) -> rusqlite::Result<Vec<Phone>> {
-    let sql = "SELECT phone FROM phones WHERE person_id = ?1 ORDER BY position";
-    rows(connection, sql, [person.as_str()], |row| column(row, "phone", |text| Phone::parse(text).ok()))
+fn phones(connection: &Connection, person: &PersonId, view: View) -> rusqlite::Result<Vec<PersonPhone>> {
+    let sql = "SELECT phone, confirmed OR (?2 AND EXISTS (
+                   SELECT * FROM phone_confirmations AS known
+                   WHERE known.person_id = phones.person_id AND known.phone = phones.phone)) AS confirmed
+               FROM phones WHERE person_id = ?1 ORDER BY position";
+    rows(connection, sql, (person.as_str(), view == View::Effective), |row| {
+        let phone = column(row, "phone", |text| Phone::parse(text).ok())?;
+        Ok(PersonPhone { phone, confirmed: row.get("confirmed")? })
+    })
 }
 
 fn teams(connection: &Connection) -> rusqlite::Result<BTreeMap<TeamId, Team>> {
@@ -69,22 +81,71 @@ fn levels(connection: &Connection, team: &TeamId) -> rusqlite::Result<Vec<Vec<Ta
     levels.into_iter().map(targets).collect()
 }
 
+fn escalations(connection: &Connection) -> rusqlite::Result<BTreeMap<EscalationId, Escalation>> {
+    let escalations = rows(connection, "SELECT * FROM escalations", [], |row| {
+        let id = column(row, "id", some(EscalationId::new))?;
+        Ok(Escalation { id, repeat: row.get("repeat")?, levels: Vec::new() })
+    })?;
+    let whole = |mut escalation: Escalation| {
+        escalation.levels = escalation_levels(connection, &escalation.id)?;
+        Ok((escalation.id.clone(), escalation))
+    };
+    escalations.into_iter().map(whole).collect()
+}
+
+fn escalation_levels(connection: &Connection, id: &EscalationId) -> rusqlite::Result<Vec<EscalationLevel>> {
+    let sql = "SELECT level, after_ms FROM escalation_levels WHERE escalation_id = ?1 ORDER BY level";
+    let levels = rows(connection, sql, [id.as_str()], |row| {
+        let after: i64 = row.get("after_ms")?;
+        let after = Duration::from_millis(u64::try_from(after).unwrap_or_default());
+        Ok((row.get::<_, i64>("level")?, after))
+    })?;
+    let whole = |(level, after)| {
+        let sql = "SELECT target FROM escalation_targets WHERE escalation_id = ?1 AND level = ?2
+                   ORDER BY position";
+        let targets = rows(connection, sql, (id.as_str(), level), |row| column(row, "target", parse))?;
+        Ok(EscalationLevel { targets, after })
+    };
+    levels.into_iter().map(whole).collect()
+}
+
 fn schedules(connection: &Connection, view: View) -> rusqlite::Result<BTreeMap<ScheduleId, Schedule>> {
     let schedules = rows(connection, "SELECT * FROM schedules", [], |row| {
         Ok(Schedule {
             id: column(row, "id", some(ScheduleId::new))?,
             timezone: column(row, "timezone", parse)?,
             stacking: column(row, "stacking", Stacking::from_word)?,
+            enabled: row.get("enabled")?,
+            calendar: shift_calendar(row)?,
             rotations: Vec::new(),
-            overrides: Vec::new(),
+            overrides: Overrides::default(),
         })
     })?;
     let whole = |mut schedule: Schedule| {
         schedule.rotations = rotations(connection, &schedule.id)?;
         schedule.overrides = overrides(connection, &schedule.id, view)?;
+        if let Some(calendar) = &mut schedule.calendar {
+            calendar.names = calendar_names(connection, &schedule.id)?;
+        }
         Ok((schedule.id.clone(), schedule))
     };
     schedules.into_iter().map(whole).collect()
+}
+
+fn shift_calendar(row: &Row<'_>) -> rusqlite::Result<Option<ShiftCalendar>> {
+    let source: Option<String> = row.get("calendar")?;
+    Ok(source.map(|source| ShiftCalendar { source, names: BTreeMap::new() }))
+}
+
+fn calendar_names(
+    connection: &Connection,
+    schedule: &ScheduleId,
+) -> rusqlite::Result<BTreeMap<String, PersonId>> {
+    let sql = "SELECT name, person FROM schedule_names WHERE schedule_id = ?1";
+    let names = rows(connection, sql, [schedule.as_str()], |row| {
+        Ok((row.get("name")?, column(row, "person", some(PersonId::new))?))
+    })?;
+    Ok(names.into_iter().collect())
 }
 
 fn rotations(connection: &Connection, schedule: &ScheduleId) -> rusqlite::Result<Vec<Rotation>> {
@@ -94,11 +155,20 @@ fn rotations(connection: &Connection, schedule: &ScheduleId) -> rusqlite::Result
         Ok(Rotation {
             name: row.get("name")?,
             people: members(connection, schedule, position)?,
-            every: column(row, "every", parse)?,
+            turns: turns(row)?,
             start: column(row, "starts_at", parse)?,
             until: optional_column(row, "ends_at", parse)?,
-            hours: hours(connection, schedule, position)?,
+            hours: rotation_hours(connection, schedule, position)?,
         })
+    })
+}
+
+fn turns(row: &Row<'_>) -> rusqlite::Result<Turns> {
+    let length = column(row, "every", parse)?;
+    let rule: Option<String> = row.get("rrule")?;
+    Ok(match rule {
+        Some(rule) => Turns::Recurrence(Recurrence { rule, lasts: length }),
+        None => Turns::Every(length),
     })
 }
 
@@ -110,7 +180,7 @@ fn members(connection: &Connection, schedule: &ScheduleId, rotation: i64) -> rus
     })
 }
 
-fn hours(
+fn rotation_hours(
     connection: &Connection,
     schedule: &ScheduleId,
     rotation: i64,
@@ -120,20 +190,31 @@ fn hours(
 }
 
 /// The file's come first, so that a command, listed later, wins over it.
-fn overrides(connection: &Connection, schedule: &ScheduleId, view: View) -> rusqlite::Result<Vec<Override>> {
+fn overrides(connection: &Connection, schedule: &ScheduleId, view: View) -> rusqlite::Result<Overrides> {
     let sql = "SELECT * FROM overrides WHERE schedule_id = ?1 AND (from_file OR ?2)
                ORDER BY from_file DESC, id";
-    rows(connection, sql, (schedule.as_str(), view == View::Effective), |row| {
+    let overrides = rows(connection, sql, (schedule.as_str(), view == View::Effective), |row| {
+        let id = row.get("id")?;
+        let from_file: bool = row.get("from_file")?;
         Ok(Override {
-            person: column(row, "person_id", some(PersonId::new))?,
+            member: optional_column(row, "target", parse)?.map_or(Member::Nobody, Member::Target),
+            kind: column(row, "kind", OverrideKind::from_word)?,
+            instead_of: optional_column(row, "instead_of", parse)?,
+            rotations: override_rotations(connection, id)?,
             from: column(row, "starts_at", parse)?,
             until: column(row, "ends_at", parse)?,
-            from_file: row.get("from_file")?,
+            origin: if from_file { Origin::File } else { Origin::Command(id) },
         })
-    })
+    })?;
+    Ok(overrides.into())
 }
 
-fn rows<T>(
+fn override_rotations(connection: &Connection, id: i64) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT rotation FROM override_rotations WHERE override_id = ?1 ORDER BY position";
+    rows(connection, sql, [id], |row| row.get("rotation"))
+}
+
+pub(super) fn rows<T>(
     connection: &Connection,
     sql: &str,
     values: impl Params,
@@ -143,6 +224,6 @@ fn rows<T>(
 }
 
 /// For columns in which every text has a meaning.
-fn some<T>(meaning: impl Fn(&str) -> T) -> impl Fn(&str) -> Option<T> {
+pub(super) fn some<T>(meaning: impl Fn(&str) -> T) -> impl Fn(&str) -> Option<T> {
     move |text| Some(meaning(text))
 }

@@ -1,10 +1,12 @@
 //! Who is on call, as it is kept: the on-call file's content, and what commands have said since.
 
 mod change;
+mod hours;
 mod load;
+mod overrides;
 mod save;
 
-use crate::oncall::Roster;
+use crate::oncall::{Origin, Roster};
 
 pub use change::{Change, ChangeKind};
 
@@ -22,17 +24,19 @@ impl Store {
     /// Makes `new`, the content of an on-call file, the current one, in one transaction; answers what
     /// changes by it. With `dry_run` nothing is done.
     ///
-    /// What came by command is kept: availability, and overrides whose person and schedule are still
-    /// there. Overrides in `new` that do not come from a file are therefore passed over.
+    /// What came by command is kept: availability, confirmed phones, and overrides whose people, schedule
+    /// and rotation are still there. Overrides in `new` that do not come from a file are therefore passed over.
     pub fn apply_roster(&self, new: &Roster, dry_run: bool) -> Result<Vec<Change>, StoreError> {
         self.write(|connection| {
             let old = load::roster(connection, View::File)?;
             let new = without_overrides_by_command(new);
             let mut changes = change::between(&old, &new);
-            changes.extend(change::overrides_that_go(&load::roster(connection, View::Effective)?, &new));
+            let lost = change::overrides_that_go(&load::roster(connection, View::Effective)?, &new);
             if !dry_run && old != new {
+                lost.iter().try_for_each(|(id, _)| overrides::remove(connection, *id))?;
                 save::roster(connection, &old, &new)?;
             }
+            changes.extend(lost.into_iter().map(|(_, change)| change));
             Ok(changes)
         })
     }
@@ -41,7 +45,8 @@ impl Store {
 fn without_overrides_by_command(roster: &Roster) -> Roster {
     let mut roster = roster.clone();
     for schedule in roster.schedules.values_mut() {
-        schedule.overrides.retain(|stand_in| stand_in.from_file);
+        let of_file = schedule.overrides.iter().filter(|entry| entry.origin == Origin::File);
+        schedule.overrides = of_file.cloned().collect();
     }
     roster
 }

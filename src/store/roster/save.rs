@@ -3,13 +3,18 @@
 
 use rusqlite::{Connection, Params, params};
 
-use crate::oncall::{Member, Override, Person, Roster, Rotation, Schedule, ScheduleId, Team};
+use super::{hours, overrides};
+use crate::oncall::{
+    Escalation, Member, Person, Roster, Rotation, Schedule, ScheduleId, Target, Team, Turns,
+};
 
 /// Brings the tables from `old` to `new`. To be called in a transaction.
 pub(super) fn roster(connection: &Connection, old: &Roster, new: &Roster) -> rusqlite::Result<()> {
     remove(connection, old, new)?;
     new.people.values().try_for_each(|entry| person(connection, entry))?;
     new.teams.values().try_for_each(|entry| team(connection, entry))?;
+    new.escalations.values().try_for_each(|entry| escalation(connection, entry))?;
+    new.hours.values().try_for_each(|entry| hours::save(connection, entry))?;
     new.schedules.values().try_for_each(|entry| schedule(connection, entry))
 }
 
@@ -18,6 +23,9 @@ fn remove(connection: &Connection, old: &Roster, new: &Roster) -> rusqlite::Resu
     let anew = [
         "DELETE FROM phones",
         "DELETE FROM teams",
+        "DELETE FROM escalations",
+        "DELETE FROM hours",
+        "DELETE FROM schedule_names",
         "DELETE FROM rotations",
         "DELETE FROM overrides WHERE from_file",
     ];
@@ -45,9 +53,13 @@ fn person(connection: &Connection, person: &Person) -> rusqlite::Result<()> {
             person.available,
         ],
     )?;
-    for (position, phone) in (0_i64..).zip(&person.phones) {
-        let sql = "INSERT INTO phones (person_id, position, phone) VALUES (?1, ?2, ?3)";
-        execute(connection, sql, params![person.id.as_str(), position, phone.to_string()])?;
+    for (position, own) in (0_i64..).zip(&person.phones) {
+        let sql = "INSERT INTO phones (person_id, position, phone, confirmed) VALUES (?1, ?2, ?3, ?4)";
+        execute(
+            connection,
+            sql,
+            params![person.id.as_str(), position, own.phone.to_string(), own.confirmed],
+        )?;
     }
     Ok(())
 }
@@ -65,17 +77,48 @@ fn team(connection: &Connection, team: &Team) -> rusqlite::Result<()> {
     Ok(())
 }
 
+fn escalation(connection: &Connection, escalation: &Escalation) -> rusqlite::Result<()> {
+    let id = escalation.id.as_str();
+    let sql = "INSERT INTO escalations (id, repeat) VALUES (?1, ?2)";
+    execute(connection, sql, params![id, escalation.repeat])?;
+    for (number, level) in (0_i64..).zip(&escalation.levels) {
+        let after = i64::try_from(level.after.as_millis()).unwrap_or(i64::MAX);
+        let sql = "INSERT INTO escalation_levels (escalation_id, level, after_ms) VALUES (?1, ?2, ?3)";
+        execute(connection, sql, params![id, number, after])?;
+        for (position, target) in (0_i64..).zip(&level.targets) {
+            let sql = "INSERT INTO escalation_targets (escalation_id, level, position, target)
+                       VALUES (?1, ?2, ?3, ?4)";
+            execute(connection, sql, params![id, number, position, target.to_string()])?;
+        }
+    }
+    Ok(())
+}
+
 fn schedule(connection: &Connection, schedule: &Schedule) -> rusqlite::Result<()> {
     execute(
         connection,
-        "INSERT INTO schedules (id, timezone, stacking) VALUES (?1, ?2, ?3)
-         ON CONFLICT (id) DO UPDATE SET timezone = excluded.timezone, stacking = excluded.stacking",
-        params![schedule.id.as_str(), schedule.timezone.name(), schedule.stacking.as_str()],
+        "INSERT INTO schedules (id, timezone, stacking, enabled, calendar) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (id) DO UPDATE SET timezone = excluded.timezone, stacking = excluded.stacking,
+             enabled = excluded.enabled, calendar = excluded.calendar",
+        params![
+            schedule.id.as_str(),
+            schedule.timezone.name(),
+            schedule.stacking.as_str(),
+            schedule.enabled,
+            schedule.calendar.as_ref().map(|calendar| calendar.source.as_str()),
+        ],
     )?;
+    for (name, person) in schedule.calendar.iter().flat_map(|calendar| &calendar.names) {
+        let sql = "INSERT INTO schedule_names (schedule_id, name, person) VALUES (?1, ?2, ?3)";
+        execute(connection, sql, params![schedule.id.as_str(), name, person.as_str()])?;
+    }
     for (position, entry) in (0_i64..).zip(&schedule.rotations) {
         rotation(connection, &schedule.id, position, entry)?;
     }
-    schedule.overrides.iter().try_for_each(|entry| stand_in(connection, &schedule.id, entry))
+    schedule
+        .overrides
+        .iter()
+        .try_for_each(|entry| overrides::insert(connection, &schedule.id, entry).map(drop))
 }
 
 fn rotation(
@@ -84,15 +127,20 @@ fn rotation(
     position: i64,
     rotation: &Rotation,
 ) -> rusqlite::Result<()> {
+    let (length, rule) = match &rotation.turns {
+        Turns::Every(every) => (every, None),
+        Turns::Recurrence(recurrence) => (&recurrence.lasts, Some(&recurrence.rule)),
+    };
     execute(
         connection,
-        "INSERT INTO rotations (schedule_id, position, name, every, starts_at, ends_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO rotations (schedule_id, position, name, every, rrule, starts_at, ends_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
             schedule.as_str(),
             position,
             rotation.name,
-            rotation.every.to_string(),
+            length.to_string(),
+            rule,
             rotation.start.to_string(),
             rotation.until.map(|until| until.to_string()),
         ],
@@ -111,28 +159,10 @@ fn rotation(
 }
 
 /// In full (`person:anna`), so that no name can be taken for something else.
-fn target(member: &Member) -> Option<String> {
-    match member {
-        Member::Target(target) => Some(target.to_string()),
-        Member::Nobody => None,
-    }
+pub(super) fn target(member: &Member) -> Option<String> {
+    member.target().map(Target::to_string)
 }
 
-fn stand_in(connection: &Connection, schedule: &ScheduleId, entry: &Override) -> rusqlite::Result<()> {
-    execute(
-        connection,
-        "INSERT INTO overrides (schedule_id, person_id, starts_at, ends_at, from_file)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![
-            schedule.as_str(),
-            entry.person.as_str(),
-            entry.from.to_string(),
-            entry.until.to_string(),
-            entry.from_file,
-        ],
-    )
-}
-
-fn execute(connection: &Connection, sql: &str, values: impl Params) -> rusqlite::Result<()> {
+pub(super) fn execute(connection: &Connection, sql: &str, values: impl Params) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute(values).map(drop)
 }

@@ -2,3 +2,4 @@
 //! `docs/five-services.md` names the setting and the test of each.
 
 mod filter;
+mod targets;
