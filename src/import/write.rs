@@ -9,6 +9,9 @@ use crate::import::{
     Draft, EscalationDraft, OverrideDraft, PersonDraft, PhoneDraft, RotationDraft, ScheduleDraft, TeamDraft,
 };
 
+/// Whoever has no phone there stays in the file with one that can never be rung: `check` goes on warning.
+const NO_PHONE: &str = "{ phone = \"sip:unknown@phone.invalid\", unconfirmed = true }";
+
 impl Draft {
     /// The text of `oncall.toml`. `origin`: where it came from, for the first line.
     pub fn to_toml(&self, origin: &str) -> String {
@@ -67,7 +70,11 @@ impl Page {
         if person.name != person.id.as_str() {
             self.text("name", &person.name);
         }
-        self.key("phones", &list(person.phones.iter().map(phone)));
+        if person.phones.is_empty() {
+            self.key("phones", &format!("[{NO_PHONE}]"));
+        } else {
+            self.key("phones", &list(person.phones.iter().map(phone)));
+        }
         if let Some(email) = &person.email {
             self.text("email", email);
         }
