@@ -48,8 +48,8 @@ pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
 
 /// Goes along the chain until somebody has the call.
 async fn walk(desk: &Desk, route: &Route, walk: &mut Walk) -> Option<Responder> {
-    let race = Race::new();
-    let mut ringing = Together::new();
+    let race = Race::default();
+    let mut ringing = Together::default();
     loop {
         let mut reserved = None;
         let next = walk.next(&mut |person, phone| {
@@ -150,7 +150,8 @@ async fn target(desk: &Desk, route: &Route, race: &Race, attempt: &Attempt) -> R
         Ok(rung) => result(rung, &mut leg, step, route.ring)?,
         Err(winner) => {
             // Whoever picks up in this very moment hears why there is nobody.
-            leg.on_release(Farewell::AnsweredElsewhere, Some(desk.hotline.prompts.taken.clone()));
+            let taken = desk.hotline.prompts.taken.to(attempt.person.language).clone();
+            leg.on_release(Farewell::AnsweredElsewhere, Some(taken));
             step.done(&format!("{winner} accepted first: it rings no more"));
             return Err(Rung::TooLate);
         }

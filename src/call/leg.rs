@@ -413,7 +413,7 @@ impl Leg {
     /// What is told to the other side if the handle is let go of from now on.
     pub fn on_release(&mut self, farewell: Farewell, clip: Option<Prompt>) {
         self.farewell = farewell;
-        self.clip = clip;
+        self.clip = clip.filter(|clip| !clip.is_empty());
     }
 
     /// Answers the caller, and waits until media can flow.

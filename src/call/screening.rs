@@ -4,6 +4,7 @@ use crate::call::consent::{self, Consent};
 use crate::call::journal::{Action, Step, StepResult};
 use crate::call::leg::{Farewell, Gone, Heard, Leg};
 use crate::call::plan::{Accept, AcceptKey, Route};
+use crate::call::prompt::Prompt;
 use crate::call::race::Race;
 use crate::call::timeline::OpenStep;
 use crate::call::{Desk, describe};
@@ -41,11 +42,11 @@ pub async fn confirm(
     desk.timeline.write(Step::ConfirmTarget, Action::Sent, StepResult::Processed, Some(&target), &asked);
     let step = desk.timeline.open(Step::ConfirmTargetResult, Action::Received, Some(&target));
     // If the caller gives up now, the responder is told before the line goes dead.
-    leg.on_release(Farewell::Done, Some(desk.hotline.prompts.caller_gone.clone()));
+    leg.on_release(Farewell::Done, Some(desk.hotline.prompts.caller_gone.to(person.language).clone()));
     let mut said = tokio::select! {
         biased;
         winner = race.lost() => Said::TooLate(winner),
-        said = ask(&mut leg, accept) => said,
+        said = ask(&mut leg, accept, accept.prompt.to(person.language)) => said,
     };
     let mut consent = Consent::NotAsked;
     if let Said::Accepted(_) = said {
@@ -56,7 +57,10 @@ pub async fn confirm(
     }
     match &said {
         Said::TooLate(_) => {
-            leg.on_release(Farewell::AnsweredElsewhere, Some(desk.hotline.prompts.taken.clone()));
+            leg.on_release(
+                Farewell::AnsweredElsewhere,
+                Some(desk.hotline.prompts.taken.to(person.language).clone()),
+            );
         }
         _ => leg.on_release(Farewell::Done, None),
     }
@@ -122,12 +126,12 @@ fn told(said: Said, step: OpenStep, accept: &Accept) -> Result<(), Rung> {
     }
 }
 
-async fn ask(leg: &mut Leg, accept: &Accept) -> Said {
+async fn ask(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
     if accept.key == AcceptKey::None {
         return Said::Accepted(None);
     }
     for _ in 0..accept.attempts {
-        match once(leg, accept).await {
+        match once(leg, accept, prompt).await {
             Said::Nothing => {}
             said => return said,
         }
@@ -136,9 +140,9 @@ async fn ask(leg: &mut Leg, accept: &Accept) -> Said {
 }
 
 /// Plays the prompt once and waits. Keys that mean nothing are passed over.
-async fn once(leg: &mut Leg, accept: &Accept) -> Said {
+async fn once(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
     let means = |key| meaning(Heard::Key(key), accept).is_some();
-    let heard = leg.play_unless(&accept.prompt, means).await;
+    let heard = leg.play_unless(prompt, means).await;
     if let Some(said) = meaning(heard, accept) {
         return said;
     }
