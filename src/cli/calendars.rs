@@ -14,7 +14,11 @@ use crate::problem::Problem;
 
 /// Reads all calendars as they are now, and finds what is wrong with them and with opening hours. Answers the roster
 /// with the calendars in it, and a line on each of them.
-pub(super) fn check(config: &Config, roster: Roster, findings: &mut Findings) -> Result<(Roster, String), Failure> {
+pub(super) fn check(
+    config: &Config,
+    roster: Roster,
+    findings: &mut Findings,
+) -> Result<(Roster, String), Failure> {
     let now = Timestamp::now();
     let (mut roster, mut copies) = super::with_calendars(config, roster)?;
     let folder = config.wanted_calendars().folder;
@@ -77,7 +81,9 @@ fn hours(config: &Config, roster: &Roster, now: Timestamp, findings: &mut Findin
 /// Adds a problem at the place in the on-call file where a text stands in quotes.
 fn add(config: &Config, findings: &mut Findings, written: &str, problem: Problem) {
     match &config.oncall {
-        Some((source, _)) => findings.add(source, [Problem { span: Some(place(source, written)), ..problem }]),
+        Some((source, _)) => {
+            findings.add(source, [Problem { span: Some(place(source, written)), ..problem }])
+        }
         None => findings.add_elsewhere(problem),
     }
 }

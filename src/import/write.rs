@@ -117,6 +117,17 @@ impl Page {
         if !schedule.enabled {
             self.key("enabled", "false");
         }
+        if let Some(calendar) = &schedule.calendar {
+            self.text("calendar", &calendar.source);
+            let names: Vec<String> = calendar
+                .names
+                .iter()
+                .map(|(said, person)| format!("{} = {}", quoted(said), quoted(person.as_str())))
+                .collect();
+            if !names.is_empty() {
+                self.key("names", &format!("{{ {} }}", names.join(", ")));
+            }
+        }
         schedule.rotations.iter().for_each(|rotation| self.rotation(rotation));
         schedule.overrides.iter().for_each(|over| self.over(over));
     }

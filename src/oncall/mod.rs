@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod chain;
+mod changes;
 mod circles;
 mod compile;
 mod duty;
@@ -31,6 +32,7 @@ mod week;
 mod zone;
 
 pub use chain::{Candidate, Chain, NotRung, resolve};
+pub use changes::Changes;
 pub use escalation::{Escalation, EscalationLevel};
 pub use feed::{Feed, FeedError, FeedShift, UnknownName};
 pub use hours::{Holiday, Hours, HoursException, HoursState};

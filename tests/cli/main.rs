@@ -7,6 +7,7 @@ mod import;
 mod settings;
 mod signals;
 mod simulated;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -127,8 +127,9 @@ fn settings(findings: &Findings) -> Check {
 fn calendars(common: &Common) -> Result<Vec<Check>, Failure> {
     let check = |health: Health| match health.alarms.as_slice() {
         [] => Check::ok("calendar", health.to_string()),
-        alarms => Check::new("calendar", Status::Warning, format!("{health}: {}", alarms.join("; ")))
-            .help("the last good copy is in use: see whether the address still gives a calendar, and its names"),
+        alarms => Check::new("calendar", Status::Warning, format!("{health}: {}", alarms.join("; "))).help(
+            "the last good copy is in use: see whether the address still gives a calendar, and its names",
+        ),
     };
     Ok(super::calendars::standing(common)?.into_iter().map(check).collect())
 }

@@ -8,12 +8,15 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::export;
-use crate::cli::{Failure, output};
+use super::{against, export};
+use crate::cli::{Common, Failure, output};
 use crate::daemon::config::read_roster;
+use crate::daemon::feeds::Place;
 use crate::daemon::findings::{Findings, Source};
+use crate::import::calendar::Setting;
 use crate::import::calls::{Answers, Origin, questionnaire};
-use crate::import::{Imported, Report, opsgenie, pagerduty};
+use crate::import::{self, Fate, Imported, Report, opsgenie, pagerduty};
+use crate::oncall::{Roster, Zone};
 
 /// Where from.
 #[derive(Debug, Subcommand)]
@@ -22,6 +25,28 @@ pub enum Command {
     Opsgenie(Options),
     /// Answers of PagerDuty's REST interface: one JSON file, or a folder of them
     Pagerduty(Options),
+    /// A calendar subscription of GoAlert
+    Goalert(CalendarOptions),
+    /// Any iCalendar file or address
+    Ical(CalendarOptions),
+}
+
+/// Options of the import of a calendar.
+#[derive(Debug, Args)]
+pub struct CalendarOptions {
+    #[command(flatten)]
+    common: Common,
+    /// The calendar
+    #[arg(value_name = "FILE|URL")]
+    from: String,
+    /// The id of the schedule
+    #[arg(long, default_value = "calendar")]
+    schedule: String,
+    /// The zone of days and of times that name none
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    timezone: Zone,
+    #[command(flatten)]
+    to: Destination,
 }
 
 /// Options of an import.
@@ -81,6 +106,7 @@ struct Told<'a> {
 pub fn run(command: &Command) -> Result<ExitCode, Failure> {
     let now = Timestamp::now();
     let (options, imported, service, preset) = match command {
+        Command::Goalert(options) | Command::Ical(options) => return calendar(options, now),
         Command::Opsgenie(options) => (
             options,
             opsgenie::convert(&export::read(&options.from, "json")?, now),
@@ -98,6 +124,32 @@ pub fn run(command: &Command) -> Result<ExitCode, Failure> {
     let day = now.strftime("%Y-%m-%d");
     let origin = format!("Imported on {day} from the {service} {}.", options.from.display());
     deliver(&imported, &imported.draft.to_toml(&origin), &options.to)
+}
+
+/// A schedule that is fed by a calendar, and whom its names mean.
+fn calendar(options: &CalendarOptions, now: Timestamp) -> Result<ExitCode, Failure> {
+    let source = match Place::of(&options.from, Path::new("")) {
+        Place::Web(address) => address,
+        Place::File(path) => path.canonicalize().unwrap_or(path).display().to_string(),
+    };
+    let label = Place::label(&options.from);
+    // Without settings nobody is known yet.
+    let roster = match options.common.path() {
+        Ok(_) => crate::cli::roster(&options.common)?,
+        Err(_) => Roster::default(),
+    };
+    let setting = Setting {
+        source: &source,
+        label: &label,
+        name: &options.schedule,
+        zone: &options.timezone,
+        people: &roster.people,
+    };
+    let imported = import::calendar::convert(&against::fetch(&options.from)?, setting, now)?;
+    let day = now.strftime("%Y-%m-%d");
+    let text = imported.draft.to_toml(&format!("Imported on {day} from the {label}."));
+    let all_known = imported.report.of(Fate::Dropped).next().is_none();
+    deliver(&imported, &text, &options.to).map(|status| if all_known { status } else { ExitCode::from(1) })
 }
 
 /// The questions, and the hotlines made of the answers.

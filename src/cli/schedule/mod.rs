@@ -1,7 +1,9 @@
 //! `nightbell schedule`: on-call data of other services.
 
+mod against;
 mod export;
 mod import;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -15,11 +17,14 @@ pub enum Command {
     /// On-call data of another service as an on-call file of ours
     #[command(subcommand)]
     Import(import::Command),
+    /// Our answer to "who is on call" against another service's, moment by moment
+    Verify(verify::Options),
 }
 
 /// Does it.
 pub fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Import(command) => import::run(command),
+        Command::Verify(options) => verify::run(options),
     }
 }

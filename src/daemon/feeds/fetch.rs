@@ -112,12 +112,16 @@ fn web(agent: &Agent, address: &str, kept: Option<&CalendarCopy>) -> Result<Fetc
         304 if kept.is_some_and(|kept| kept.copy.is_some()) => return Ok(Fetched::Unchanged),
         200 => {}
         401 | 403 => return Err("the server refuses it: is the address still the right one?".to_owned()),
-        404 | 410 => return Err("the server has no such calendar: is the address still the right one?".to_owned()),
+        404 | 410 => {
+            return Err("the server has no such calendar: is the address still the right one?".to_owned());
+        }
         status => return Err(format!("the server answered {status}")),
     }
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let header =
+        |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (etag, last_modified) = (header("etag"), header("last-modified"));
-    let octets = response.body_mut().with_config().limit(LIMIT).read_to_vec().map_err(|error| plain(&error))?;
+    let octets =
+        response.body_mut().with_config().limit(LIMIT).read_to_vec().map_err(|error| plain(&error))?;
     Ok(Fetched::Copy { octets, etag, last_modified })
 }
 

@@ -54,10 +54,14 @@ pub fn health(roster: &Roster, copies: &Copies, settings: &CalendarSettings, now
         let until = calendar.feed.as_ref().and_then(|feed| feed.horizon());
         Some((format!("schedule {}", schedule.id), &calendar.source, until))
     });
-    let hours = roster.hours.values().filter_map(|hours| {
-        Some((format!("hours {}", hours.id), hours.calendar.as_ref()?, None))
-    });
-    schedules.chain(hours).map(|(whose, source, until)| one(whose, source, until, copies, settings, now)).collect()
+    let hours = roster
+        .hours
+        .values()
+        .filter_map(|hours| Some((format!("hours {}", hours.id), hours.calendar.as_ref()?, None)));
+    schedules
+        .chain(hours)
+        .map(|(whose, source, until)| one(whose, source, until, copies, settings, now))
+        .collect()
 }
 
 fn one(
@@ -79,7 +83,9 @@ fn one(
         Some(at) if older(at, now, settings.stale_after) => {
             Some(format!("its calendar is stale, read {}{why}", health.age()))
         }
-        Some(_) => health.failure.as_ref().map(|why| format!("its calendar was not taken the last time: {why}")),
+        Some(_) => {
+            health.failure.as_ref().map(|why| format!("its calendar was not taken the last time: {why}"))
+        }
     };
     let ahead = SignedDuration::try_from(settings.horizon.0).unwrap_or(SignedDuration::MAX);
     let short = until.filter(|until| until.duration_since(now) < ahead);

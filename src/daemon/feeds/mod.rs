@@ -45,23 +45,33 @@ pub fn sources(roster: &Roster) -> BTreeSet<String> {
 pub fn judge(roster: &Roster, source: &str, octets: &[u8], now: Timestamp) -> Result<(), String> {
     let calendar = Calendar::read(octets).map_err(|fault| fault.to_string())?;
     for schedule in fed_by(roster, source) {
-        feed(roster, schedule, &calendar, now).map_err(|error| format!("schedule {}: {error}", schedule.id))?;
+        feed(roster, schedule, &calendar, now)
+            .map_err(|error| format!("schedule {}: {error}", schedule.id))?;
     }
     for hours in closed_by(roster, source) {
-        Holiday::read(&calendar, &hours.timezone, now).map_err(|fault| format!("hours {}: {fault}", hours.id))?;
+        Holiday::read(&calendar, &hours.timezone, now)
+            .map_err(|fault| format!("hours {}: {fault}", hours.id))?;
     }
     Ok(())
 }
 
 /// The shifts that a calendar would be for a schedule.
-fn feed(roster: &Roster, schedule: &Schedule, calendar: &Calendar, now: Timestamp) -> Result<Feed, crate::oncall::FeedError> {
-    let Some(named) = &schedule.calendar else { return Feed::read(calendar, &roster.people, &BTreeMap::new(), &schedule.timezone, "", now) };
+fn feed(
+    roster: &Roster,
+    schedule: &Schedule,
+    calendar: &Calendar,
+    now: Timestamp,
+) -> Result<Feed, crate::oncall::FeedError> {
+    let Some(named) = &schedule.calendar else {
+        return Feed::read(calendar, &roster.people, &BTreeMap::new(), &schedule.timezone, "", now);
+    };
     let label = Place::label(&named.source);
     Feed::read(calendar, &roster.people, &named.names, &schedule.timezone, &label, now)
 }
 
 fn fed_by<'a>(roster: &'a Roster, source: &'a str) -> impl Iterator<Item = &'a Schedule> {
-    let is_it = move |schedule: &&Schedule| schedule.calendar.as_ref().is_some_and(|named| named.source == source);
+    let is_it =
+        move |schedule: &&Schedule| schedule.calendar.as_ref().is_some_and(|named| named.source == source);
     roster.schedules.values().filter(is_it)
 }
 
@@ -89,7 +99,8 @@ pub fn attach(roster: &mut Roster, copies: &Copies) -> Vec<Note> {
             Some((Err(fault), _)) => Err(fault.clone()),
             Some((Ok(calendar), at)) => {
                 let label = Place::label(&named.source);
-                Feed::read_as_kept(calendar, people, &named.names, zone, &label, *at).map_err(|error| error.to_string())
+                Feed::read_as_kept(calendar, people, &named.names, zone, &label, *at)
+                    .map_err(|error| error.to_string())
             }
         };
         match feed {
@@ -99,7 +110,9 @@ pub fn attach(roster: &mut Roster, copies: &Copies) -> Vec<Note> {
                 }
                 named.feed = Some(feed);
             }
-            Err(why) => note(&named.source, format!("the calendar of schedule {id}: {why}: nobody is on call by it")),
+            Err(why) => {
+                note(&named.source, format!("the calendar of schedule {id}: {why}: nobody is on call by it"))
+            }
         }
     }
     for hours in roster.hours.values_mut() {
@@ -107,7 +120,9 @@ pub fn attach(roster: &mut Roster, copies: &Copies) -> Vec<Note> {
         let holidays = match read.get(source.as_str()) {
             None => Err("it has not been read yet".to_owned()),
             Some((Err(fault), _)) => Err(fault.clone()),
-            Some((Ok(calendar), at)) => Holiday::read(calendar, &hours.timezone, *at).map_err(|fault| fault.to_string()),
+            Some((Ok(calendar), at)) => {
+                Holiday::read(calendar, &hours.timezone, *at).map_err(|fault| fault.to_string())
+            }
         };
         match holidays {
             Ok(holidays) => hours.holidays = holidays,
@@ -120,7 +135,8 @@ pub fn attach(roster: &mut Roster, copies: &Copies) -> Vec<Note> {
 /// What the database says of people and schedules, with the calendars that are kept there.
 pub fn load(reader: &Reader) -> Result<(Roster, Vec<Note>), StoreError> {
     let mut roster = reader.load_roster()?;
-    let notes = if sources(&roster).is_empty() { Vec::new() } else { attach(&mut roster, &reader.calendars()?) };
+    let notes =
+        if sources(&roster).is_empty() { Vec::new() } else { attach(&mut roster, &reader.calendars()?) };
     Ok((roster, notes))
 }
 
@@ -136,7 +152,13 @@ pub enum Tried {
 }
 
 /// Tries to read a calendar, and keeps what comes of it. Blocks, for half a minute at most.
-pub fn renew(store: &Store, fetcher: &Fetcher, roster: &Roster, source: &str, folder: &Path) -> Result<Tried, StoreError> {
+pub fn renew(
+    store: &Store,
+    fetcher: &Fetcher,
+    roster: &Roster,
+    source: &str,
+    folder: &Path,
+) -> Result<Tried, StoreError> {
     let kept = store.reader().calendars()?.remove(source);
     let fetched = fetcher.fetch(&Place::of(source, folder), kept.as_ref());
     let now = Timestamp::now();
@@ -181,7 +203,13 @@ pub enum Looked {
 }
 
 /// Looks at a calendar without keeping anything. What is wrong with it stands beside the copy that is kept.
-pub fn look_at(fetcher: &Fetcher, roster: &Roster, source: &str, folder: &Path, copies: &mut Copies) -> Looked {
+pub fn look_at(
+    fetcher: &Fetcher,
+    roster: &Roster,
+    source: &str,
+    folder: &Path,
+    copies: &mut Copies,
+) -> Looked {
     let now = Timestamp::now();
     let kept = copies.entry(source.to_owned()).or_default();
     match fetcher.fetch(&Place::of(source, folder), Some(&*kept)) {

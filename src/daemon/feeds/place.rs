@@ -34,9 +34,11 @@ mod tests {
 
     #[test]
     fn nothing_of_an_address_is_told_but_its_host() {
-        for source in
-            ["https://u:secret@cal.example/secret.ics", "https://cal.example?secret", "https://cal.example#secret"]
-        {
+        for source in [
+            "https://u:secret@cal.example/secret.ics",
+            "https://cal.example?secret",
+            "https://cal.example#secret",
+        ] {
             assert_eq!(Place::label(source), "calendar feed https://cal.example/...", "{source}");
         }
         assert_eq!(Place::label("holidays.ics"), "calendar holidays.ics");

@@ -100,8 +100,11 @@ async fn poll(store: Arc<Store>, mut wanted: watch::Receiver<Wanted>, news: watc
                 continue;
             }
         };
-        let due: Vec<String> =
-            turns.iter().filter(|(_, turn)| turn.due <= Instant::now()).map(|(source, _)| source.clone()).collect();
+        let due: Vec<String> = turns
+            .iter()
+            .filter(|(_, turn)| turn.due <= Instant::now())
+            .map(|(source, _)| source.clone())
+            .collect();
         let mut any_read = false;
         for source in due {
             let fetcher = fetcher.get_or_insert_with(|| Arc::new(Fetcher::new())).clone();
@@ -169,7 +172,13 @@ impl Turn {
     }
 }
 
-async fn tried(store: &Arc<Store>, fetcher: Arc<Fetcher>, roster: &Arc<Roster>, source: &str, folder: PathBuf) -> Tried {
+async fn tried(
+    store: &Arc<Store>,
+    fetcher: Arc<Fetcher>,
+    roster: &Arc<Roster>,
+    source: &str,
+    folder: PathBuf,
+) -> Tried {
     let label = Place::label(source);
     let (store, roster, name) = (store.clone(), roster.clone(), source.to_owned());
     let before = store.clone();
