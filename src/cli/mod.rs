@@ -14,6 +14,7 @@ mod rings;
 mod run;
 mod schedule;
 mod simulate;
+mod sweep;
 mod voicemail;
 
 use std::path::PathBuf;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::rings::Ringing;
+use super::sweep::{self, Sweep};
 use super::{Common, Failure, output};
 use crate::call::filter::Admission;
 use crate::call::plan::{Hotline, Route};
@@ -24,9 +25,9 @@ use crate::switch::trunks::Trunk;
 pub struct Options {
     #[command(flatten)]
     common: Common,
-    /// The number that is called
-    #[arg(long, value_name = "NUMBER")]
-    to: String,
+    /// The number that is called; with --sweep, all where it is left out
+    #[arg(long, value_name = "NUMBER", required_unless_present = "sweep")]
+    to: Option<String>,
     /// The caller's number; left out: withheld
     #[arg(long, value_name = "NUMBER")]
     from: Option<String>,
@@ -39,6 +40,12 @@ pub struct Options {
     /// Somebody who is on the phone for another call; may be given several times
     #[arg(long, value_name = "PERSON")]
     busy: Vec<String>,
+    /// Find every moment at which nobody, or somebody without a phone, would be rung: 2027-01-01..2028-01-01
+    #[arg(long, value_name = "FROM..TO", value_parser = sweep::period, conflicts_with_all = ["at", "busy", "from"])]
+    sweep: Option<(Timestamp, Timestamp)>,
+    /// With --sweep, this route alone
+    #[arg(long, value_name = "NAME", requires = "sweep")]
+    route: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,

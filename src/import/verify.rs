@@ -78,7 +78,8 @@ fn changes(
     from: Timestamp,
     until: Timestamp,
 ) -> Vec<Timestamp> {
-    let ours = roster.changes(&[Target::Schedule(schedule.clone())], from, until);
+    let target = Target::Schedule(schedule.clone());
+    let ours = roster.stretches(&target, from, until).map(|stretch| stretch.from);
     let edges = theirs.iter().flat_map(|(_, shift)| [Some(shift.from), shift.until]).flatten();
     let inside = edges.filter(|edge| from < *edge && *edge < until);
     let all: BTreeSet<Timestamp> = ours.chain(inside).chain([from, until]).collect();

@@ -5,7 +5,6 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod chain;
-mod changes;
 mod circles;
 mod compile;
 mod duty;
@@ -25,6 +24,7 @@ mod roster;
 mod schedule;
 mod settings;
 mod shift;
+mod stretches;
 mod turn;
 mod unfold;
 mod walk;
@@ -32,7 +32,6 @@ mod week;
 mod zone;
 
 pub use chain::{Candidate, Chain, NotRung, resolve};
-pub use changes::Changes;
 pub use escalation::{Escalation, EscalationLevel};
 pub use feed::{Feed, FeedError, FeedShift, UnknownName};
 pub use hours::{Holiday, Hours, HoursException, HoursState};
@@ -53,6 +52,7 @@ pub use settings::{
     PersonEntry, PhoneEntry, RotationEntry, ScheduleEntry, TeamEntry,
 };
 pub use shift::Shift;
+pub use stretches::{Stretch, Stretches};
 pub use walk::{Attempt, Next, Rung, Standing, Stands, Walk};
 pub use week::{WeekError, WeekInterval};
 pub use zone::{Zone, ZoneError};
