@@ -6,7 +6,8 @@ use clap::Args;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
-use super::{Common, Failure, output};
+use super::simulate::House;
+use super::{Common, Failure, expect, output};
 use crate::daemon::config::Config;
 use crate::daemon::findings::{Finding, Findings};
 use crate::oncall::{Roster, ScheduleId};
@@ -50,6 +51,11 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
             let (roster, calendars) = super::calendars::check(config, roster, &mut findings)?;
             let plan = config.plan(&roster, &mut findings);
             gaps(config, &roster, &mut findings);
+            // Of settings with errors, a call would say nothing.
+            if !findings.has_errors() {
+                let house = House { hotlines: &plan.hotlines, trunks: &config.trunks, roster: &roster };
+                findings.add(&config.source, expect::problems(&config.expect, house));
+            }
             met = plan.hotlines.iter().map(|hotline| format!("{hotline}\n")).collect();
             met.push_str(&calendars);
         }

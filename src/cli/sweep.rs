@@ -73,7 +73,8 @@ impl<'a> Sweep<'a> {
     }
 
     fn route(&mut self, hotline: &Hotline, route: &Route) -> Vec<Found> {
-        if route.direct_voicemail || route.policy.max_people == Some(0) || !route.enabled || !hotline.enabled {
+        if route.direct_voicemail || route.policy.max_people == Some(0) || !route.enabled || !hotline.enabled
+        {
             return Vec::new();
         }
         let targets: BTreeSet<Target> = route.policy.levels.iter().flatten().cloned().collect();
@@ -133,8 +134,11 @@ impl<'a> Sweep<'a> {
         let most = if phones == PhoneChoice::First { 1 } else { usize::MAX };
         let dialled = |phone: &Phone| trunks.iter().any(|trunk| trunk.may_dial(phone));
         let has_phone = |person: &Person| person.confirmed_phones().take(most).any(dialled);
-        let known: Vec<&Person> =
-            people.iter().filter_map(|id| self.roster.people.get(id)).filter(|person| person.is_available(at)).collect();
+        let known: Vec<&Person> = people
+            .iter()
+            .filter_map(|id| self.roster.people.get(id))
+            .filter(|person| person.is_available(at))
+            .collect();
         let mut faults: BTreeSet<Fault> = known
             .iter()
             .filter(|person| !has_phone(person))

@@ -11,6 +11,7 @@ use crate::call::compile::{Compiled, Surroundings, compile};
 use crate::call::plan::Hotline;
 use crate::call::prompt::{Piece, Prompt};
 use crate::call::settings::{CallerIdSetting, HotlineSettings};
+use crate::daemon::expect::Expectation;
 use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
 use crate::daemon::reading::{read, unreadable};
@@ -47,6 +48,9 @@ struct File {
     trunks: Vec<TrunkSettings>,
     #[serde(default)]
     hotlines: Vec<HotlineSettings>,
+    /// What certain calls are to come to.
+    #[serde(default)]
+    expect: Vec<Expectation>,
 }
 
 fn default_data_dir() -> PathBuf {
@@ -68,6 +72,8 @@ pub struct Config {
     pub addresses: Addresses,
     /// The trunks.
     pub trunks: Vec<Trunk>,
+    /// What certain calls are to come to.
+    pub expect: Vec<Expectation>,
     voice: Option<VoiceCommand>,
     hotlines: Vec<HotlineSettings>,
 }
@@ -128,6 +134,7 @@ impl Config {
             trunks,
             voice: file.voice.as_ref().map(VoiceSettings::command),
             hotlines: file.hotlines,
+            expect: file.expect,
             source,
         }
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod doctor;
+mod foresight;
 mod import;
 mod settings;
 mod signals;
