@@ -16,6 +16,8 @@
 //!    never waits, but the call's row is durable before the 200 OK and the intent before an
 //!    outbound INVITE; either wait ends after 500 ms.
 
+pub mod callers;
+pub mod choice;
 pub mod clock;
 pub mod compile;
 pub mod consent;
@@ -26,11 +28,18 @@ pub mod history;
 pub mod hotline;
 pub mod journal;
 pub mod leg;
+pub mod lockout;
 pub mod menu;
 pub mod occupancy;
+pub mod opening;
+mod outline;
+pub mod pin;
 pub mod plan;
+pub mod preset;
 pub mod prompt;
 pub mod race;
+pub mod receive;
+pub mod reception;
 pub mod run;
 pub mod screening;
 pub mod settings;
@@ -51,7 +60,7 @@ use tokio::time::Instant;
 use crate::call::consent::Consent;
 use crate::call::facts::Facts;
 use crate::call::leg::LegId;
-use crate::call::plan::Hotline;
+use crate::call::plan::{Hotline, Snapshot};
 use crate::call::run::House;
 use crate::call::spoken::Spoken;
 use crate::call::timeline::Timeline;
@@ -91,6 +100,8 @@ pub struct Desk {
     pub caller_number: Option<E164>,
     /// The hotline that was dialled.
     pub hotline: Arc<Hotline>,
+    /// All hotlines and people, as they stood when the call came in.
+    pub snapshot: Arc<Snapshot>,
     /// Who may be rung.
     pub roster: Arc<Roster>,
     /// Whether the caller comes before all others who wait.

@@ -1,6 +1,7 @@
 //! `nightbell check`: everything that can be known before the first call.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use jiff::{Timestamp, ToSpan};
@@ -8,6 +9,7 @@ use serde::Serialize;
 
 use super::simulate::House;
 use super::{Common, Failure, expect, output};
+use crate::call::plan::Snapshot;
 use crate::daemon::config::Config;
 use crate::daemon::findings::{Finding, Findings};
 use crate::oncall::{Roster, ScheduleId};
@@ -53,7 +55,8 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
             gaps(config, &roster, &mut findings);
             // Of settings with errors, a call would say nothing.
             if !findings.has_errors() {
-                let house = House { hotlines: &plan.hotlines, trunks: &config.trunks, roster: &roster };
+                let snapshot = Snapshot { hotlines: plan.hotlines.clone(), roster: Arc::new(roster.clone()) };
+                let house = House { snapshot: &Arc::new(snapshot), trunks: &config.trunks };
                 findings.add(&config.source, expect::problems(&config.expect, house));
             }
             met = plan.hotlines.iter().map(|hotline| format!("{hotline}\n")).collect();

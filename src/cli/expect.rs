@@ -23,7 +23,7 @@ fn problems_of(expected: &Expectation, house: House<'_>) -> Vec<Problem> {
         Ok(at) => at,
         Err(why) => return vec![Problem::error(expected.at.span(), why)],
     };
-    let unknown = unknown_people(expected, house.roster);
+    let unknown = unknown_people(expected, &house.snapshot.roster);
     if !unknown.is_empty() {
         return unknown;
     }
@@ -40,6 +40,7 @@ fn asked(expected: &Expectation, at: Timestamp) -> Asked<'_> {
         keys: &expected.keys,
         at,
         busy: expected.busy.iter().map(|name| PersonId::from(name.get_ref().as_str())).collect(),
+        calls: 1,
     }
 }
 

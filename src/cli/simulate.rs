@@ -1,24 +1,28 @@
 //! `nightbell simulate`: the call that would happen. It asks the very rules live calls run on: the
 //! caller filter, the menu, the resolver and the walk along the chain.
 
+mod way;
+
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::way::{End, Keys, follow};
 use super::rings::Ringing;
 use super::story::{Moment, Story};
 use super::sweep::{self, Sweep};
 use super::{Common, Failure, output};
+use crate::call::describe;
 use crate::call::filter::Admission;
-use crate::call::plan::{Hotline, Route};
+use crate::call::plan::{Hotline, Route, Snapshot};
+use crate::call::reception::{Arrived, Reception, Visitor};
 use crate::call::settings::FallbackKind;
 use crate::daemon::findings::Findings;
-use crate::oncall::{E164, PersonId, Roster};
+use crate::oncall::{E164, PersonId};
 use crate::switch::trunks::Trunk;
 
 /// Options of `simulate`.
@@ -32,9 +36,12 @@ pub struct Options {
     /// The caller's number; left out: withheld
     #[arg(long, value_name = "NUMBER")]
     from: Option<String>,
-    /// The keys the caller presses
+    /// The keys the caller presses; a comma is a pause, and ends a PIN as # does: 4711,1
     #[arg(long, default_value = "")]
     keys: String,
+    /// How often this number has called within the time of [hotlines.repeated], this call counted
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    calls: usize,
     /// At this time instead of now: 2026-12-24T18:00 (local), with zone, or RFC 3339
     #[arg(long, value_name = "TIME", value_parser = super::output::moment)]
     at: Option<Timestamp>,
@@ -72,12 +79,10 @@ pub struct Simulated {
 /// What calls run on.
 #[derive(Debug, Clone, Copy)]
 pub struct House<'a> {
-    /// The hotlines.
-    pub hotlines: &'a [Arc<Hotline>],
+    /// The hotlines, and who can be rung.
+    pub snapshot: &'a Arc<Snapshot>,
     /// The trunks.
     pub trunks: &'a [Trunk],
-    /// Who can be rung.
-    pub roster: &'a Roster,
 }
 
 /// A call to be simulated, as it is asked for.
@@ -93,6 +98,8 @@ pub struct Asked<'a> {
     pub at: Timestamp,
     /// Who is on the phone for another call.
     pub busy: BTreeSet<PersonId>,
+    /// How often the caller has called within the time that counts for repeated callers, this call counted.
+    pub calls: usize,
 }
 
 /// Why a call cannot be simulated.
@@ -118,9 +125,11 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     if findings.has_errors() {
         return Err(Failure::Settings(findings));
     }
-    let house = House { hotlines: &plan.hotlines, trunks: &config.trunks, roster: &roster };
+    let snapshot = Arc::new(Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) });
+    let house = House { snapshot: &snapshot, trunks: &config.trunks };
     if let Some(period) = options.sweep {
-        return Sweep::new(&roster, &config.trunks, period).run(&house.routes(options)?, options.json);
+        return Sweep::new(&snapshot.roster, &config.trunks, period)
+            .run(&house.routes(options)?, options.json);
     }
     let asked = Asked {
         to: options.to.as_deref().unwrap_or_default(),
@@ -128,10 +137,9 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
         keys: &options.keys,
         at: options.at.unwrap_or_else(Timestamp::now),
         busy: options.busy.iter().map(|name| PersonId::from(name.as_str())).collect(),
+        calls: options.calls,
     };
-    // A prompt that cannot be rendered here has no length, and is told by `check`.
-    let lengths = config.plan(&roster, &mut Findings::default()).library;
-    let simulated = house.simulate(&asked, Story::with(lengths)).map_err(|why| match why {
+    let simulated = house.simulate(&asked, Story::with(config.sources())).map_err(|why| match why {
         Unasked::To(_) => Failure::Failed(why.to_string()),
         Unasked::From(_) | Unasked::Busy(_) => Failure::Usage(why.to_string()),
     })?;
@@ -148,7 +156,7 @@ impl House<'_> {
     pub fn simulate(&self, asked: &Asked<'_>, mut story: Story) -> Result<Simulated, Unasked> {
         let hotline = self.hotline(asked.to)?;
         let from = self.caller(asked)?;
-        let unknown = asked.busy.iter().find(|person| !self.roster.people.contains_key(*person));
+        let unknown = asked.busy.iter().find(|person| !self.snapshot.roster.people.contains_key(*person));
         if let Some(person) = unknown {
             return Err(Unasked::Busy(person.clone()));
         }
@@ -168,10 +176,12 @@ impl House<'_> {
             simulated.fallback = Some("closing".to_owned());
             story.hears("the line is closed: the caller hears", &hotline.prompts.closed);
         } else {
-            story.hears("the caller hears", &hotline.prompts.welcome);
-            if let Some(route) = menu(hotline, asked.keys, &mut story) {
-                simulated.route = Some(route.name.clone());
-                self.chain(hotline, &route, asked, &mut story, &mut simulated);
+            let visitor = Visitor { number: from, at: asked.at, calls: asked.calls };
+            let reception = Reception::new(self.snapshot.clone(), hotline.clone(), visitor);
+            match follow(reception, Keys::new(asked.keys), &mut story) {
+                End::Arrived(arrived) => self.chain(&arrived, asked, &mut story, &mut simulated),
+                End::Words => simulated.fallback = Some("closing".to_owned()),
+                End::Left => {}
             }
         }
         simulated.times = story.moments();
@@ -188,7 +198,7 @@ impl House<'_> {
         let is_called = |hotline: &&Arc<Hotline>| {
             hotline.numbers.iter().any(|number| number.matches(dialled, self.country()))
         };
-        self.hotlines.iter().find(is_called).ok_or_else(|| Unasked::To(to.to_owned()))
+        self.snapshot.hotlines.iter().find(is_called).ok_or_else(|| Unasked::To(to.to_owned()))
     }
 
     fn caller(&self, asked: &Asked<'_>) -> Result<Option<E164>, Unasked> {
@@ -201,7 +211,7 @@ impl House<'_> {
     fn routes(&self, options: &Options) -> Result<Vec<(Arc<Hotline>, Arc<Route>)>, Failure> {
         let hotlines = match &options.to {
             Some(to) => vec![self.hotline(to).map_err(|why| Failure::Usage(why.to_string()))?],
-            None => self.hotlines.iter().collect(),
+            None => self.snapshot.hotlines.iter().collect(),
         };
         let is_wanted = |route: &Route| options.route.as_ref().is_none_or(|name| *name == route.name);
         let routes: Vec<_> = hotlines
@@ -215,14 +225,12 @@ impl House<'_> {
         }
     }
 
-    fn chain(
-        &self,
-        hotline: &Hotline,
-        route: &Route,
-        asked: &Asked<'_>,
-        story: &mut Story,
-        simulated: &mut Simulated,
-    ) {
+    fn chain(&self, arrived: &Arrived, asked: &Asked<'_>, story: &mut Story, simulated: &mut Simulated) {
+        let Arrived { hotline, route, .. } = arrived;
+        simulated.route = Some(route.name.clone());
+        if !route.preset.is_empty() {
+            story.tell(format!("{}: {}", route.name, route.preset));
+        }
         let consent = &hotline.prompts.consent;
         let fallback = &route.fallback;
         let closing = route.last_resort() == FallbackKind::Closing;
@@ -236,7 +244,8 @@ impl House<'_> {
         } else {
             let trunks: Vec<&Trunk> =
                 self.trunks.iter().filter(|trunk| hotline.trunks.contains(&trunk.name)).collect();
-            simulated.ringing = Ringing::of(&route.policy, self.roster, &trunks, &asked.busy, asked.at);
+            simulated.ringing =
+                Ringing::of(&route.policy, &self.snapshot.roster, &trunks, &asked.busy, asked.at);
             story.tell(format!(
                 "the caller hears {}, then {}",
                 hotline.prompts.please_hold, hotline.prompts.hold
@@ -254,36 +263,6 @@ impl House<'_> {
             story.tell(format!("after the tone, a message of {longest} at most is taken"));
         }
     }
-}
-
-/// A length of time, as people say it.
-fn describe(length: Duration) -> String {
-    match length.as_secs() {
-        seconds if seconds % 60 == 0 && seconds > 0 => format!("{} min", seconds / 60),
-        seconds => format!("{seconds} s"),
-    }
-}
-
-/// The route the keys lead to, by the rule of a live menu.
-fn menu(hotline: &Hotline, keys: &str, story: &mut Story) -> Option<Arc<Route>> {
-    let Some(menu) = &hotline.menu else {
-        return hotline.routes.first().cloned();
-    };
-    let mut keys = keys.chars();
-    for _ in 0..menu.attempts {
-        story.hears("the menu:", &menu.prompt);
-        let key = keys.next();
-        if key.is_none() {
-            story.passes(menu.timeout);
-        }
-        let (route, what) = hotline.answer(menu, key);
-        story.tell(format!("the caller {what}"));
-        if route.is_some() {
-            return route;
-        }
-    }
-    story.hears("we hang up after", &hotline.prompts.goodbye);
-    None
 }
 
 impl std::fmt::Display for Simulated {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::call::prompt::Prompt;
-use crate::switch::prompts::Library;
+use crate::switch::prompts::{Library, Sources};
 
 /// Something that happens in the call.
 #[derive(Debug, Serialize)]
@@ -28,14 +28,14 @@ pub fn seconds<S: Serializer>(at: &Duration, serializer: S) -> Result<S::Ok, S::
 pub struct Story {
     now: Duration,
     moments: Vec<Moment>,
-    /// How long prompts are; `None`: times are not told.
-    lengths: Option<Library>,
+    /// What prompts are made from, so that each has its length; `None`: lengths are not told.
+    sources: Option<Sources>,
 }
 
 impl Story {
-    /// A story that knows how long prompts are.
-    pub fn with(lengths: Library) -> Self {
-        Self { lengths: Some(lengths), ..Self::default() }
+    /// A story that tells how long prompts are.
+    pub fn with(sources: Sources) -> Self {
+        Self { sources: Some(sources), ..Self::default() }
     }
 
     /// How long after the answer the story is now.
@@ -56,7 +56,7 @@ impl Story {
     /// Somebody hears a prompt, and nothing goes on before its end.
     pub fn hears(&mut self, what: &str, prompt: &Prompt) {
         let length = self.length(prompt);
-        let told = match (length, &self.lengths) {
+        let told = match (length, &self.sources) {
             (Some(length), _) => format!(" ({:.1} s)", length.as_secs_f64()),
             (None, Some(_)) if !prompt.is_empty() => {
                 " (its length is known once it has been rendered)".to_owned()
@@ -68,7 +68,9 @@ impl Story {
     }
 
     fn length(&self, prompt: &Prompt) -> Option<Duration> {
-        let clip = self.lengths.as_ref()?.clip(prompt)?;
+        // What cannot be rendered has no length here; `check` tells what is wrong with it.
+        let (library, _) = Library::load([prompt.clone()], self.sources.as_ref()?);
+        let clip = library.clip(prompt)?;
         Some(Duration::from_millis(clip.duration_ms()))
     }
 

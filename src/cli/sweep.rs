@@ -12,6 +12,8 @@ use rand::rngs::StdRng;
 use serde::Serialize;
 
 use super::{Failure, output};
+use crate::call::choice::{Choice, Goal};
+use crate::call::opening::Opening;
 use crate::call::plan::{Hotline, Route};
 use crate::oncall::{Person, PersonId, Phone, PhoneChoice, Roster, Stretch, Target, resolve};
 use crate::switch::trunks::Trunk;
@@ -84,10 +86,15 @@ impl<'a> Sweep<'a> {
         }
         let trunks: Vec<&Trunk> =
             self.trunks.iter().filter(|trunk| hotline.trunks.contains(&trunk.name)).collect();
+        let openings = openings(hotline, route);
+        let is_closed = |at| openings.iter().any(|opening| opening.closed(self.roster, at).is_some());
         let mut open: BTreeMap<Fault, Found> = BTreeMap::new();
         let mut found = Vec::new();
-        for (at, people) in self.moments(&targets) {
-            let faults = self.faults(&people, &trunks, route.policy.phones, at);
+        for (at, people) in self.moments(&targets, &openings) {
+            let faults = match is_closed(at) {
+                true => BTreeSet::new(),
+                false => self.faults(&people, &trunks, route.policy.phones, at),
+            };
             let (gone, stays): (BTreeMap<_, _>, _) =
                 std::mem::take(&mut open).into_iter().partition(|(fault, _)| !faults.contains(fault));
             open = stays;
@@ -103,7 +110,11 @@ impl<'a> Sweep<'a> {
 
     /// Every moment at which the people behind some targets, or whether they can be reached, may change,
     /// with the people from then on.
-    fn moments(&self, targets: &BTreeSet<Target>) -> Vec<(Timestamp, BTreeSet<PersonId>)> {
+    fn moments(
+        &self,
+        targets: &BTreeSet<Target>,
+        openings: &[&Opening],
+    ) -> Vec<(Timestamp, BTreeSet<PersonId>)> {
         let timelines: Vec<&Vec<Stretch>> =
             targets.iter().filter_map(|target| self.behind.get(target)).collect();
         let told = self.roster.people.values().filter_map(|person| person.by_command?.until);
@@ -112,6 +123,7 @@ impl<'a> Sweep<'a> {
             .iter()
             .flat_map(|stretches| stretches.iter().map(|stretch| stretch.from))
             .chain(told)
+            .chain(openings.iter().flat_map(|opening| self.doors(opening)))
             .chain([self.from])
             .collect();
         let people = |at: Timestamp| {
@@ -121,6 +133,13 @@ impl<'a> Sweep<'a> {
             now.flat_map(|stretch| stretch.people.iter().cloned()).collect()
         };
         edges.into_iter().map(|at| (at, people(at))).collect()
+    }
+
+    /// When the doors open and close.
+    fn doors(&self, opening: &Opening) -> Vec<Timestamp> {
+        let Some(hours) = self.roster.hours.get(&opening.hours) else { return Vec::new() };
+        let next = |at: &Timestamp| hours.state(*at).until.filter(|next| at < next && *next < self.until);
+        std::iter::successors(Some(self.from), next).collect()
     }
 
     /// What is wrong at a moment at which these people are to be rung.
@@ -181,6 +200,16 @@ impl<'a> Sweep<'a> {
             because: because.into_iter().collect(),
         }
     }
+}
+
+/// The hours in which a route rings anybody; nothing: always.
+fn openings<'a>(hotline: &'a Hotline, route: &Route) -> Vec<&'a Opening> {
+    let leads_here = |choice: &&Choice| match &choice.goal {
+        Goal::Route(goal) => goal.name == route.name && goal.key == route.key,
+        Goal::Menu(_) | Goal::Redirect(_) => false,
+    };
+    let choice = hotline.all_choices().into_iter().find(leads_here);
+    hotline.opening.iter().chain(choice.and_then(|choice| choice.opening.as_ref())).collect()
 }
 
 fn told(found: &[Found], routes: usize, from: Timestamp, until: Timestamp) -> String {

@@ -14,7 +14,7 @@ use crate::call::settings::{CallerIdSetting, HotlineSettings};
 use crate::daemon::expect::Expectation;
 use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
-use crate::daemon::reading::{read, unreadable};
+use crate::daemon::reading::{read, secret, unreadable};
 use crate::oncall::{OncallFile, Phone, Roster};
 use crate::problem::Problem;
 use crate::sip::Forwarded;
@@ -154,6 +154,7 @@ impl Config {
             roster,
             trunks: &trunks,
             voice: self.voice.is_some(),
+            secret,
             folder: self.source.path.parent().unwrap_or(Path::new("")),
         };
         let compiled = compile(&self.hotlines, around);
@@ -168,14 +169,18 @@ impl Config {
         let compiled = self.hotlines(roster, findings);
         let prompts: Vec<Prompt> =
             compiled.hotlines.iter().flat_map(|hotline| hotline.all_prompts()).collect();
-        let sources = Sources {
+        let (library, errors) = Library::load(prompts, &self.sources());
+        findings.add(&self.source, errors.iter().map(|error| misses(error, &compiled)));
+        Plan { hotlines: compiled.hotlines, library }
+    }
+
+    /// What prompts are made from.
+    pub fn sources(&self) -> Sources {
+        Sources {
             prompts_dir: self.data_dir.join("prompts"),
             voice: self.voice.clone(),
             wide: self.trunks.iter().any(Trunk::is_wide),
-        };
-        let (library, errors) = Library::load(prompts, &sources);
-        findings.add(&self.source, errors.iter().map(|error| misses(error, &compiled)));
-        Plan { hotlines: compiled.hotlines, library }
+        }
     }
 
     /// Warns of phones that no trunk may dial.

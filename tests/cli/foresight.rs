@@ -91,6 +91,17 @@ fn a_sweep_finds_every_moment_at_which_nobody_would_be_rung_and_says_why() {
 }
 
 #[test]
+fn a_sweep_finds_nothing_wrong_with_a_route_that_is_closed() {
+    let hours = "[[hours]]\nid = \"autumn\"\ntimezone = \"Europe/Berlin\"\n\
+        closed = [\"2026-12-24..2027-01-01\", \"2027-02-02..2027-12-31\"]\n";
+    let settings = settings("").replace("ring = ", "hours = \"autumn\"\nring = ");
+    let folder = Folder::with("closed", settings.as_bytes(), format!("{ONCALL}{hours}").as_bytes());
+    let (_, found) = sweep(&folder, "2026-12-20T00:00Z..2027-03-01T00:00Z");
+    let periods: Vec<_> = found.iter().map(|row| (row["from"].as_str(), row["until"].as_str())).collect();
+    assert_eq!(periods, [(Some("2027-02-01T08:00:00Z"), Some("2027-02-01T23:00:00Z"))]);
+}
+
+#[test]
 fn a_sweep_that_finds_nothing_says_so_and_ends_well() {
     let folder = house("quiet", "");
     let output = folder.output(&["simulate", "--sweep", "2026-12-01T00:00Z..2026-12-20T00:00Z"]);

@@ -24,9 +24,9 @@ impl Compiler<'_> {
         }
     }
 
-    pub(super) fn waiting(&mut self, settings: &RouteSettings) -> Waiting {
+    pub(super) fn waiting(&mut self, settings: &RouteSettings, skip_busy: bool) -> Waiting {
         let for_busy = self.period(&settings.wait_for_busy, 0..=HOUR, "wait_for_busy");
-        if !for_busy.is_zero() && !settings.skip_busy {
+        if !for_busy.is_zero() && !skip_busy {
             let at = settings.wait_for_busy.span();
             let idle =
                 Problem::warning(at, "nobody is ever waited for: skip_busy = false rings the busy, too");
