@@ -102,7 +102,7 @@ pub async fn run(incoming: Incoming, house: House) {
         roster: incoming.snapshot.roster.clone(),
         snapshot: incoming.snapshot,
         front: false,
-        held_since: None,
+        ticket: None,
         house: house.clone(),
         timeline: timeline.clone(),
         facts: facts.clone(),

@@ -14,7 +14,7 @@ use serde::Serialize;
 use self::way::{End, Keys, follow};
 use super::rings::Ringing;
 use super::story::{Moment, Story};
-use super::sweep::{self, Sweep};
+use super::sweep::{self, Sweep, Swept};
 use super::{Common, Failure, output};
 use crate::call::describe;
 use crate::call::filter::Admission;
@@ -70,6 +70,9 @@ pub struct Simulated {
     /// Whose phones ring, and whose do not.
     #[serde(flatten)]
     pub ringing: Ringing,
+    /// Who is busy and would be waited for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waits_for: Vec<PersonId>,
     /// `voicemail` or `closing`.
     pub fallback: Option<String>,
     incident: Option<String>,
@@ -165,6 +168,7 @@ impl House<'_> {
             route: None,
             caller_allowed: true,
             ringing: Ringing::default(),
+            waits_for: Vec::new(),
             fallback: None,
             incident: None,
             times: Vec::new(),
@@ -208,7 +212,7 @@ impl House<'_> {
     }
 
     /// The routes that are swept: those of the hotline that is called, or all; or the one that is named.
-    fn routes(&self, options: &Options) -> Result<Vec<(Arc<Hotline>, Arc<Route>)>, Failure> {
+    fn routes(&self, options: &Options) -> Result<Vec<Swept>, Failure> {
         let hotlines = match &options.to {
             Some(to) => vec![self.hotline(to).map_err(|why| Failure::Usage(why.to_string()))?],
             None => self.snapshot.hotlines.iter().collect(),
@@ -251,6 +255,7 @@ impl House<'_> {
                 hotline.prompts.please_hold, hotline.prompts.hold
             ));
             simulated.ringing.tell(route.ring, story);
+            simulated.waits(route, story);
         }
         story.tell(format!("whoever answers hears {}", route.accept.prompt.usual));
         if recorded {
@@ -261,6 +266,21 @@ impl House<'_> {
         if !closing {
             let longest = describe(fallback.max_length);
             story.tell(format!("after the tone, a message of {longest} at most is taken"));
+        }
+    }
+}
+
+impl Simulated {
+    /// For whom the caller would wait, once all others have been tried.
+    fn waits(&mut self, route: &Route, story: &mut Story) {
+        if route.waiting.for_busy.is_zero() {
+            return;
+        }
+        self.waits_for = self.ringing.busy.clone();
+        if !self.waits_for.is_empty() {
+            let whom: Vec<_> = self.waits_for.iter().map(ToString::to_string).collect();
+            let length = describe(route.waiting.for_busy);
+            story.tell(format!("if nobody accepts, the caller waits up to {length} for {}", whom.join(", ")));
         }
     }
 }

@@ -18,6 +18,9 @@ use crate::call::plan::{Hotline, Route};
 use crate::oncall::{Person, PersonId, Phone, PhoneChoice, Roster, Stretch, Target, resolve};
 use crate::switch::trunks::Trunk;
 
+/// A route, and whose it is.
+pub type Swept = (Arc<Hotline>, Arc<Route>);
+
 /// What is wrong for some time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -63,7 +66,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Sweeps these routes and prints what was found.
-    pub fn run(mut self, routes: &[(Arc<Hotline>, Arc<Route>)], json: bool) -> Result<ExitCode, Failure> {
+    pub fn run(mut self, routes: &[Swept], json: bool) -> Result<ExitCode, Failure> {
         let found: Vec<Found> =
             routes.iter().flat_map(|(hotline, route)| self.route(hotline, route)).collect();
         if json {

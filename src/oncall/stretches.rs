@@ -44,11 +44,11 @@ impl Iterator for Stretches<'_> {
         if from >= self.until {
             return None;
         }
-        let mut unfolding = Unfolding::new(self.roster, from);
+        let mut unfolding = Unfolding::with_edges(self.roster, from);
         let ranks = unfolding.route_level(std::slice::from_ref(self.target));
         let people = ranks.into_iter().flatten().map(|found| found.person).collect();
         // A change that does not lie ahead would be told for ever.
-        let next = unfolding.edges.next.filter(|next| from < *next);
+        let next = unfolding.edges.and_then(|edges| edges.next).filter(|next| from < *next);
         self.at = next.map_or(self.until, |next| next.min(self.until));
         Some(Stretch { from, until: self.at, people })
     }
