@@ -8,12 +8,15 @@ mod calls;
 mod check;
 mod demo;
 mod doctor;
+mod expect;
 mod oncall;
 mod output;
 mod rings;
 mod run;
 mod schedule;
 mod simulate;
+mod story;
+mod sweep;
 mod voicemail;
 
 use std::path::PathBuf;

@@ -11,6 +11,7 @@ use crate::call::compile::{Compiled, Surroundings, compile};
 use crate::call::plan::Hotline;
 use crate::call::prompt::{Piece, Prompt};
 use crate::call::settings::{CallerIdSetting, HotlineSettings};
+use crate::daemon::expect::Expectation;
 use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
 use crate::daemon::reading::{read, secret, unreadable};
@@ -47,6 +48,9 @@ struct File {
     trunks: Vec<TrunkSettings>,
     #[serde(default)]
     hotlines: Vec<HotlineSettings>,
+    /// What certain calls are to come to.
+    #[serde(default)]
+    expect: Vec<Expectation>,
 }
 
 fn default_data_dir() -> PathBuf {
@@ -68,6 +72,8 @@ pub struct Config {
     pub addresses: Addresses,
     /// The trunks.
     pub trunks: Vec<Trunk>,
+    /// What certain calls are to come to.
+    pub expect: Vec<Expectation>,
     voice: Option<VoiceCommand>,
     hotlines: Vec<HotlineSettings>,
 }
@@ -128,6 +134,7 @@ impl Config {
             trunks,
             voice: file.voice.as_ref().map(VoiceSettings::command),
             hotlines: file.hotlines,
+            expect: file.expect,
             source,
         }
     }
@@ -162,14 +169,18 @@ impl Config {
         let compiled = self.hotlines(roster, findings);
         let prompts: Vec<Prompt> =
             compiled.hotlines.iter().flat_map(|hotline| hotline.all_prompts()).collect();
-        let sources = Sources {
+        let (library, errors) = Library::load(prompts, &self.sources());
+        findings.add(&self.source, errors.iter().map(|error| misses(error, &compiled)));
+        Plan { hotlines: compiled.hotlines, library }
+    }
+
+    /// What prompts are made from.
+    pub fn sources(&self) -> Sources {
+        Sources {
             prompts_dir: self.data_dir.join("prompts"),
             voice: self.voice.clone(),
             wide: self.trunks.iter().any(Trunk::is_wide),
-        };
-        let (library, errors) = Library::load(prompts, &sources);
-        findings.add(&self.source, errors.iter().map(|error| misses(error, &compiled)));
-        Plan { hotlines: compiled.hotlines, library }
+        }
     }
 
     /// Warns of phones that no trunk may dial.

@@ -25,6 +25,7 @@ mod roster;
 mod schedule;
 mod settings;
 mod shift;
+mod stretches;
 mod turn;
 mod unfold;
 mod walk;
@@ -53,6 +54,7 @@ pub use settings::{
     PersonEntry, PhoneEntry, RotationEntry, ScheduleEntry, TeamEntry,
 };
 pub use shift::Shift;
+pub use stretches::{Stretch, Stretches};
 pub use walk::{Attempt, Next, Rung, Standing, Stands, Walk};
 pub use week::{WeekError, WeekInterval};
 pub use zone::{Zone, ZoneError};

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod doctor;
+mod foresight;
+mod import;
 mod settings;
 mod signals;
 mod simulated;
+mod verify;
 mod waiting;
 
 use std::path::{Path, PathBuf};

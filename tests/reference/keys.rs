@@ -34,6 +34,7 @@ const SETTINGS: Page = (
         ("## [hotlines.routes.pause]", "src/call/settings/waiting.rs", "PauseSettings"),
         ("## [hotlines.routes.accept]", "src/call/settings/accept.rs", "AcceptSettings"),
         ("## [hotlines.routes.fallback]", "src/call/settings/fallback.rs", "FallbackSettings"),
+        ("## [[expect]]", "src/daemon/expect.rs", "Expectation"),
         ("## Audio", "src/call/settings/audio.rs", "AudioSetting"),
     ],
 );
