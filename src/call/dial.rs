@@ -48,8 +48,8 @@ pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
 
 /// Goes along the chain until somebody has the call.
 async fn walk(desk: &Desk, route: &Route, walk: &mut Walk) -> Option<Responder> {
-    let race = Race::new();
-    let mut ringing = Together::new();
+    let race = Race::default();
+    let mut ringing = Together::default();
     loop {
         let mut reserved = None;
         let next = walk.next(&mut |person, phone| {

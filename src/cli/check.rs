@@ -47,9 +47,11 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
             (None, true) => None,
         };
         if let Some(roster) = roster {
+            let (roster, calendars) = super::calendars::check(config, roster, &mut findings)?;
             let plan = config.plan(&roster, &mut findings);
             gaps(config, &roster, &mut findings);
             met = plan.hotlines.iter().map(|hotline| format!("{hotline}\n")).collect();
+            met.push_str(&calendars);
         }
     }
     let status = if findings.has_errors() { 2 } else { 0 };

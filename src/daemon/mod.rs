@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod control;
+pub mod feeds;
 pub mod findings;
 pub mod limits;
 pub mod logging;

@@ -3,7 +3,8 @@
 //! The order of precedence:
 //! 1. Each rotation in force has a turn. The overrides of that rotation change it, one after another,
 //!    while it is in force; outside its hours they do nothing.
-//! 2. Layers: the last rotation in force, even when its turn is nobody's. Parallel: every one in force.
+//! 2. Layers: the last rotation in force, even when its turn is nobody's; where none is in force, the shifts of the
+//!    calendar. Parallel: the shifts of the calendar and every rotation in force.
 //! 3. The overrides of the whole schedule change what has come out, one after another, whether or not
 //!    any rotation is in force.
 //!
@@ -14,8 +15,9 @@
 
 use jiff::Timestamp;
 
+use crate::oncall::feed::FeedShift;
 use crate::oncall::name::Target;
-use crate::oncall::schedule::{Member, Origin, Override, OverrideKind, Rotation, Schedule, Stacking};
+use crate::oncall::schedule::{Member, Origin, Override, OverrideKind, Rotation, Schedule, Stacking, Turns};
 use crate::oncall::turn::{Edges, Turn};
 
 /// A duty and the rule it follows from.
@@ -68,12 +70,29 @@ impl Schedule {
             of_rotations.iter().filter(about_it).for_each(|over| self.amend(&mut duties, over, at));
             Some(duties)
         };
+        let fed = || self.fed_duties(at);
         let mut duties = match self.stacking {
-            Stacking::Layers => self.rotations.iter().rev().find_map(of_rotation).unwrap_or_default(),
-            Stacking::Parallel => self.rotations.iter().filter_map(of_rotation).flatten().collect(),
+            Stacking::Layers => self.rotations.iter().rev().find_map(of_rotation).unwrap_or_else(fed),
+            Stacking::Parallel => {
+                fed().into_iter().chain(self.rotations.iter().filter_map(of_rotation).flatten()).collect()
+            }
         };
         whole.iter().for_each(|over| self.amend(&mut duties, over, at));
         duties
+    }
+
+    /// The duties of the shifts of a calendar.
+    fn fed_duties(&self, at: Timestamp) -> Vec<Duty> {
+        let Some(feed) = self.calendar.as_ref().and_then(|calendar| calendar.feed.as_ref()) else {
+            return Vec::new();
+        };
+        let of_shift = |shift: &FeedShift| {
+            let rule = feed.rule(&shift.title, &self.timezone, at);
+            let on_purpose = shift.people.is_empty().then(|| Duty::of(None, rule.clone()));
+            let people = shift.people.iter().map(|person| Some(Target::Person(person.clone())));
+            people.map(|target| Duty::of(target, rule.clone())).chain(on_purpose).collect::<Vec<_>>()
+        };
+        feed.at(at).flat_map(of_shift).collect()
     }
 
     /// What an override makes of duties.
@@ -109,15 +128,19 @@ impl Schedule {
 
     fn turn_duty(&self, rotation: &Rotation, turn: &Turn<'_>, at: Timestamp) -> Duty {
         let since = self.timezone.say(turn.since, at);
-        Duty::of(
-            turn.member.target().cloned(),
-            format!("rotation {}, turn {}, since {since}", rotation.name, turn.number),
-        )
+        let turn_of = match rotation.turns {
+            Turns::Every(_) => format!("rotation {}, turn", rotation.name),
+            Turns::Recurrence(_) => format!("rotation {} (RRULE), occurrence", rotation.name),
+        };
+        Duty::of(turn.member.target().cloned(), format!("{turn_of} {}, since {since}", turn.number))
     }
 
     /// Notes the instants around `at` at which the duties may change.
     pub(super) fn note_edges(&self, edges: &mut Edges, at: Timestamp) {
         self.overrides.note_edges(&self.timezone, edges, at);
+        if let Some(feed) = self.calendar.as_ref().and_then(|calendar| calendar.feed.as_ref()) {
+            feed.note_edges(edges, at);
+        }
         for rotation in &self.rotations {
             rotation.note_edges(&self.timezone, edges, at);
         }

@@ -9,7 +9,9 @@ mod circles;
 mod compile;
 mod duty;
 mod escalation;
+mod feed;
 mod hours;
+pub mod ical;
 mod language;
 mod name;
 mod numbering;
@@ -17,6 +19,7 @@ mod on_duty;
 mod overrides;
 mod phone;
 mod policy;
+mod recurrence;
 mod roster;
 mod schedule;
 mod settings;
@@ -29,6 +32,7 @@ mod zone;
 
 pub use chain::{Candidate, Chain, NotRung, resolve};
 pub use escalation::{Escalation, EscalationLevel};
+pub use feed::{Feed, FeedError, FeedShift, UnknownName};
 pub use hours::{Holiday, Hours, HoursException, HoursState};
 pub use language::Language;
 pub use name::{EscalationId, HoursId, PersonId, ScheduleId, Target, TargetError, TeamId};
@@ -36,6 +40,7 @@ pub use numbering::NumberFormat;
 pub use overrides::Overrides;
 pub use phone::{E164, NumberError, Phone, PhoneError, SipAddress};
 pub use policy::{DialPolicy, Order, PhoneChoice, Repeat};
+pub use recurrence::{RecurrenceRule, RuleError};
 pub use roster::{Availability, Person, PersonPhone, Roster, Team, UnknownTarget};
 pub use schedule::{
     Every, EveryError, Member, MemberError, Origin, Override, OverrideKind, Recurrence, Rotation, Schedule,

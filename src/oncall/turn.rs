@@ -3,7 +3,8 @@
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Span, Timestamp};
 
-use crate::oncall::schedule::{Every, Member, Rotation, Turns, Unit};
+use crate::oncall::recurrence::Occurrence;
+use crate::oncall::schedule::{Every, Member, Recurrence, Rotation, Turns, Unit};
 use crate::oncall::zone::Zone;
 
 /// The last instant at which a turn can begin.
@@ -51,12 +52,21 @@ impl Rotation {
         if !self.has_begun_and_not_ended(zone, at) || !self.is_within_hours(zone, at) {
             return None;
         }
-        let Turns::Every(every) = self.turns else { return None };
-        let index = self.index(every, zone, at);
+        let (index, since) = match &self.turns {
+            Turns::Every(every) => {
+                let index = self.index(*every, zone, at);
+                (index, self.beginning(*every, zone, index))
+            }
+            Turns::Recurrence(recurrence) => {
+                let begun = recurrence.near(zone, at).rfind(|(_, from, _)| *from <= at);
+                let (index, since, _) = begun.filter(|(_, _, until)| at < *until)?;
+                (index, since)
+            }
+        };
         let people = i64::try_from(self.people.len()).ok()?;
         let place = usize::try_from(index.checked_rem_euclid(people)?).ok()?;
         let member = self.people.get(place)?;
-        Some(Turn { number: index + 1, since: self.beginning(every, zone, index), member })
+        Some(Turn { number: index.saturating_add(1), since, member })
     }
 
     fn has_begun_and_not_ended(&self, zone: &Zone, at: Timestamp) -> bool {
@@ -77,12 +87,19 @@ impl Rotation {
         if !self.has_begun_and_not_ended(zone, at) {
             return;
         }
-        if let Turns::Every(every) = self.turns
-            && self.has_hand_overs()
-        {
-            let index = self.index(every, zone, at);
-            edges.note(self.beginning(every, zone, index));
-            edges.note(self.beginning(every, zone, index.saturating_add(1)));
+        match &self.turns {
+            Turns::Every(every) if self.has_hand_overs() => {
+                let index = self.index(*every, zone, at);
+                edges.note(self.beginning(*every, zone, index));
+                edges.note(self.beginning(*every, zone, index.saturating_add(1)));
+            }
+            Turns::Every(_) => {}
+            Turns::Recurrence(recurrence) => {
+                for (_, from, until) in recurrence.near(zone, at) {
+                    edges.note(from);
+                    edges.note(until);
+                }
+            }
         }
         let today = zone.local(at).date();
         for (from, until) in self.hours.iter().flat_map(|hours| hours.near(today, zone)) {
@@ -124,6 +141,26 @@ impl Rotation {
                 .and_then(|span| self.start.checked_add(span).ok())
                 .map_or(Timestamp::MAX, |wall| zone.instant(wall)),
         }
+    }
+}
+
+impl Recurrence {
+    /// The turns near an instant, in order: the number of each, counted from 0, its beginning and its end. One lasts
+    /// by the clock on the wall, and until the next one begins at most.
+    fn near(
+        &self,
+        zone: &Zone,
+        at: Timestamp,
+    ) -> impl DoubleEndedIterator<Item = (i64, Timestamp, Timestamp)> {
+        let Every { count, unit } = self.lasts();
+        let length = unit.span(i64::from(count)).unwrap_or_default();
+        let end =
+            |begins: DateTime| begins.checked_add(length).map_or(Timestamp::MAX, |wall| zone.instant(wall));
+        let near = self.times().near(zone.local(at), length);
+        near.into_iter()
+            .map(|Occurrence { number, begins }| (number, zone.instant(begins), end(begins)))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 }
 

@@ -33,6 +33,11 @@ impl Zone {
         Self { name: "UTC".to_owned(), rules: TimeZone::UTC }
     }
 
+    /// A zone that the database does not have, by its rules, as a calendar brings it along.
+    pub(super) fn of_rules(name: &str, rules: TimeZone) -> Self {
+        Self { name: name.to_owned(), rules }
+    }
+
     /// The name in the IANA database.
     pub fn name(&self) -> &str {
         &self.name
