@@ -3,4 +3,5 @@
 
 mod audio;
 mod filter;
+mod menu;
 mod targets;
