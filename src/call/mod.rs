@@ -24,6 +24,7 @@ pub mod consent;
 pub mod dial;
 pub mod facts;
 pub mod filter;
+pub mod history;
 pub mod hotline;
 pub mod journal;
 pub mod leg;
@@ -42,8 +43,10 @@ pub mod reception;
 pub mod run;
 pub mod screening;
 pub mod settings;
+pub mod spoken;
 pub mod timeline;
 pub mod voicemail;
+pub mod waiting;
 pub mod wording;
 
 use std::fmt;
@@ -52,12 +55,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rand::rngs::StdRng;
+use tokio::time::Instant;
 
 use crate::call::consent::Consent;
 use crate::call::facts::Facts;
 use crate::call::leg::LegId;
 use crate::call::plan::{Hotline, Snapshot};
 use crate::call::run::House;
+use crate::call::spoken::Spoken;
 use crate::call::timeline::Timeline;
 use crate::oncall::{E164, Roster};
 
@@ -101,6 +106,8 @@ pub struct Desk {
     pub roster: Arc<Roster>,
     /// Whether the caller comes before all others who wait.
     pub front: bool,
+    /// Since when the caller has been on hold, once that has begun.
+    pub held_since: Option<Instant>,
     /// What calls share.
     pub house: House,
     /// The call's own timeline.
@@ -111,6 +118,14 @@ pub struct Desk {
     pub consent: Consent,
     /// Shuffles people within a level.
     pub rng: StdRng,
+}
+
+impl Desk {
+    /// What may be said of the caller now.
+    pub fn spoken(&self) -> Spoken<'_> {
+        let waiting = self.held_since.map_or(Duration::ZERO, |since| since.elapsed());
+        Spoken { caller: self.caller_number.as_ref(), waiting, ..Spoken::default() }
+    }
 }
 
 /// A length of time in words, as [`describe_ms`] has it.

@@ -20,6 +20,9 @@ impl fmt::Display for Hotline {
             writeln!(f, "  {}", self.preset)?;
         }
         writeln!(f, "  welcome: {}", self.prompts.welcome)?;
+        for told in self.announcements.prompts() {
+            writeln!(f, "  while callers are held: {told}")?;
+        }
         for line in self.before_the_menu() {
             writeln!(f, "  {line}")?;
         }

@@ -8,7 +8,9 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
 
-use crate::oncall::{Attempt, DialPolicy, Next, NotRung, Order, PersonId, Roster, Rung, Walk, resolve};
+use crate::oncall::{
+    Attempt, DialPolicy, Next, NotRung, Order, PersonId, Roster, Rung, Standing, Walk, resolve,
+};
 use crate::switch::trunks::Trunk;
 
 /// A phone that would be rung if everybody before it did not accept.
@@ -62,7 +64,7 @@ fn turns(walk: &mut Walk, busy: &BTreeSet<PersonId>) -> Vec<Vec<Attempt>> {
     let mut turns = Vec::new();
     let mut together: Vec<Attempt> = Vec::new();
     loop {
-        match walk.next(&mut |person, _| busy.contains(&person.id)) {
+        match walk.next(&mut |person, _, _| Standing::of(busy.contains(&person.id))) {
             Next::Ring(attempt) => together.push(attempt),
             Next::Wait => {
                 together.iter().for_each(|attempt| walk.report(attempt.order, Rung::NoAnswer));

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::call::clock::Clock;
+use crate::call::history::{self, History, PastCall};
 use crate::call::journal::{Journal, Record};
 use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
@@ -19,9 +20,9 @@ use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
-use crate::oncall::Roster;
+use crate::oncall::{PersonId, Roster};
 use crate::sip::Hop;
-use crate::store::{Store, StoreError, Unfinished, WriterHandle};
+use crate::store::{CallFilter, Store, StoreError, Unfinished, WriterHandle};
 use crate::switch::recorder::repair_all;
 use crate::switch::signalling::StoredLeg;
 use crate::switch::spend::{Ledger, Use};
@@ -103,6 +104,7 @@ impl Daemon {
         let house = House {
             journal,
             occupancy: occupancy.clone(),
+            history: past_calls(&store)?,
             lockout: Lockout::default(),
             requests: requests_to,
             clock: Clock::starting_at(Timestamp::now()),
@@ -315,6 +317,26 @@ impl Daemon {
             Err(_) => tracing::error!("the database did not take the last records in time"),
         }
     }
+}
+
+/// The calls of the last day.
+fn past_calls(store: &Store) -> Result<History, StoreError> {
+    let since = Timestamp::now().checked_sub(history::REMEMBERED).ok();
+    let limit = u32::try_from(history::MOST_CALLS).ok();
+    let calls = store.reader().calls(&CallFilter { since, limit, ..CallFilter::default() })?;
+    let history = History::default();
+    history.recall(calls.into_iter().filter_map(|call| {
+        Some(PastCall {
+            responder: call.responder.as_deref().map(PersonId::from),
+            ended: call.ended_at?,
+            caller: call.caller,
+            hotline: call.hotline,
+            route: call.route,
+            outcome: call.outcome,
+            began: call.started_at,
+        })
+    }));
+    Ok(history)
 }
 
 /// What the trunks were used for in the last 24 hours.

@@ -97,6 +97,17 @@ impl Chain {
         }
     }
 
+    /// Puts a person before all others, for a reason. Returns whether the chain leads to that person at all.
+    pub fn put_first(&mut self, person: &PersonId, why: &str) -> bool {
+        let Some(index) = self.candidates.iter().position(|candidate| candidate.person.id == *person) else {
+            return false;
+        };
+        let mut first = self.candidates.remove(index);
+        first.because = format!("{why}; {}", first.because);
+        self.candidates.insert(0, first);
+        true
+    }
+
     fn shared(&self, person: &Person) -> Arc<Person> {
         let known = self.candidates.iter().find(|candidate| candidate.person.id == person.id);
         known.map_or_else(|| Arc::new(person.clone()), |candidate| Arc::clone(&candidate.person))

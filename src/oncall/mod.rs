@@ -51,6 +51,6 @@ pub use settings::{
     PersonEntry, PhoneEntry, RotationEntry, ScheduleEntry, TeamEntry,
 };
 pub use shift::Shift;
-pub use walk::{Attempt, Next, Rung, Walk};
+pub use walk::{Attempt, Next, Rung, Standing, Stands, Walk};
 pub use week::{WeekError, WeekInterval};
 pub use zone::{Zone, ZoneError};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nightbell::call::clock::Clock;
 use nightbell::call::compile::{Surroundings, compile};
+use nightbell::call::history::History;
 use nightbell::call::journal::{Journal, Record, Stated};
 use nightbell::call::leg::Leg;
 use nightbell::call::lockout::Lockout;
@@ -133,6 +134,7 @@ impl House {
             shared: Shared {
                 journal,
                 occupancy: Occupancy::default(),
+                history: History::default(),
                 lockout: Lockout::default(),
                 requests,
                 clock,

@@ -20,4 +20,5 @@ mod together;
 mod told;
 mod trouble;
 mod voicemail;
+mod waiting;
 mod ways;

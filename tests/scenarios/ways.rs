@@ -297,3 +297,23 @@ async fn known_callers_are_welcomed_in_words_of_their_own_and_begin_at_a_later_l
     let other = call(&settings, caller().presses('1', after("[en/press]"))).await;
     assert_eq!(other.rang(), ["dora", "anna"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_calls_again_and_again_gets_another_route_at_a_later_level() {
+    let settings =
+        two_routes("").replace("[[\"person:bob\"]]", "[[\"person:dora\"], [\"person:carla\"]]").replace(
+            "[hotlines.menu]",
+            "[hotlines.repeated]\ncalls = 3\nwithin = \"10m\"\nroute = \"2\"\nlevel = 2\n[hotlines.menu]",
+        );
+    let at = |name, minutes: u64| {
+        caller().named(name).calls_at(secs(60 * minutes)).presses('1', after("[en/press]"))
+    };
+    let told =
+        calls(&settings, "", vec![at("first", 0), at("second", 4), at("third", 8), at("later", 20)]).await;
+    let rang: Vec<_> = told.iter().map(Told::rang).collect();
+    assert_eq!(rang, [["anna"], ["anna"], ["carla"], ["anna"]], "the fourth is alone within its ten minutes");
+    assert_eq!(
+        asked(&told[2]),
+        ["Billing: call 3 of this number within 10 min: straight to Billing, from level 2"]
+    );
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nightbell::call::CallId;
 use nightbell::call::clock::Clock;
+use nightbell::call::history::History;
 use nightbell::call::journal::{Journal, Record};
 use nightbell::call::leg::{Dial, Leg, LegId, Request, Ring};
 use nightbell::call::lockout::Lockout;
@@ -85,6 +86,7 @@ impl Bench {
         let house = House {
             journal,
             occupancy: Occupancy::default(),
+            history: History::default(),
             lockout: Lockout::default(),
             requests: requests.clone(),
             clock: Clock::starting_at(Timestamp::UNIX_EPOCH),

@@ -12,6 +12,7 @@ mod prompts;
 mod route;
 mod unique;
 mod values;
+mod waiting;
 mod ways;
 
 use std::ops::Range;

@@ -44,6 +44,7 @@ impl Compiler<'_> {
             direct_voicemail,
             record_calls: settings.record_calls.unwrap_or(spot.hotline.recording.calls),
             policy,
+            waiting: self.waiting(settings),
             ring: self.period(&spanned(&mut preset, &RING, settings.ring.as_ref()), 5..=120, "ring"),
             accept: self.accept(settings.accept.as_ref(), names, spot.voice, &mut preset),
             fallback: self.fallback(settings.fallback.as_ref(), names, spot.voice, &mut preset),

@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::{
     AudioSetting, CallerSettings, MenuSettings, NumberList, OutsideSetting, PinSettings, PromptSetting,
-    PromptsSettings, RepeatedSettings, RouteSettings, yes,
+    PromptsSettings, RepeatedSettings, RouteSettings, WaitingSettings, yes,
 };
 use crate::call::preset::Preset;
 use crate::oncall::Language;
@@ -60,6 +60,9 @@ pub struct HotlineSettings {
     /// What is said at each turn of a call.
     #[serde(default)]
     pub prompts: PromptsSettings,
+    /// What callers who are held hear beside the music.
+    #[serde(default)]
+    pub waiting: WaitingSettings,
     /// Left out: one route, no menu.
     pub menu: Option<MenuSettings>,
     /// Whether calls are recorded that somebody accepts.

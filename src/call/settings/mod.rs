@@ -13,6 +13,7 @@ mod period;
 mod pin;
 mod prompts;
 mod route;
+mod waiting;
 
 pub use accept::AcceptSettings;
 pub use audio::{AudioSetting, LevelSetting};
@@ -26,6 +27,7 @@ pub use period::Period;
 pub use pin::{Hidden, PinCodeSettings, PinSettings};
 pub use prompts::{PromptSetting, PromptsSettings};
 pub use route::{DirectSetting, MaxPeople, RedirectSettings, RepeatSetting, RouteSettings};
+pub use waiting::{PauseSettings, WaitingSettings};
 
 use toml::Spanned;
 

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
-use super::{AcceptSettings, FallbackSettings, MenuSettings, OutsideSetting, Period, yes};
+use super::{
+    AcceptSettings, FallbackSettings, MenuSettings, OutsideSetting, PauseSettings, Period, unspanned, yes,
+};
 use crate::call::preset::Preset;
 use crate::oncall::{Order, PhoneChoice, Repeat};
 
@@ -57,6 +59,18 @@ pub struct RouteSettings {
     pub skip_dialled: Option<bool>,
     /// Leave out who is busy with another call; they are tried again last.
     pub skip_busy: Option<bool>,
+    /// How long a caller may wait for somebody who is busy; `"0s"`: not at all.
+    #[serde(default = "nothing")]
+    pub wait_for_busy: Spanned<Period>,
+    /// How long a responder is left in peace after a call.
+    #[serde(default = "nothing")]
+    pub wrap_up: Spanned<Period>,
+    /// So long after a call its caller gets the same responder first; `"0s"`: no matter who.
+    #[serde(default = "nothing")]
+    pub same_responder: Spanned<Period>,
+    /// Who does not answer is left out for a while.
+    #[serde(default)]
+    pub pause: PauseSettings,
     /// Whether calls of this route are recorded; left out: as the hotline says.
     pub record_calls: Option<bool>,
     /// How a responder accepts.
@@ -78,6 +92,10 @@ impl RouteSettings {
             ("repeat", self.repeat.is_some()),
             ("skip_dialled", self.skip_dialled.is_some()),
             ("skip_busy", self.skip_busy.is_some()),
+            ("wait_for_busy", !self.wait_for_busy.get_ref().0.is_zero()),
+            ("wrap_up", !self.wrap_up.get_ref().0.is_zero()),
+            ("same_responder", !self.same_responder.get_ref().0.is_zero()),
+            ("pause", *self.pause.after_misses.get_ref() > 0),
             ("record_calls", self.record_calls.is_some()),
             ("accept", self.accept.is_some()),
             ("fallback", self.fallback.is_some()),
@@ -181,4 +199,8 @@ impl<'de> Deserialize<'de> for RepeatSetting {
         }
         deserializer.deserialize_any(Words)
     }
+}
+
+fn nothing() -> Spanned<Period> {
+    unspanned(Period::seconds(0))
 }

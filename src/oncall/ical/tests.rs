@@ -134,16 +134,16 @@ fn a_zone_of_an_own_name_is_worked_out_from_the_rules_the_calendar_brings() {
             "BEGIN:VEVENT\nDTSTART;TZID=\"W. Europe Standard Time\":{day}T090000\nDURATION:PT1H\nEND:VEVENT"
         )
     };
-    let calendar = calendar(&format!("{outlook}{}\n{}", event("20260105"), event("20260706"))).unwrap();
-    for event in &calendar.events {
+    let outlooks = calendar(&format!("{outlook}{}\n{}", event("20260105"), event("20260706"))).unwrap();
+    for event in &outlooks.events {
         assert_eq!(event.start.instant(&Zone::utc()), berlin().instant(event.start.wall));
     }
     let fixed = "BEGIN:VTIMEZONE\nTZID:Ours\nBEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETTO:-0330\nEND:STANDARD\nEND:VTIMEZONE\n\
         BEGIN:VEVENT\nDTSTART;TZID=Ours:20260105T090000\nEND:VEVENT";
-    let at = super::tests::calendar(fixed).unwrap().events[0].start.instant(&Zone::utc());
+    let at = calendar(fixed).unwrap().events[0].start.instant(&Zone::utc());
     assert_eq!(at.to_string(), "2026-01-05T12:30:00Z");
     let path = "BEGIN:VEVENT\nDTSTART;TZID=/citadel.org/20210210_1/Europe/Berlin:20260105T090000\nEND:VEVENT";
-    assert_eq!(super::tests::calendar(path).unwrap().events[0].start.zone, Some(berlin()));
+    assert_eq!(calendar(path).unwrap().events[0].start.zone, Some(berlin()));
 }
 
 #[test]

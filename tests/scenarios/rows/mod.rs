@@ -5,3 +5,4 @@ mod audio;
 mod filter;
 mod menu;
 mod targets;
+mod waiting;
