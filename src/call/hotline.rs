@@ -1,6 +1,6 @@
 //! The script of a hotline: the product's flow chart, top to bottom.
 
-use tokio::time::Instant;
+use std::sync::Arc;
 
 use crate::call::consent::Consent;
 use crate::call::filter::Admission;
@@ -64,14 +64,15 @@ async fn ring(caller: &Leg, desk: &mut Desk, route: &Route) -> Option<dial::Resp
     if route.direct_voicemail {
         return None;
     }
-    let ticket = Ticket::draw(&desk.house.occupancy, &desk.hotline.name, &route.name, desk.front);
-    desk.held_since = Some(Instant::now());
+    let ticket = Arc::new(Ticket::draw(&desk.house.occupancy, &desk.hotline.name, &route.name, desk.front));
+    desk.ticket = Some(ticket.clone());
     let (hotline, house) = (desk.hotline.clone(), desk.house.clone());
     let responder = tokio::select! {
         biased;
         responder = dial::chain(desk, route, &ticket) => responder,
         () = waiting::held(caller, &hotline, route, &house, &ticket) => None,
     };
+    desk.ticket = None;
     caller.silence();
     responder
 }

@@ -55,7 +55,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rand::rngs::StdRng;
-use tokio::time::Instant;
 
 use crate::call::consent::Consent;
 use crate::call::facts::Facts;
@@ -64,6 +63,7 @@ use crate::call::plan::{Hotline, Snapshot};
 use crate::call::run::House;
 use crate::call::spoken::Spoken;
 use crate::call::timeline::Timeline;
+use crate::call::waiting::Ticket;
 use crate::oncall::{E164, Roster};
 
 /// Names a call for ever: in logs, in the database, in file names. Later calls have higher ids.
@@ -106,8 +106,8 @@ pub struct Desk {
     pub roster: Arc<Roster>,
     /// Whether the caller comes before all others who wait.
     pub front: bool,
-    /// Since when the caller has been on hold, once that has begun.
-    pub held_since: Option<Instant>,
+    /// The caller's place among those on hold, while people are rung.
+    pub ticket: Option<Arc<Ticket>>,
     /// What calls share.
     pub house: House,
     /// The call's own timeline.
@@ -123,7 +123,7 @@ pub struct Desk {
 impl Desk {
     /// What may be said of the caller now.
     pub fn spoken(&self) -> Spoken<'_> {
-        let waiting = self.held_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let waiting = self.ticket.as_ref().map_or(Duration::ZERO, |ticket| ticket.waited());
         Spoken { caller: self.caller_number.as_ref(), waiting, ..Spoken::default() }
     }
 }

@@ -215,7 +215,7 @@ impl Announcements {
         self.position.is_some() || self.time.is_some()
     }
 
-    /// All of them.
+    /// Everything callers who are held can hear.
     pub fn prompts(&self) -> impl Iterator<Item = Prompt> {
         [&self.next_person, &self.position, &self.time].into_iter().flatten().cloned()
     }
@@ -378,10 +378,10 @@ impl std::fmt::Display for Route {
             .collect();
         let rings = if self.direct_voicemail { "nobody".to_owned() } else { levels.join(", then ") };
         writeln!(f, "route {key}{} rings {rings}", self.name)?;
+        write!(f, "{}", self.waiting)?;
         if !self.preset.is_empty() {
             writeln!(f, "  {}", self.preset)?;
         }
-        write!(f, "{}", self.waiting)?;
         let last = match self.last_resort() {
             FallbackKind::Closing => format!("closing: {}", self.fallback.closing),
             FallbackKind::Voicemail => format!("voicemail: {}", self.fallback.greeting),

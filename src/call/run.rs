@@ -33,10 +33,10 @@ pub struct House {
     pub journal: Journal,
     /// Who is on the phone.
     pub occupancy: Occupancy,
-    /// Wrong PINs of late.
-    pub lockout: Lockout,
     /// What is known of the calls before.
     pub history: History,
+    /// Wrong PINs of late.
+    pub lockout: Lockout,
     /// The way to the switch.
     pub requests: mpsc::UnboundedSender<Request>,
     /// The time.
@@ -102,7 +102,7 @@ pub async fn run(incoming: Incoming, house: House) {
         roster: incoming.snapshot.roster.clone(),
         snapshot: incoming.snapshot,
         front: false,
-        held_since: None,
+        ticket: None,
         house: house.clone(),
         timeline: timeline.clone(),
         facts: facts.clone(),

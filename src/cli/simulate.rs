@@ -14,6 +14,7 @@ use serde::Serialize;
 use self::way::{Keys, follow};
 use super::rings::Ringing;
 use super::{Common, Failure, output};
+use crate::call::describe;
 use crate::call::filter::Admission;
 use crate::call::plan::{Hotline, Route, Snapshot};
 use crate::call::prompt::Prompt;
@@ -59,6 +60,9 @@ struct Simulated {
     caller_allowed: bool,
     #[serde(flatten)]
     ringing: Ringing,
+    /// Who is busy and would be waited for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waits_for: Vec<PersonId>,
     fallback: Option<String>,
     incident: Option<String>,
     #[serde(skip)]
@@ -114,6 +118,7 @@ fn simulate(
         route: None,
         caller_allowed: true,
         ringing: Ringing::default(),
+        waits_for: Vec::new(),
         fallback: None,
         incident: None,
         story: Vec::new(),
@@ -165,6 +170,7 @@ fn chain(
         let busy: BTreeSet<PersonId> =
             options.busy.iter().map(|name| PersonId::from(name.as_str())).collect();
         simulated.ringing = Ringing::of(&route.policy, roster, trunks, &busy, at);
+        simulated.waits(route);
     }
     let last = if closing { &fallback.closing } else { &fallback.greeting };
     simulated.story.push(format!("whoever answers hears {}", route.accept.prompt.usual));
@@ -172,6 +178,22 @@ fn chain(
         simulated.story.push(format!("whoever accepts hears {consent}, and the call is recorded"));
     }
     simulated.story.push(format!("if nobody accepts, the caller hears {last}"));
+}
+
+impl Simulated {
+    /// For whom the caller would wait, once all others have been tried.
+    fn waits(&mut self, route: &Route) {
+        if route.waiting.for_busy.is_zero() {
+            return;
+        }
+        self.waits_for = self.ringing.busy.clone();
+        if !self.waits_for.is_empty() {
+            let whom: Vec<_> = self.waits_for.iter().map(ToString::to_string).collect();
+            let length = describe(route.waiting.for_busy);
+            self.story
+                .push(format!("if nobody accepts, the caller waits up to {length} for {}", whom.join(", ")));
+        }
+    }
 }
 
 impl std::fmt::Display for Simulated {

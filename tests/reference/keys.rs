@@ -58,6 +58,7 @@ fn fields(source: &str, name: &str) -> BTreeSet<String> {
         let line = line.strip_prefix("    ")?;
         let line = line.strip_prefix("pub ").unwrap_or(line);
         let (field, _) = line.split_once(": ")?;
+        let field = field.strip_prefix("r#").unwrap_or(field);
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         (!field.is_empty() && field.chars().all(plain)).then(|| field.to_owned())
     };

@@ -14,6 +14,7 @@ use nightbell::call::leg::Leg;
 use nightbell::call::lockout::Lockout;
 use nightbell::call::occupancy::Occupancy;
 use nightbell::call::plan::{Hotline, Snapshot};
+use nightbell::call::prompt::Prompt;
 use nightbell::call::run::{self, Incoming};
 use nightbell::call::settings::HotlineSettings;
 use nightbell::call::{CallId, run::House as Shared};
@@ -108,6 +109,8 @@ impl House {
     pub fn with(settings: &str, oncall: &str) -> Self {
         let (roster, problems) = OncallFile::parse(oncall).expect("the on-call file is read").compile();
         assert!(problems.iter().all(|problem| !problem.is_error()), "{problems:?}");
+        // "You are connected" is left out, but where a scenario is about it.
+        let said_connected = settings.contains("connected");
         let settings: Settings = toml::from_str(settings).expect("the settings are read");
         let around = Surroundings {
             roster: &roster,
@@ -118,18 +121,25 @@ impl House {
         };
         let compiled = compile(&settings.hotlines, around);
         assert!(compiled.problems.iter().all(|problem| !problem.is_error()), "{:?}", compiled.problems);
+        let mut hotlines = compiled.hotlines;
+        if !said_connected {
+            for hotline in &mut hotlines {
+                Arc::make_mut(hotline).prompts.connected = Prompt::default();
+            }
+        }
+        let hotline = hotlines.first().expect("there is a hotline").clone();
         let (journal, records) = Journal::new();
         let (requests, asked) = mpsc::unbounded_channel();
         let (stop, shutdown) = watch::channel(false);
         let clock = Clock::starting_at(NOW.parse::<Timestamp>().unwrap());
         let mut switch = Switch::new(asked, records, stop);
         switch.phones = phones(&roster);
-        let routes = compiled.hotlines.iter().flat_map(|hotline| &hotline.routes);
+        let routes = &hotline.routes;
         switch.together = routes.into_iter().any(|route| route.policy.order == Order::AllAtOnce);
         let roster = Arc::new(roster);
         Self {
-            hotline: compiled.hotlines.first().expect("there is a hotline").clone(),
-            snapshot: Arc::new(Snapshot { hotlines: compiled.hotlines, roster: roster.clone() }),
+            hotline,
+            snapshot: Arc::new(Snapshot { hotlines, roster: roster.clone() }),
             roster,
             shared: Shared {
                 journal,

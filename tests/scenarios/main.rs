@@ -6,6 +6,7 @@ mod admission;
 mod busy;
 mod chain;
 mod chance;
+mod faults;
 mod hangup;
 mod house;
 mod menu;

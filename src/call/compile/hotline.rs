@@ -41,7 +41,7 @@ impl<'a> Compiler<'a> {
             filter: CallerFilter::new(self.entries(&settings.allow), self.entries(&settings.block)),
             caller_id: preset.value(&CALLER_ID, settings.caller_id),
             max_calls: settings.max_calls,
-            announcements: self.announcements(&settings.waiting, voice),
+            announcements: self.announcements(&settings.waiting, &prompts.next_person, voice),
             prompts,
             opening: self.opening(settings.hours.as_ref(), settings.outside.as_ref(), None, spot),
             pin: settings.pin.as_ref().map(|gate| Arc::new(self.pin(gate, spot))),

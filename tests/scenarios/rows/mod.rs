@@ -4,5 +4,6 @@
 mod audio;
 mod filter;
 mod menu;
+mod screening;
 mod targets;
 mod waiting;
