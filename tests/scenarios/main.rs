@@ -9,6 +9,7 @@ mod chance;
 mod faults;
 mod hangup;
 mod house;
+mod incall;
 mod menu;
 mod presets;
 mod recorded;
