@@ -413,21 +413,18 @@ impl std::fmt::Display for Route {
 impl std::fmt::Display for Waiting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some(length) = self.same_responder {
-            writeln!(f, "    who calls again within {} gets the same responder first", describe(length))?;
+            writeln!(f, "  who calls again within {} gets the same responder first", describe(length))?;
         }
         if !self.wrap_up.is_zero() {
-            writeln!(f, "    after a call a responder is left in peace for {}", describe(self.wrap_up))?;
+            writeln!(f, "  after a call a responder is left in peace for {}", describe(self.wrap_up))?;
         }
         if let Some(Pause { after_misses, length }) = self.pause {
             let length = describe(length);
-            writeln!(f, "    who misses {after_misses} calls in a row is rung last for {length}")?;
+            writeln!(f, "  who misses {after_misses} calls in a row is rung last for {length}")?;
         }
         if !self.for_busy.is_zero() {
             let length = describe(self.for_busy);
-            writeln!(
-                f,
-                "    if all who are left are busy, the caller waits for one of them, up to {length}"
-            )?;
+            writeln!(f, "  if all who are left are busy, the caller waits for one of them, up to {length}")?;
         }
         Ok(())
     }
