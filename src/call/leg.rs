@@ -157,6 +157,15 @@ pub enum KeyUse {
     Script,
 }
 
+/// How a phone told of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySource {
+    /// As an event beside the audio (RFC 4733), or in the signalling (SIP INFO): the phone's own word.
+    Told,
+    /// As a tone in the audio. Anything that sounds can make it; it counts where the phone has no other way.
+    Tone,
+}
+
 /// What is cut off the end of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
@@ -290,7 +299,7 @@ pub enum Told {
 pub struct LegEvents {
     detours: Arc<Mutex<Vec<String>>>,
     progress: watch::Sender<Progress>,
-    keys: mpsc::Sender<char>,
+    keys: mpsc::Sender<(char, KeySource)>,
     commands: mpsc::Sender<char>,
     unheard: Arc<Notify>,
     gone: watch::Sender<Option<Gone>>,
@@ -344,9 +353,9 @@ impl LegEvents {
     }
 
     /// A key was pressed: `0`-`9`, `*`, `#`, `A`-`D`.
-    pub fn key(&self, key: char) {
+    pub fn key(&self, key: char, source: KeySource) {
         // A script that has ended no longer listens; one that reads no keys, as in a bridge, keeps few.
-        let _ = self.keys.try_send(key);
+        let _ = self.keys.try_send((key, source));
     }
 
     /// A star and this key were pressed, which is a command to us.
@@ -409,7 +418,8 @@ pub struct Leg {
     requests: mpsc::UnboundedSender<Request>,
     detours: Arc<Mutex<Vec<String>>>,
     progress: watch::Receiver<Progress>,
-    keys: mpsc::Receiver<char>,
+    keys: mpsc::Receiver<(char, KeySource)>,
+    key_source: KeySource,
     commands: mpsc::Receiver<char>,
     unheard: Arc<Notify>,
     gone: watch::Receiver<Option<Gone>>,
@@ -434,6 +444,7 @@ impl Leg {
             detours: detours.clone(),
             progress,
             keys,
+            key_source: KeySource::Told,
             commands,
             unheard: unheard.clone(),
             gone,
@@ -548,7 +559,8 @@ impl Leg {
             tokio::select! {
                 biased;
                 why = gone.ended() => return Heard::Gone(why),
-                Some(key) = self.keys.recv() => if means(key) {
+                Some((key, source)) = self.keys.recv() => if means(key) {
+                    self.key_source = source;
                     self.silence();
                     return Heard::Key(key);
                 },
@@ -559,8 +571,9 @@ impl Leg {
 
     /// A prompt that a key has stopped is over; that key came before.
     fn key_at_the_end(&mut self, means: impl Fn(char) -> bool) -> Heard {
-        while let Ok(key) = self.keys.try_recv() {
+        while let Ok((key, source)) = self.keys.try_recv() {
             if means(key) {
+                self.key_source = source;
                 return Heard::Key(key);
             }
         }
@@ -600,7 +613,10 @@ impl Leg {
         tokio::select! {
             biased;
             why = gone.ended() => Heard::Gone(why),
-            Some(key) = self.keys.recv() => Heard::Key(key),
+            Some((key, source)) = self.keys.recv() => {
+                self.key_source = source;
+                Heard::Key(key)
+            }
             () = tokio::time::sleep(within) => Heard::Nothing,
         }
     }
@@ -612,13 +628,18 @@ impl Leg {
             biased;
             why = gone.ended() => Said::Gone(why),
             Some(key) = self.commands.recv() => Said::Command(key),
-            Some(key) = self.keys.recv(), if keys => Said::Key(key),
+            Some((key, _)) = self.keys.recv(), if keys => Said::Key(key),
         }
     }
 
     /// What its keys are for from now on.
     pub fn use_keys(&self, used: KeyUse) {
         self.ask(Request::Keys { leg: self.id, used });
+    }
+
+    /// How the phone told of the key that was heard last.
+    pub fn key_source(&self) -> KeySource {
+        self.key_source
     }
 
     /// Forgets the keys pressed so far.
@@ -798,10 +819,10 @@ mod tests {
     #[tokio::test]
     async fn keys_that_nobody_reads_do_not_pile_up() {
         let (mut leg, events) = Leg::new(mpsc::unbounded_channel().0);
-        (0..10 * UNREAD_KEYS).for_each(|_| events.key('1'));
+        (0..10 * UNREAD_KEYS).for_each(|_| events.key('1', KeySource::Told));
         assert_eq!(leg.keys.len(), UNREAD_KEYS);
         leg.forget_keys();
-        events.key('2');
+        events.key('2', KeySource::Told);
         assert_eq!(leg.key(Duration::from_secs(1)).await, Heard::Key('2'));
     }
 
@@ -825,8 +846,8 @@ mod tests {
         let switch = async {
             let Some(Request::Play { until, done, .. }) = asked.recv().await else { panic!("a prompt") };
             assert_eq!(KEYS.into_iter().filter(|key| until.contains(*key)).collect::<String>(), "12");
-            events.key('9');
-            events.key('2');
+            events.key('9', KeySource::Told);
+            events.key('2', KeySource::Told);
             drop(done);
         };
         let prompt = Prompt(vec![crate::call::prompt::Piece::Pause(1000)]);

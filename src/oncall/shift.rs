@@ -25,9 +25,9 @@ pub struct Shift {
 }
 
 /// Who is on call at one instant, and when that may change.
-struct Sight {
-    people: Rank,
-    edges: Edges,
+pub(super) struct Sight {
+    pub people: Rank,
+    pub edges: Edges,
     dead_ends: Vec<DeadEnd>,
 }
 
@@ -90,11 +90,12 @@ impl Roster {
         self.first_from(schedule, now.edges.next, |later| !later.people.is_empty())
     }
 
-    fn sight(&self, schedule: &ScheduleId, at: Timestamp) -> Sight {
-        let mut unfolding = Unfolding::new(self, at);
+    pub(super) fn sight(&self, schedule: &ScheduleId, at: Timestamp) -> Sight {
+        let mut unfolding = Unfolding::with_edges(self, at);
         let ranks = unfolding.target(&Target::Schedule(schedule.clone()), "");
         let people = ranks.into_iter().find(|rank| !rank.is_empty()).unwrap_or_default();
-        Sight { people, edges: unfolding.edges, dead_ends: unfolding.dead_ends }
+        let edges = unfolding.edges.unwrap_or_else(|| Edges::around(at));
+        Sight { people, edges, dead_ends: unfolding.dead_ends }
     }
 
     /// The first change from `edge` on after which something holds.

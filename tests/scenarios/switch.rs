@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use nightbell::call::journal::Record;
-use nightbell::call::leg::{Cut, Dial, Farewell, Gone, KeyUse, Leg, LegEvents, LegId, Recorded, Request};
+use nightbell::call::leg::{
+    Cut, Dial, Farewell, Gone, KeySource, KeyUse, Leg, LegEvents, LegId, Recorded, Request,
+};
 use nightbell::call::prompt::Prompt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -562,11 +564,13 @@ impl Switch {
                 if line.used != KeyUse::Script {
                     line.keys.push(key);
                 }
-                line.events.key(key);
+                line.events.key(key, KeySource::Told);
             }
             Deed::Star(key) => match line.used {
                 KeyUse::Commands(known) if known.contains(key) => line.events.command(key),
-                KeyUse::Script => ['*', key].into_iter().for_each(|key| line.events.key(key)),
+                KeyUse::Script => {
+                    ['*', key].into_iter().for_each(|key| line.events.key(key, KeySource::Told))
+                }
                 // They are the other one's to hear.
                 KeyUse::Commands(_) | KeyUse::Partner => {}
             },

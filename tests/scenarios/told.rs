@@ -150,7 +150,8 @@ impl Told {
         }
     }
 
-    /// A responder who was bridged has pressed what the route asks for, last of all before that.
+    /// A responder who was bridged has pressed what the route asks for, last of all before that. (What is pressed
+    /// while "you are connected" is said changes nothing.)
     fn nobody_is_bridged_unasked(&self, accept: &Accept) {
         let mut known = BTreeSet::new();
         for sight in self.sights.iter().filter(|sight| sight.who != self.name) {
@@ -311,10 +312,9 @@ impl Told {
 }
 
 fn accepted(accept: &Accept, keys: &str) -> bool {
-    let last = keys.chars().last();
     match accept.key {
         AcceptKey::None => true,
-        AcceptKey::Any => last.is_some() && last != accept.decline,
-        AcceptKey::Key(key) => last == Some(key),
+        AcceptKey::Any => keys.chars().any(|key| accept.decline != Some(key)),
+        AcceptKey::Key(key) => keys.contains(key),
     }
 }

@@ -116,7 +116,7 @@ impl Compiler<'_> {
         let which = match offered.len() {
             0 | 1 => Translated::default(),
             _ => self.translated(Words::Shipped, voice, |voice| {
-                voice.menu(offered.iter().map(|(key, name)| (*key, name.as_str())))
+                voice.menu(offered.iter().map(|(key, name)| (*key, name.as_str())), None)
             }),
         };
         let accept_key = match accept.key {
