@@ -145,6 +145,15 @@ impl KeySet {
     }
 }
 
+/// How a phone told of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySource {
+    /// As an event beside the audio (RFC 4733), or in the signalling (SIP INFO): the phone's own word.
+    Told,
+    /// As a tone in the audio. Anything that sounds can make it; it counts where the phone has no other way.
+    Tone,
+}
+
 /// What the keys of a phone are for that hears another one. The script is told of all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KeyUse {
@@ -155,15 +164,6 @@ pub enum KeyUse {
     Commands(KeySet),
     /// They are the script's alone.
     Script,
-}
-
-/// How a phone told of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeySource {
-    /// As an event beside the audio (RFC 4733), or in the signalling (SIP INFO): the phone's own word.
-    Told,
-    /// As a tone in the audio. Anything that sounds can make it; it counts where the phone has no other way.
-    Tone,
 }
 
 /// What is cut off the end of a recording.
@@ -621,6 +621,11 @@ impl Leg {
         }
     }
 
+    /// How the phone told of the key that was heard last.
+    pub fn key_source(&self) -> KeySource {
+        self.key_source
+    }
+
     /// Waits for a command ([`KeyUse::Commands`]); with `keys`, for any key.
     pub async fn listen(&mut self, keys: bool) -> Said {
         let mut gone = self.gone();
@@ -635,11 +640,6 @@ impl Leg {
     /// What its keys are for from now on.
     pub fn use_keys(&self, used: KeyUse) {
         self.ask(Request::Keys { leg: self.id, used });
-    }
-
-    /// How the phone told of the key that was heard last.
-    pub fn key_source(&self) -> KeySource {
-        self.key_source
     }
 
     /// Forgets the keys pressed so far.

@@ -150,8 +150,8 @@ impl Told {
         }
     }
 
-    /// A responder who was bridged has pressed what the route asks for, last of all before that. (What is pressed
-    /// while "you are connected" is said changes nothing.)
+    /// A responder who was bridged has pressed what the route asks for. (What is pressed while "you are connected"
+    /// is said changes nothing.)
     fn nobody_is_bridged_unasked(&self, accept: &Accept) {
         let mut known = BTreeSet::new();
         for sight in self.sights.iter().filter(|sight| sight.who != self.name) {
