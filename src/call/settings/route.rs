@@ -108,6 +108,7 @@ impl RouteSettings {
             ("pause", *self.pause.after_misses.get_ref() > 0),
             ("record_calls", self.record_calls.is_some()),
             ("accept", self.accept.is_some()),
+            ("invite", !self.invite.is_empty()),
             ("fallback", self.fallback.is_some()),
         ];
         written.into_iter().filter(|(_, is_written)| *is_written).map(|(key, _)| key).collect()
