@@ -11,7 +11,9 @@ impl Unfolding<'_> {
         if !schedule.enabled {
             return self.dead_end(path, DeadEndKind::NotEnabled(id.clone()));
         }
-        schedule.note_edges(&mut self.edges, self.at);
+        if let Some(edges) = &mut self.edges {
+            schedule.note_edges(edges, self.at);
+        }
         let duties = schedule.duties(self.at);
         let mut nobody = duties.iter().find(|duty| duty.target.is_none()).map(|duty| duty.rule.clone());
         let mut ranks = Vec::new();

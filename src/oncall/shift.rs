@@ -91,10 +91,11 @@ impl Roster {
     }
 
     pub(super) fn sight(&self, schedule: &ScheduleId, at: Timestamp) -> Sight {
-        let mut unfolding = Unfolding::new(self, at);
+        let mut unfolding = Unfolding::with_edges(self, at);
         let ranks = unfolding.target(&Target::Schedule(schedule.clone()), "");
         let people = ranks.into_iter().find(|rank| !rank.is_empty()).unwrap_or_default();
-        Sight { people, edges: unfolding.edges, dead_ends: unfolding.dead_ends }
+        let edges = unfolding.edges.unwrap_or_else(|| Edges::around(at));
+        Sight { people, edges, dead_ends: unfolding.dead_ends }
     }
 
     /// The first change from `edge` on after which something holds.

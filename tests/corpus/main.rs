@@ -8,6 +8,8 @@ mod calendar;
 mod digest;
 #[path = "../../fuzz/checks/events.rs"]
 mod events;
+#[path = "../../fuzz/checks/gsm.rs"]
+mod gsm;
 #[path = "../../fuzz/checks/header.rs"]
 mod header;
 #[path = "../../fuzz/checks/rtp.rs"]
@@ -126,6 +128,11 @@ fn calendars() {
 #[test]
 fn telephone_events() {
     replay("events", events::events);
+}
+
+#[test]
+fn gsm_frames() {
+    replay("gsm", gsm::check);
 }
 
 #[test]
