@@ -203,8 +203,8 @@ impl Feed {
 
     /// Until when there are shifts; `None`: the last one has no end. A feed without shifts ends at once.
     pub fn horizon(&self) -> Option<Timestamp> {
-        let ends = self.shifts.iter().map(|shift| shift.until);
-        ends.fold(Some(self.fetched), |last, end| last.zip(end).map(|(last, end)| last.max(end)))
+        let mut ends = self.shifts.iter().map(|shift| shift.until);
+        ends.try_fold(self.fetched, |last, end| Some(last.max(end?)))
     }
 
     /// The shifts in force at an instant, of the highest level there is.

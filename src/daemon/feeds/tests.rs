@@ -1,6 +1,6 @@
 //! Calendars fetched from a real server on loopback, which does what servers do on bad days.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
@@ -97,6 +97,12 @@ fn elsewhere(stream: &mut TcpStream) {
     );
 }
 
+/// Begins well, and then says nothing until the other side gives up.
+fn slow(stream: &mut TcpStream) {
+    send(stream, &format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\nBEGIN:VCAL", ICS.len()));
+    let _ = stream.read(&mut [0]);
+}
+
 fn garbage(stream: &mut TcpStream) {
     send(stream, "SSH-2.0-OpenSSH_9.6\r\n");
 }
@@ -188,6 +194,17 @@ fn whatever_a_server_does_the_last_good_copy_stays_in_use() {
     // Nobody is there any more.
     drop(server);
     assert!(house.refusal().contains("connection failed"));
+}
+
+#[test]
+fn a_server_that_takes_its_time_is_not_waited_for() {
+    let server = Server::start(vec![ok, slow]);
+    let house = House::new("slow", &server.address);
+    assert_eq!(house.renew(), Tried::New);
+    let hasty = Fetcher::with_patience(std::time::Duration::from_millis(200));
+    let tried = renew(&house.store, &hasty, &house.roster, &house.source, &house.folder).unwrap();
+    assert_eq!(tried, Tried::Failed("the server took too long".to_owned()));
+    assert_eq!(house.on_call(), ["anna"]);
 }
 
 #[test]
