@@ -42,8 +42,7 @@ struct File {
     /// Renders `say` texts.
     voice: Option<VoiceSettings>,
     /// How calendars from elsewhere are read.
-    #[serde(default)]
-    calendars: CalendarSettings,
+    calendars: Option<Spanned<CalendarSettings>>,
     #[serde(default)]
     trunks: Vec<TrunkSettings>,
     #[serde(default)]
@@ -116,6 +115,10 @@ impl Config {
         let addresses = compile_addresses(&file.sip, &file.media, folder, &mut problems);
         let trunks = compile_trunks(&file.trunks, &addresses.listen, folder, &mut problems);
         problems.extend(file.voice.iter().flat_map(VoiceSettings::problems));
+        problems.extend(file.calendars.iter().filter_map(|written| {
+            let fault = written.get_ref().fault()?;
+            Some(Problem::error(written.span(), fault).help("as in every = \"15m\""))
+        }));
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));
         }
@@ -129,7 +132,7 @@ impl Config {
         Self {
             data_dir: folder.join(&file.data_dir),
             oncall,
-            calendars: file.calendars,
+            calendars: file.calendars.map(Spanned::into_inner).unwrap_or_default(),
             addresses,
             trunks,
             voice: file.voice.as_ref().map(VoiceSettings::command),

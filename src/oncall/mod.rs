@@ -34,7 +34,7 @@ mod zone;
 
 pub use chain::{Candidate, Chain, NotRung, resolve};
 pub use escalation::{Escalation, EscalationLevel};
-pub use feed::{Feed, FeedError, FeedShift, UnknownName};
+pub use feed::{Feed, FeedError, FeedShift, UnknownName, calendar_label};
 pub use hours::{Holiday, Hours, HoursException, HoursState};
 pub use language::Language;
 pub use name::{EscalationId, HoursId, PersonId, ScheduleId, Target, TargetError, TeamId};

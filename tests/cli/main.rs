@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod calendars;
 mod doctor;
 mod foresight;
 mod import;

@@ -16,6 +16,7 @@ const SETTINGS: Page = (
         ("## [sip.tls]", "src/switch/settings.rs", "SipTlsSettings"),
         ("## [media]", "src/switch/settings.rs", "MediaSettings"),
         ("## [voice]", "src/switch/prompts/voice.rs", "VoiceSettings"),
+        ("## [calendars]", "src/daemon/feeds/health.rs", "CalendarSettings"),
         ("## [[trunks]]", "src/switch/settings.rs", "TrunkSettings"),
         ("## [trunks.inbound_auth]", "src/switch/credentials.rs", "InboundAuthSettings"),
         ("## [trunks.limits]", "src/switch/settings.rs", "LimitsSettings"),

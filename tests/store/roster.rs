@@ -425,3 +425,20 @@ proptest! {
         prop_assert_eq!(store.apply_roster(&second, false).unwrap(), []);
     }
 }
+
+#[test]
+fn the_address_of_a_calendar_is_never_told_but_a_new_one_is() {
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.path()).unwrap();
+    let roster = |address: &str| {
+        let text = format!(
+            "[[schedules]]\nid = \"s\"\ntimezone = \"UTC\"\ncalendar = \"https://cal.example/{address}\"\n"
+        );
+        OncallFile::parse(&text).unwrap().compile().0
+    };
+    store.apply_roster(&roster("secret-one"), false).unwrap();
+    let changes = store.apply_roster(&roster("secret-two"), false).unwrap();
+    assert_eq!(changes.len(), 1);
+    let told = changes[0].to_string();
+    assert!(told.contains("https://cal.example/...") && !told.contains("secret"), "{told}");
+}
