@@ -1,11 +1,13 @@
 #!/bin/sh
 # Makes the shipped prompts, audio/<language>/<name>.flac, from the texts in audio/<language>.txt.
 #
-#   sh audio/make.sh              needs espeak-ng and sox (both in Debian)
+#   sh audio/make.sh              those that are missing; needs espeak-ng and sox (both in Debian)
+#   sh audio/make.sh --all        all of them, as after a change of the voice
 #
 # The files are committed, so nobody needs these programs to build or to run Nightbell. Each file is
 # 16 kHz mono, begins and ends with 50 ms of silence, and has a level of -20 dBm0 (power over the
 # whole file), so that all of them are equally loud and a piece can follow another without a jump.
+# A text that was changed is made again once its file is removed; a file without a text is removed.
 set -eu
 cd "$(dirname "$0")"
 scratch=$(mktemp -d)
@@ -19,9 +21,14 @@ wanted=-26.15
 silence=0.5%
 
 speak() { # language text out.wav
+    words_per_minute=150
     case $1 in
-        en) voice=en-us words_per_minute=150 ;;
+        en) voice=en-us ;;
         de) voice=de words_per_minute=145 ;;
+        fr) voice=fr-fr words_per_minute=145 ;;
+        nl) voice=nl words_per_minute=140 ;;
+        pl) voice=pl words_per_minute=140 ;;
+        *) voice=$1 ;;
     esac
     printf '%s\n' "$2" | espeak-ng -v "$voice" -s "$words_per_minute" -w "$3" --stdin
 }
@@ -32,15 +39,22 @@ finish() { # in.wav out.flac
     sox -D "$1" -r 16000 -c 1 -b 16 "$scratch/trimmed.wav" gain -6 highpass 120 $trim $trim pad 0.05 0.05
     level=$(sox "$scratch/trimmed.wav" -n stats 2>&1 | awk '/^RMS lev dB/ { print $4 }')
     gain=$(awk "BEGIN { printf \"%.2f\", $wanted - ($level) }")
-    sox -D "$scratch/trimmed.wav" -C 8 --comment '' "$2" gain -l "$gain"
+    # 12 of the 16 bits: still 12 dB better than the telephone's, and FLAC then needs two thirds of the room.
+    sox -D "$scratch/trimmed.wav" "$scratch/coarse.wav" gain -l "$gain" vol 0.0625
+    sox -D "$scratch/coarse.wav" -C 8 --comment '' "$2" vol 16
 }
 
-for language in en de; do
+for texts in ??.txt; do
+    language=${texts%.txt}
     mkdir -p "$language"
-    rm -f "$language"/*.flac
+    for file in "$language"/*.flac; do
+        name=${file##*/}
+        if [ "${1:-}" = --all ] || ! grep -q "^${name%.flac}|" "$texts"; then rm -f "$file"; fi
+    done
     while IFS='|' read -r name text; do
         case $name in '' | '#'*) continue ;; esac
+        if [ -e "$language/$name.flac" ]; then continue; fi
         speak "$language" "$text" "$scratch/spoken.wav"
         finish "$scratch/spoken.wav" "$language/$name.flac"
-    done < "$language.txt"
+    done < "$texts"
 done

@@ -12,7 +12,7 @@ use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::CallerIdSetting;
 use crate::call::timeline::{OpenStep, Timeline};
 use crate::call::{Desk, describe, screening};
-use crate::oncall::{Attempt, Chain, E164, Person, PersonId, Rung, Walk, resolve};
+use crate::oncall::{Attempt, Chain, E164, Next, Person, PersonId, Rung, Walk, resolve};
 
 /// How long the first sign of ringing may take.
 const RINGING_PATIENCE: Duration = Duration::from_secs(6);
@@ -50,14 +50,14 @@ pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
             reserved = occupancy.reserve(&person.id, phone);
             reserved.is_none()
         });
-        let Some(attempt) = next else { break };
+        let Next::Ring(attempt) = next else { break };
         let reservation = reserved.unwrap_or_else(|| occupancy.hold(&attempt.person.id, &attempt.phone));
         match target(desk, route, &attempt).await {
             Ok((leg, consent)) => {
-                walk.walk.report(Rung::Accepted);
+                walk.walk.report(attempt.order, Rung::Accepted);
                 responder = Some(Responder { person: attempt.person, leg, consent, reservation });
             }
-            Err(rung) => walk.walk.report(rung),
+            Err(rung) => walk.walk.report(attempt.order, rung),
         }
     }
     responder

@@ -17,7 +17,7 @@ use crate::call::plan::{Hotline, Route};
 use crate::call::prompt::Prompt;
 use crate::call::settings::FallbackKind;
 use crate::daemon::findings::Findings;
-use crate::oncall::{E164, NotRung, PersonId, Roster, Rung, Walk, resolve};
+use crate::oncall::{E164, Next, NotRung, PersonId, Roster, Rung, Walk, resolve};
 use crate::switch::trunks::Trunk;
 
 /// Options of `simulate`.
@@ -185,7 +185,7 @@ fn chain(
         // One order out of those a live call may draw, the same each time this is asked.
         let mut rng = StdRng::seed_from_u64(0);
         let mut walk = Walk::new(resolve(roster, &route.policy, at, &mut rng), &route.policy);
-        while let Some(attempt) = walk.next(&mut |person, _| busy.contains(&person.id)) {
+        while let Next::Ring(attempt) = walk.next(&mut |person, _| busy.contains(&person.id)) {
             let reached = trunks.iter().any(|trunk| trunk.may_dial(&attempt.phone));
             simulated.chain.push(Rings {
                 order: attempt.order,
@@ -195,7 +195,7 @@ fn chain(
                 because: attempt.because,
                 unreachable: (!reached).then(|| "no trunk of the hotline may dial it".to_owned()),
             });
-            walk.report(Rung::NoAnswer);
+            walk.report(attempt.order, Rung::NoAnswer);
         }
         simulated.not_rung = walk.not_rung();
     }

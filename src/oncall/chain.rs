@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::oncall::name::PersonId;
 use crate::oncall::phone::Phone;
-use crate::oncall::policy::{DialPolicy, Order, PhoneChoice};
+use crate::oncall::policy::{DialPolicy, Order, PhoneChoice, Repeat};
 use crate::oncall::roster::{Person, Roster};
 use crate::oncall::unfold::{DeadEnd, DeadEndKind, Found, Unfolding};
 
@@ -22,6 +22,8 @@ pub struct Chain {
     pub candidates: Vec<Candidate>,
     /// Those who may not, and targets that lead to nobody.
     pub not_rung: Vec<NotRung>,
+    /// How often it is begun again after its end.
+    pub repeat: u8,
 }
 
 /// Somebody who may be rung.
@@ -61,7 +63,7 @@ pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut im
     let mut unfolding = Unfolding::new(roster, at);
     for (level, targets) in (1_usize..).zip(&policy.levels) {
         for (index, mut rank) in unfolding.route_level(targets).into_iter().enumerate() {
-            if policy.order == Order::Shuffled {
+            if matches!(policy.order, Order::Shuffled | Order::OneRandom) {
                 rank.shuffle(rng);
             }
             let label = if index == 0 { level.to_string() } else { format!("{level}.{index}") };
@@ -70,6 +72,10 @@ pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut im
             }
         }
     }
+    chain.repeat = match policy.repeat {
+        Repeat::Times(times) => times,
+        Repeat::Own => unfolding.repeat,
+    };
     let dead_ends = unfolding.dead_ends.iter();
     chain.not_rung.extend(dead_ends.map(|end| NotRung { person: None, because: end.say(roster, at) }));
     chain

@@ -24,3 +24,14 @@ pub struct EscalationLevel {
     /// How long after the beginning. Levels of equal delay are one level for calls.
     pub after: Duration,
 }
+
+impl Escalation {
+    /// The targets level by level, as calls go through them: by their delays, those of equal delay side
+    /// by side.
+    pub(super) fn in_order(&self) -> Vec<Vec<&Target>> {
+        let mut levels: Vec<&EscalationLevel> = self.levels.iter().collect();
+        levels.sort_by_key(|level| level.after);
+        let equal = levels.chunk_by(|one, next| one.after == next.after);
+        equal.map(|levels| levels.iter().flat_map(|level| &level.targets).collect()).collect()
+    }
+}

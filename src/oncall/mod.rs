@@ -29,13 +29,13 @@ mod zone;
 
 pub use chain::{Candidate, Chain, NotRung, resolve};
 pub use escalation::{Escalation, EscalationLevel};
-pub use hours::{Hours, HoursException};
+pub use hours::{Holiday, Hours, HoursException, HoursState};
 pub use language::Language;
 pub use name::{EscalationId, HoursId, PersonId, ScheduleId, Target, TargetError, TeamId};
 pub use numbering::NumberFormat;
 pub use overrides::Overrides;
 pub use phone::{E164, NumberError, Phone, PhoneError, SipAddress};
-pub use policy::{DialPolicy, Order, PhoneChoice};
+pub use policy::{DialPolicy, Order, PhoneChoice, Repeat};
 pub use roster::{Availability, Person, PersonPhone, Roster, Team, UnknownTarget};
 pub use schedule::{
     Every, EveryError, Member, MemberError, Origin, Override, OverrideKind, Recurrence, Rotation, Schedule,
@@ -46,6 +46,6 @@ pub use settings::{
     PersonEntry, PhoneEntry, RotationEntry, ScheduleEntry, TeamEntry,
 };
 pub use shift::Shift;
-pub use walk::{Attempt, Rung, Walk};
+pub use walk::{Attempt, Next, Rung, Walk};
 pub use week::{WeekError, WeekInterval};
 pub use zone::{Zone, ZoneError};

@@ -16,8 +16,8 @@ pub struct DialPolicy {
     /// The most people whose phones are rung in one call, repeats counted; `None`: all of them;
     /// 0: nobody, the caller is sent to the voicemail.
     pub max_people: Option<u32>,
-    /// How often the chain is begun again after its end, 0 to 9.
-    pub repeat: u8,
+    /// How often the chain is begun again after its end.
+    pub repeat: Repeat,
     /// Ring no person and no number twice in one pass of the chain.
     pub skip_dialled: bool,
     /// Leave out who is busy with another call, and try them again after all the others.
@@ -26,13 +26,26 @@ pub struct DialPolicy {
 
 /// The order of the people inside a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Order {
-    /// Another one for each call, so that nobody is always first.
+    /// One after another, in another order for each call, so that nobody is always first.
     #[default]
     Shuffled,
-    /// As they are listed.
+    /// One after another, as they are listed.
     Listed,
+    /// One alone, drawn by lot among those who are free; then the next level.
+    OneRandom,
+    /// All together: who accepts first has the call.
+    AllAtOnce,
+}
+
+/// How often the chain is begun again after its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Repeat {
+    /// So often, 0 to 9.
+    Times(u8),
+    /// As the escalations in it say; of several, the one that says most.
+    Own,
 }
 
 /// Which phones of a person are rung.
@@ -54,7 +67,7 @@ impl Default for DialPolicy {
             order: Order::Shuffled,
             phones: PhoneChoice::All,
             max_people: None,
-            repeat: 0,
+            repeat: Repeat::Times(0),
             skip_dialled: true,
             skip_busy: true,
         }

@@ -60,6 +60,8 @@ pub(super) struct Unfolding<'a> {
     pub(super) at: Timestamp,
     targets_left: u32,
     depth: usize,
+    /// How often the escalations that were met say they are repeated; the one that says most.
+    pub repeat: u8,
     /// The instants around at which the result may be another.
     pub edges: Edges,
     /// What led to nobody.
@@ -69,7 +71,7 @@ pub(super) struct Unfolding<'a> {
 impl<'a> Unfolding<'a> {
     pub fn new(roster: &'a Roster, at: Timestamp) -> Self {
         let edges = Edges::around(at);
-        Self { roster, at, targets_left: MOST_TARGETS, depth: 0, edges, dead_ends: Vec::new() }
+        Self { roster, at, targets_left: MOST_TARGETS, depth: 0, repeat: 0, edges, dead_ends: Vec::new() }
     }
 
     /// Unfolds a level of a route. What one level has too much of does not cost the next anything.
@@ -79,7 +81,7 @@ impl<'a> Unfolding<'a> {
     }
 
     /// Unfolds targets that stand side by side.
-    fn level(&mut self, targets: &[Target], path: &str) -> Vec<Rank> {
+    fn level<'t>(&mut self, targets: impl IntoIterator<Item = &'t Target>, path: &str) -> Vec<Rank> {
         let mut ranks = Vec::new();
         for target in targets {
             merge(&mut ranks, self.target(target, path));
@@ -134,10 +136,11 @@ impl<'a> Unfolding<'a> {
 
     fn escalation(&mut self, id: &EscalationId, path: &str) -> Vec<Rank> {
         let Some(escalation) = self.roster.escalations.get(id) else { return Vec::new() };
+        self.repeat = self.repeat.max(escalation.repeat);
         let mut ranks = Vec::new();
-        for (number, level) in (1_usize..).zip(&escalation.levels) {
+        for (number, targets) in (1_usize..).zip(escalation.in_order()) {
             let path = step(path, &format!("escalation {id}, level {number}"));
-            ranks.extend(self.level(&level.targets, &path));
+            ranks.extend(self.level(targets, &path));
         }
         ranks
     }

@@ -1,11 +1,12 @@
 //! The order in which phones are really rung: one machine for live calls and for simulation.
 //!
-//! 1. Candidates in the order of the chain; of each, the phones in their order.
+//! 1. Candidates in the order of the chain; of each, the phones in their order. One person at a time, or
+//!    all of a level together, as the policy says; or one of each level, drawn by lot.
 //! 2. Who is busy with another call is put off until all others have been tried, and then tried
 //!    once more.
 //! 3. A phone that is busy, silent or broken is followed by the same person's next; a decline ends
 //!    the person's part in the call.
-//! 4. The whole is repeated as often as the policy says.
+//! 4. The whole is repeated as often as the chain says.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use crate::oncall::chain::{Candidate, Chain, NotRung};
 use crate::oncall::name::PersonId;
 use crate::oncall::phone::Phone;
-use crate::oncall::policy::DialPolicy;
+use crate::oncall::policy::{DialPolicy, Order};
 use crate::oncall::roster::Person;
 
 /// A phone to be rung now.
@@ -21,6 +22,8 @@ use crate::oncall::roster::Person;
 pub struct Attempt {
     /// Counts the attempts of the call from 1.
     pub order: u32,
+    /// Which time the chain is gone through, from 1.
+    pub pass: u32,
     /// The level, as in the chain.
     pub level: String,
     /// Whose phone.
@@ -29,6 +32,17 @@ pub struct Attempt {
     pub phone: Phone,
     /// What led to this person.
     pub because: String,
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Ring this phone, beside those that are ringing already.
+    Ring(Attempt),
+    /// Wait for the end of an attempt.
+    Wait,
+    /// Nothing: all have been tried, or somebody has accepted.
+    Over,
 }
 
 /// What became of an attempt.
@@ -44,6 +58,8 @@ pub enum Rung {
     NotAccepted,
     /// The phone could not be rung.
     Failed,
+    /// The phone was not even dialled: no line was free. It is, as soon as one may be.
+    NoLine,
     /// The person has the call: nobody else is rung.
     Accepted,
 }
@@ -53,9 +69,11 @@ pub enum Rung {
 pub struct Walk {
     candidates: Vec<Candidate>,
     unreachable: Vec<NotRung>,
+    order: Order,
     max_people: Option<u32>,
     skip_dialled: bool,
     skip_busy: bool,
+    pass: u32,
     passes_left: u8,
     /// What is still to be done in this pass.
     visits: VecDeque<Visit>,
@@ -63,8 +81,10 @@ pub struct Walk {
     put_off: VecDeque<Visit>,
     /// Nobody is put off any more in this pass.
     last_round: bool,
-    /// The visit going on.
-    current: Option<Visit>,
+    /// The visits going on, all of one level.
+    open: Vec<Visit>,
+    /// On whom the lot of each level fell in this pass.
+    drawn: BTreeMap<String, PersonId>,
     dialled: BTreeSet<Phone>,
     visited: BTreeSet<PersonId>,
     attempts: u32,
@@ -82,11 +102,29 @@ struct Visit {
     candidate: usize,
     /// The phones still to be rung.
     phones: VecDeque<Phone>,
-    /// Phones found busy with another call.
-    busy: VecDeque<Phone>,
+    /// Phones that could not be rung now.
+    put_off: VecDeque<Phone>,
+    /// Why not.
+    obstacle: &'static str,
     /// Whether a phone of this visit was rung.
     has_rung: bool,
+    /// The attempt going on.
+    ringing: Option<Ringing>,
+    /// No line was free: it waits for the end of another attempt.
+    waits: bool,
 }
+
+/// An attempt going on, and what it changed: it may come to nothing.
+#[derive(Debug, Clone)]
+struct Ringing {
+    order: u32,
+    phone: Phone,
+    first_of_visit: bool,
+    first_of_call: bool,
+}
+
+const BUSY: &str = "busy with another call";
+const NO_LINE: &str = "no line was free";
 
 impl Walk {
     /// A way along a chain by the rules of a policy.
@@ -94,14 +132,17 @@ impl Walk {
         let mut walk = Self {
             candidates: chain.candidates,
             unreachable: chain.not_rung,
+            order: policy.order,
             max_people: policy.max_people,
             skip_dialled: policy.skip_dialled,
             skip_busy: policy.skip_busy,
-            passes_left: policy.repeat,
+            pass: 0,
+            passes_left: chain.repeat,
             visits: VecDeque::new(),
             put_off: VecDeque::new(),
             last_round: false,
-            current: None,
+            open: Vec::new(),
+            drawn: BTreeMap::new(),
             dialled: BTreeSet::new(),
             visited: BTreeSet::new(),
             attempts: 0,
@@ -115,34 +156,46 @@ impl Walk {
         walk
     }
 
-    /// The next phone to ring; `None` when all have been tried or somebody has accepted.
+    /// What is to be done next. Ask until it is no phone; then [`report`](Self::report) how an attempt
+    /// ended, and ask again.
     ///
     /// `busy` tells whether a person or a phone is taken by another call now. It is asked right
     /// before an attempt, and an attempt follows at once where it says no, so a live call may
     /// reserve both while answering. It is asked, though not heeded, where `skip_busy` is off.
-    pub fn next(&mut self, busy: &mut dyn FnMut(&Person, &Phone) -> bool) -> Option<Attempt> {
-        if self.accepted.is_some() {
-            return None;
-        }
-        loop {
-            let visit = self.current.take().or_else(|| self.next_visit())?;
-            if let Some(attempt) = self.go_on(visit, busy) {
-                return Some(attempt);
+    pub fn next(&mut self, busy: &mut dyn FnMut(&Person, &Phone) -> bool) -> Next {
+        while self.accepted.is_none() {
+            if let Some(visit) = self.idle().or_else(|| self.begin_visit()) {
+                if let Some(attempt) = self.go_on(visit, busy) {
+                    return Next::Ring(attempt);
+                }
+            } else if !self.open.is_empty() {
+                return Next::Wait;
+            } else if self.begin_round().is_none() {
+                break;
             }
         }
+        Next::Over
     }
 
-    /// Tells what became of the attempt last given out. `Accepted` ends the walk: report it once
-    /// the call really is with that person. An attempt without a report counts as `NoAnswer`.
-    pub fn report(&mut self, result: Rung) {
-        let Some(person) = self.current.as_ref().and_then(|visit| self.person(visit)) else { return };
+    /// Tells what became of the attempt of this number. `Accepted` ends the walk: report it once
+    /// the call really is with that person.
+    pub fn report(&mut self, order: u32, result: Rung) {
+        let of_it = |visit: &Visit| visit.ringing.as_ref().is_some_and(|ringing| ringing.order == order);
+        let Some(index) = self.open.iter().position(of_it) else { return };
+        let mut visit = self.open.remove(index);
+        let Some(ringing) = visit.ringing.take() else { return };
+        let Some(person) = self.person(&visit) else { return };
+        if result != Rung::NoLine || !self.rings() {
+            self.open.iter_mut().for_each(|other| other.waits = false);
+        }
         match result {
             Rung::Accepted => self.accepted = Some(person),
-            Rung::Declined => {
-                self.declined.insert(person);
-                self.current = None;
+            Rung::Declined => _ = self.declined.insert(person),
+            Rung::NoLine => {
+                self.take_back(&mut visit, &ringing, &person);
+                self.open.insert(index, visit);
             }
-            Rung::NoAnswer | Rung::Busy | Rung::NotAccepted | Rung::Failed => {}
+            Rung::NoAnswer | Rung::Busy | Rung::NotAccepted | Rung::Failed => self.open.insert(index, visit),
         }
     }
 
@@ -166,6 +219,10 @@ impl Walk {
         }
     }
 
+    fn rings(&self) -> bool {
+        self.open.iter().any(|visit| visit.ringing.is_some())
+    }
+
     fn is_full(&self) -> bool {
         self.max_people.is_some_and(|most| self.people_rung >= most)
     }
@@ -179,31 +236,46 @@ impl Walk {
     }
 
     fn begin_pass(&mut self) {
+        self.pass = self.pass.saturating_add(1);
         self.dialled.clear();
         self.visited.clear();
+        self.drawn.clear();
         self.last_round = false;
-        self.visits = (0..)
-            .zip(&self.candidates)
-            .map(|(candidate, entry)| Visit {
-                candidate,
-                phones: entry.phones.iter().cloned().collect(),
-                busy: VecDeque::new(),
-                has_rung: false,
-            })
-            .collect();
+        let visits = (0..).zip(&self.candidates).map(|(candidate, entry)| Visit::new(candidate, entry));
+        self.visits = visits.collect();
+        if self.order == Order::OneRandom {
+            self.let_others_go_first();
+        }
     }
 
-    /// The next visit that may take place.
-    fn next_visit(&mut self) -> Option<Visit> {
-        loop {
-            let Some(visit) = self.visits.pop_front() else {
-                self.begin_round()?;
-                continue;
-            };
-            if self.may_visit(&visit) {
-                return Some(visit);
+    /// Another pass draws somebody else of each level, as long as there is anybody.
+    fn let_others_go_first(&mut self) {
+        let (candidates, rung) = (&self.candidates, &self.rung);
+        let place = |visit: &Visit| {
+            let candidate = candidates.get(visit.candidate)?;
+            let first = candidates.iter().position(|other| other.level == candidate.level);
+            Some((first, rung.contains(&candidate.person.id)))
+        };
+        self.visits.make_contiguous().sort_by_key(place);
+    }
+
+    /// A visit that is going on, and whose last attempt has ended.
+    fn idle(&mut self) -> Option<Visit> {
+        let index = self.open.iter().position(|visit| visit.ringing.is_none() && !visit.waits)?;
+        Some(self.open.remove(index))
+    }
+
+    /// The next visit, if it may begin beside those that are going on.
+    fn begin_visit(&mut self) -> Option<Visit> {
+        let beside = match self.open.first() {
+            None => true,
+            Some(open) => {
+                self.order == Order::AllAtOnce
+                    && self.open.iter().all(|visit| !visit.waits)
+                    && self.visits.front().is_some_and(|next| self.level(next) == self.level(open))
             }
-        }
+        };
+        if beside { self.visits.pop_front() } else { None }
     }
 
     /// After all visits: those put off; after these: the next pass.
@@ -218,35 +290,48 @@ impl Walk {
         Some(())
     }
 
-    fn may_visit(&mut self, visit: &Visit) -> bool {
-        let Some(person) = self.person(visit) else { return false };
-        if self.declined.contains(&person) {
+    fn may_visit(&mut self, visit: &Visit, person: &PersonId) -> bool {
+        if self.declined.contains(person) {
             return false;
         }
         if visit.has_rung {
             return true;
         }
-        if self.is_full() {
-            let reason = self.full();
-            self.reasons.entry(person).or_insert(reason);
+        if let Some(drawn) = self.level(visit).and_then(|level| self.drawn.get(level)) {
+            let reason = match self.reasons.get(person) {
+                Some(reason) if reason.starts_with(BUSY) => format!("{BUSY}: the lot fell on {drawn}"),
+                _ => format!("the lot fell on {drawn}"),
+            };
+            self.reasons.insert(person.clone(), reason);
             return false;
         }
-        !(self.skip_dialled && self.visited.contains(&person))
+        if self.is_full() {
+            let reason = self.full();
+            self.reasons.entry(person.clone()).or_insert(reason);
+            return false;
+        }
+        !(self.skip_dialled && self.visited.contains(person))
     }
 
     fn person(&self, visit: &Visit) -> Option<PersonId> {
         self.candidates.get(visit.candidate).map(|candidate| candidate.person.id.clone())
     }
 
+    fn level(&self, visit: &Visit) -> Option<&str> {
+        self.candidates.get(visit.candidate).map(|candidate| candidate.level.as_str())
+    }
+
     /// The next phone of a visit; `None` when the visit is over.
     fn go_on(&mut self, mut visit: Visit, busy: &mut dyn FnMut(&Person, &Phone) -> bool) -> Option<Attempt> {
         let person = Arc::clone(&self.candidates.get(visit.candidate)?.person);
+        if !self.may_visit(&visit, &person.id) {
+            return None;
+        }
         while let Some(phone) = visit.phones.pop_front() {
-            if self.skip_dialled && self.dialled.contains(&phone) {
-                let reason = format!("{phone} was already rung in this call");
+            if let Some(reason) = self.had_its_turn(&phone) {
                 self.reasons.entry(person.id.clone()).or_insert(reason);
             } else if busy(&person, &phone) && self.skip_busy {
-                visit.busy.push_back(phone);
+                visit.put_off(phone, BUSY);
             } else {
                 return self.attempt(visit, phone);
             }
@@ -255,41 +340,110 @@ impl Walk {
         None
     }
 
+    /// Why a phone is not to be rung now, though nobody else has it.
+    fn had_its_turn(&self, phone: &Phone) -> Option<String> {
+        let rings = |visit: &Visit| visit.ringing.as_ref().is_some_and(|ringing| ringing.phone == *phone);
+        if self.open.iter().any(rings) {
+            return Some(format!("{phone} is ringing already for this call"));
+        }
+        let again = self.skip_dialled && self.dialled.contains(phone);
+        again.then(|| format!("{phone} was already rung in this call"))
+    }
+
     fn attempt(&mut self, mut visit: Visit, phone: Phone) -> Option<Attempt> {
         let candidate = self.candidates.get(visit.candidate)?;
         let person = candidate.person.id.clone();
         self.attempts = self.attempts.saturating_add(1);
         let attempt = Attempt {
             order: self.attempts,
+            pass: self.pass,
             level: candidate.level.clone(),
             person: Arc::clone(&candidate.person),
             phone: phone.clone(),
-            because: candidate.because.clone(),
+            because: self.because(candidate),
         };
+        if self.order == Order::OneRandom {
+            self.drawn.insert(attempt.level.clone(), person.clone());
+        }
+        visit.ringing = Some(Ringing {
+            order: self.attempts,
+            phone: phone.clone(),
+            first_of_visit: !visit.has_rung,
+            first_of_call: self.rung.insert(person.clone()),
+        });
         if !visit.has_rung {
             visit.has_rung = true;
             self.people_rung = self.people_rung.saturating_add(1);
         }
         self.dialled.insert(phone);
-        self.visited.insert(person.clone());
-        self.rung.insert(person);
-        self.current = Some(visit);
+        self.visited.insert(person);
+        self.open.push(visit);
         Some(attempt)
     }
 
-    /// Puts off what was busy, once.
+    fn because(&self, candidate: &Candidate) -> String {
+        let level = self.candidates.iter().filter(|other| other.level == candidate.level);
+        match (self.order, level.count()) {
+            (Order::OneRandom, among @ 2..) => format!("{}; drawn by lot out of {among}", candidate.because),
+            _ => candidate.because.clone(),
+        }
+    }
+
+    /// An attempt for which there was no line has not taken place. Where others are ringing it waits until
+    /// one of them ends; otherwise it is put off.
+    fn take_back(&mut self, visit: &mut Visit, ringing: &Ringing, person: &PersonId) {
+        self.dialled.remove(&ringing.phone);
+        if ringing.first_of_visit {
+            visit.has_rung = false;
+            self.people_rung = self.people_rung.saturating_sub(1);
+            self.visited.remove(person);
+            let level = self.level(visit).map(str::to_owned);
+            level.and_then(|level| self.drawn.remove(&level));
+        }
+        if ringing.first_of_call {
+            self.rung.remove(person);
+        }
+        if self.rings() {
+            visit.phones.push_front(ringing.phone.clone());
+            visit.waits = true;
+        } else {
+            visit.put_off(ringing.phone.clone(), NO_LINE);
+        }
+    }
+
+    /// Puts off what could not be rung, once.
     fn end_visit(&mut self, mut visit: Visit, person: &PersonId) {
-        if visit.busy.is_empty() {
+        if visit.put_off.is_empty() {
             return;
         }
+        let obstacle = visit.obstacle;
         if self.last_round {
-            let reason = "busy with another call, also when tried again after the others";
-            self.reasons.insert(person.clone(), reason.to_owned());
+            let reason = format!("{obstacle}, also when tried again after the others");
+            self.reasons.insert(person.clone(), reason);
         } else {
-            let reason = "busy with another call, and put off until the others had been tried";
-            self.reasons.insert(person.clone(), reason.to_owned());
-            visit.phones = std::mem::take(&mut visit.busy);
+            let reason = format!("{obstacle}, and put off until the others had been tried");
+            self.reasons.insert(person.clone(), reason);
+            visit.phones = std::mem::take(&mut visit.put_off);
             self.put_off.push_back(visit);
         }
+    }
+}
+
+impl Visit {
+    fn new(candidate: usize, entry: &Candidate) -> Self {
+        Self {
+            candidate,
+            phones: entry.phones.iter().cloned().collect(),
+            put_off: VecDeque::new(),
+            obstacle: BUSY,
+            has_rung: false,
+            ringing: None,
+            waits: false,
+        }
+    }
+
+    fn put_off(&mut self, phone: Phone, obstacle: &'static str) {
+        self.put_off.push_back(phone);
+        self.obstacle = obstacle;
     }
 }

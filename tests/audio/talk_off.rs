@@ -11,7 +11,7 @@ use super::decode;
 #[test]
 fn no_shipped_prompt_presses_a_key() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("audio");
-    for language in ["en", "de"] {
+    for language in ["en", "de", "fr", "es", "it", "pt", "nl", "pl"] {
         let texts = fs::read_to_string(folder.join(language).with_extension("txt")).unwrap();
         let written = texts.lines().filter(|line| !line.starts_with('#') && line.contains('|')).count();
         let mut prompts = 0;

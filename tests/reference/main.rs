@@ -4,6 +4,7 @@
 mod examples;
 mod keys;
 mod links;
+mod rows;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -10,6 +10,7 @@ mod hangup;
 mod house;
 mod menu;
 mod recorded;
+mod rows;
 mod screening;
 mod sound;
 mod story;

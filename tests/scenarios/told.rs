@@ -11,7 +11,7 @@ use nightbell::call::journal::{
 };
 use nightbell::call::leg::{Farewell, LegId};
 use nightbell::call::plan::{Accept, AcceptKey, Hotline};
-use nightbell::oncall::DialPolicy;
+use nightbell::oncall::{DialPolicy, Repeat};
 
 use crate::switch::{Seen, Sight};
 
@@ -162,7 +162,7 @@ impl Told {
 
     /// Where the chain is not repeated: as many people as may be, and no phone twice.
     fn no_more_is_rung_than_the_route_allows(&self, policy: &DialPolicy) {
-        if policy.repeat > 0 {
+        if policy.repeat != Repeat::Times(0) {
             return;
         }
         let people: BTreeSet<_> = self.rang().into_iter().collect();

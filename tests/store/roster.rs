@@ -288,7 +288,7 @@ fn opening_hours(id: HoursId) -> impl Strategy<Value = Hours> {
         move |(timezone, week, mut exceptions, calendar)| {
             // Written as two lists: what is closed, then what is open.
             exceptions.sort_by_key(|days| days.open);
-            Hours { id: id.clone(), timezone, week, exceptions, calendar }
+            Hours { id: id.clone(), timezone, week, exceptions, holidays: Vec::new(), calendar }
         },
     )
 }

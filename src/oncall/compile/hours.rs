@@ -18,7 +18,7 @@ impl Compiler {
         let open = entry.open.iter().map(|days| (days, true));
         let exceptions = closed.chain(open).filter_map(|(days, open)| self.days(days, open)).collect();
         let calendar = entry.calendar.as_ref().and_then(|source| self.source_of_calendar(source));
-        let hours = Hours { id: id.clone(), timezone, week, exceptions, calendar };
+        let hours = Hours { id: id.clone(), timezone, week, exceptions, holidays: Vec::new(), calendar };
         self.roster.hours.entry(id).or_insert(hours);
     }
 

@@ -18,6 +18,7 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<BTreeMap<HoursId,
             week: Vec::new(),
             exceptions: Vec::new(),
             calendar: row.get("calendar")?,
+            holidays: Vec::new(),
         })
     })?;
     let whole = |mut hours: Hours| {

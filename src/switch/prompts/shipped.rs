@@ -18,7 +18,23 @@ macro_rules! recordings {
             "7"
             "8"
             "9"
+            "10"
+            "11"
+            "12"
+            "13"
+            "14"
+            "15"
+            "16"
+            "17"
+            "18"
+            "19"
+            "20"
+            "30"
+            "40"
+            "50"
+            "60"
             "star"
+            "plus"
             "for"
             "route-unknown"
             "caller-on-hold"
@@ -37,6 +53,19 @@ macro_rules! recordings {
             "no-message"
             "message-cut-short"
             "may-be-recorded"
+            "next-person"
+            "your-position"
+            "waiting-minutes"
+            "more-than"
+            "withheld-number"
+            "say-name"
+            "unnamed-caller"
+            "confirm-phone"
+            "phone-confirmed"
+            "enter-code"
+            "wrong-code"
+            "outside-hours"
+            "recording-on"
             "goodbye"
         )
     };
@@ -48,24 +77,47 @@ macro_rules! recordings {
 /// Name and content of a FLAC file.
 type Recording = (&'static str, &'static [u8]);
 
-const ENGLISH: &[Recording] = recordings!("en");
-const GERMAN: &[Recording] = recordings!("de");
+const EN: &[Recording] = recordings!("en");
+const DE: &[Recording] = recordings!("de");
+const FR: &[Recording] = recordings!("fr");
+const ES: &[Recording] = recordings!("es");
+const IT: &[Recording] = recordings!("it");
+const PT: &[Recording] = recordings!("pt");
+const NL: &[Recording] = recordings!("nl");
+const PL: &[Recording] = recordings!("pl");
 
 /// The names of all recordings; every language has all of them.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    ENGLISH.iter().map(|(name, _)| *name)
+    EN.iter().map(|(name, _)| *name)
 }
 
 /// A recording as the FLAC file it is.
 pub(super) fn recording(language: Language, name: &str) -> Option<&'static [u8]> {
     let set = match language {
-        Language::En => ENGLISH,
-        Language::De => GERMAN,
+        Language::En => EN,
+        Language::De => DE,
+        Language::Fr => FR,
+        Language::Es => ES,
+        Language::It => IT,
+        Language::Pt => PT,
+        Language::Nl => NL,
+        Language::Pl => PL,
     };
     set.iter().find(|(known, _)| *known == name).map(|(_, file)| *file)
 }
 
 /// Whether a recording is a word amid a sentence.
 pub(super) fn is_word(name: &str) -> bool {
-    matches!(name, "press" | "for" | "star") || name.bytes().all(|octet| octet.is_ascii_digit())
+    const WORDS: [&str; 9] = [
+        "press",
+        "for",
+        "star",
+        "plus",
+        "your-position",
+        "waiting-minutes",
+        "more-than",
+        "withheld-number",
+        "unnamed-caller",
+    ];
+    WORDS.contains(&name) || name.bytes().all(|octet| octet.is_ascii_digit())
 }

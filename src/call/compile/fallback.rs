@@ -1,0 +1,39 @@
+//! What happens when nobody is left.
+
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::Compiler;
+use crate::call::plan::Fallback;
+use crate::call::prompt::{Prompt, Tone};
+use crate::call::settings::{FallbackSettings, SilenceSetting};
+use crate::call::wording::{Names, Voice};
+
+impl Compiler<'_> {
+    pub(super) fn fallback(
+        &mut self,
+        settings: &FallbackSettings,
+        names: Names<'_>,
+        voice: Voice,
+    ) -> Fallback {
+        let greeting = self.audio(settings.greeting.as_ref(), names, voice);
+        let closing = self.audio(settings.closing.as_ref(), names, voice);
+        Fallback {
+            then: settings.then,
+            greeting: greeting.unwrap_or_else(|| voice.shipped("leave-message")),
+            beep: Prompt::tone(Tone::Beep),
+            thanks: voice.shipped("thank-you-message"),
+            closing: closing.unwrap_or_else(|| voice.shipped("nobody-available")),
+            no_message: voice.shipped("no-message"),
+            cut_short: voice.shipped("message-cut-short"),
+            max_length: self.period(&settings.max_length, 5..=600, "fallback.max_length"),
+            silence: self.silence_limit(&settings.silence),
+        }
+    }
+
+    pub(super) fn silence_limit(&mut self, written: &Spanned<SilenceSetting>) -> Option<Duration> {
+        let period = Spanned::new(written.span(), written.get_ref().0?);
+        Some(self.period(&period, 3..=600, "fallback.silence"))
+    }
+}

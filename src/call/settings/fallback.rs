@@ -1,0 +1,62 @@
+//! What happens when nobody is left, as it is written.
+
+use serde::de::{self, Deserializer};
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::{AudioSetting, Period, unspanned};
+
+/// What happens when nobody is left.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FallbackSettings {
+    /// `"voicemail"` or `"closing"`.
+    pub then: FallbackKind,
+    /// Before the beep.
+    pub greeting: Option<Spanned<AudioSetting>>,
+    /// The closing message.
+    pub closing: Option<Spanned<AudioSetting>>,
+    /// The longest message.
+    pub max_length: Spanned<Period>,
+    /// So much silence ends a message, or `"off"`.
+    pub silence: Spanned<SilenceSetting>,
+}
+
+/// What a route does when nobody is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FallbackKind {
+    /// Take a message.
+    #[default]
+    Voicemail,
+    /// Say the closing message.
+    Closing,
+}
+
+/// How much silence ends a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SilenceSetting(pub Option<Period>);
+
+impl Default for FallbackSettings {
+    fn default() -> Self {
+        Self {
+            then: FallbackKind::Voicemail,
+            greeting: None,
+            closing: None,
+            max_length: unspanned(Period::seconds(120)),
+            silence: unspanned(SilenceSetting(Some(Period::seconds(30)))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SilenceSetting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let wrong =
+            || de::Error::custom(format!("`{text}` is neither a length of time such as \"30s\" nor \"off\""));
+        Period::parse(&text).map(|period| Self(Some(period))).ok_or_else(wrong)
+    }
+}

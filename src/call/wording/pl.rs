@@ -1,0 +1,13 @@
+//! Polish.
+
+use super::Words;
+
+pub(super) const WORDS: Words = Words {
+    welcome: "Witamy. Tu {hotline}.",
+    menu: "{route}: proszę nacisnąć {key}.",
+    accept: "Tu {hotline}. Rozmówca czeka na połączenie: {route}.",
+    accept_key: "Aby odebrać, proszę nacisnąć {key}",
+    accept_any: "Aby odebrać, proszę nacisnąć dowolny klawisz",
+    decline_key: ", aby odrzucić, {key}",
+    star: "gwiazdkę",
+};

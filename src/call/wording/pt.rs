@@ -1,0 +1,13 @@
+//! Portuguese.
+
+use super::Words;
+
+pub(super) const WORDS: Words = Words {
+    welcome: "Bem-vindo. Ligou para {hotline}.",
+    menu: "Para {route}, prima {key}.",
+    accept: "Fala {hotline}. Tem uma chamada em espera para {route}.",
+    accept_key: "Prima {key} para aceitar",
+    accept_any: "Prima qualquer tecla para aceitar",
+    decline_key: ", {key} para recusar",
+    star: "asterisco",
+};
