@@ -12,6 +12,8 @@ pub mod rtp;
 pub mod sip;
 // Floor 1: the product. Async, but it touches nothing but its own handles.
 pub mod call;
+// Beside it, and as pure as floor 0: what other services export, as on-call data of ours.
+pub mod import;
 // Floor 2: hands and ears.
 pub mod store;
 pub mod switch;

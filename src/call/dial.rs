@@ -1,4 +1,4 @@
-//! The dial chain: people are rung one after another until one accepts.
+//! The dial chain: people are rung, one after another or together, until one accepts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +8,12 @@ use crate::call::journal::{Action, DialIntent, Record, Step, StepResult};
 use crate::call::leg::{Dial, Farewell, Gone, Leg, NotAnswered, Request, Ring};
 use crate::call::occupancy::Reservation;
 use crate::call::plan::Route;
+use crate::call::race::{Race, Together};
 use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::CallerIdSetting;
 use crate::call::timeline::{OpenStep, Timeline};
 use crate::call::{Desk, describe, screening};
-use crate::oncall::{Attempt, Chain, E164, Next, Person, PersonId, Rung, Walk, resolve};
+use crate::oncall::{Attempt, Chain, E164, Next, Order, Person, PersonId, Rung, Walk, resolve};
 
 /// How long the first sign of ringing may take.
 const RINGING_PATIENCE: Duration = Duration::from_secs(6);
@@ -30,10 +31,10 @@ pub struct Responder {
     pub reservation: Reservation,
 }
 
-/// Rings the people of a route in turn. Nobody: none accepted.
+/// Rings the people of a route, as its policy says. Nobody: none accepted.
 pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
     let chain = resolve(&desk.roster, &route.policy, desk.house.clock.now(), &mut desk.rng);
-    let summary = summary(&chain);
+    let summary = summary(&chain, route.policy.order);
     desk.timeline.write(
         Step::DialChainResolved,
         Action::Internal,
@@ -41,26 +42,51 @@ pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
         Some(&route.name),
         &summary,
     );
-    let mut walk = ToldWalk { walk: Walk::new(chain, &route.policy), timeline: desk.timeline.clone() };
-    let mut responder = None;
-    while responder.is_none() {
-        let occupancy = desk.house.occupancy.clone();
+    let mut told = ToldWalk { walk: Walk::new(chain, &route.policy), timeline: desk.timeline.clone() };
+    walk(desk, route, &mut told.walk).await
+}
+
+/// Goes along the chain until somebody has the call.
+async fn walk(desk: &Desk, route: &Route, walk: &mut Walk) -> Option<Responder> {
+    let race = Race::new();
+    let mut ringing = Together::new();
+    loop {
         let mut reserved = None;
-        let next = walk.walk.next(&mut |person, phone| {
-            reserved = occupancy.reserve(&person.id, phone);
+        let next = walk.next(&mut |person, phone| {
+            reserved = desk.house.occupancy.reserve(&person.id, phone);
             reserved.is_none()
         });
-        let Next::Ring(attempt) = next else { break };
-        let reservation = reserved.unwrap_or_else(|| occupancy.hold(&attempt.person.id, &attempt.phone));
-        match target(desk, route, &attempt).await {
-            Ok((leg, consent)) => {
-                walk.walk.report(attempt.order, Rung::Accepted);
-                responder = Some(Responder { person: attempt.person, leg, consent, reservation });
-            }
-            Err(rung) => walk.walk.report(attempt.order, rung),
+        match next {
+            Next::Ring(attempt) => ringing.add(ring(desk, route, &race, attempt, reserved)),
+            Next::Wait => match ringing.next().await? {
+                (order, Ok(responder)) => {
+                    walk.report(order, Rung::Accepted);
+                    race.won_by(&responder.person.name);
+                    // The others let go of their phones at once, each with its own words.
+                    while ringing.next().await.is_some() {}
+                    return Some(responder);
+                }
+                (order, Err(rung)) => walk.report(order, rung),
+            },
+            Next::Over => return None,
         }
     }
-    responder
+}
+
+/// One attempt, with its person and phone reserved.
+async fn ring(
+    desk: &Desk,
+    route: &Route,
+    race: &Race,
+    attempt: Attempt,
+    reserved: Option<Reservation>,
+) -> (u32, Result<Responder, Rung>) {
+    let hold = || desk.house.occupancy.hold(&attempt.person.id, &attempt.phone);
+    let reservation = reserved.unwrap_or_else(hold);
+    let accepted = target(desk, route, race, &attempt).await;
+    let responder =
+        accepted.map(|(leg, consent)| Responder { person: attempt.person, leg, consent, reservation });
+    (attempt.order, responder)
 }
 
 /// A walk that tells at its end, also where the call ends in the middle of it, who was not rung.
@@ -80,7 +106,7 @@ impl Drop for ToldWalk {
     }
 }
 
-fn summary(chain: &Chain) -> String {
+fn summary(chain: &Chain, order: Order) -> String {
     if chain.candidates.is_empty() {
         return "nobody is to be rung".to_owned();
     }
@@ -91,24 +117,46 @@ fn summary(chain: &Chain) -> String {
             format!("{} (level {}: {})", candidate.person.name, candidate.level, candidate.because)
         })
         .collect();
-    format!("to be rung in this order: {}", people.join("; "))
+    let how = match order {
+        Order::Shuffled | Order::Listed => "in this order",
+        Order::OneRandom => "the first of each level that is free",
+        Order::AllAtOnce => "level by level, all of a level together",
+    };
+    format!("to be rung {how}: {}", people.join("; "))
 }
 
 /// Rings one phone and asks whoever answers it.
-async fn target(desk: &mut Desk, route: &Route, attempt: &Attempt) -> Result<(Leg, Consent), Rung> {
+async fn target(desk: &Desk, route: &Route, race: &Race, attempt: &Attempt) -> Result<(Leg, Consent), Rung> {
     let person = attempt.person.id.to_string();
     let detail = format!(
         "{}. ringing {} at {} (level {}: {})",
         attempt.order, attempt.person.name, attempt.phone, attempt.level, attempt.because
     );
-    let mut leg = dial(desk, attempt, &detail).await;
+    let mut leg = tokio::select! {
+        biased;
+        _ = race.lost() => return Err(Rung::TooLate),
+        leg = dial(desk, attempt, &detail) => leg,
+    };
     let step = desk.timeline.open(Step::DialTargetResult, Action::Received, Some(&person));
-    let rung = leg.rung(RINGING_PATIENCE, route.ring).await;
+    let rung = tokio::select! {
+        biased;
+        winner = race.lost() => Err(winner),
+        rung = leg.rung(RINGING_PATIENCE, route.ring) => Ok(rung),
+    };
     for detour in leg.detours() {
         desk.timeline.write(Step::DialTarget, Action::Internal, StepResult::Failed, Some(&person), &detour);
     }
-    result(rung, &mut leg, step, route.ring)?;
-    screening::confirm(desk, route, &attempt.person, leg).await
+    match rung {
+        Ok(rung) => result(rung, &mut leg, step, route.ring)?,
+        Err(winner) => {
+            // Whoever picks up in this very moment hears why there is nobody.
+            let taken = desk.hotline.prompts.taken.to(attempt.person.language).clone();
+            leg.on_release(Farewell::AnsweredElsewhere, Some(taken));
+            step.done(&format!("{winner} accepted first: it rings no more"));
+            return Err(Rung::TooLate);
+        }
+    }
+    screening::confirm(desk, route, race, &attempt.person, leg).await
 }
 
 /// Writes the intent down, then dials.
@@ -192,6 +240,10 @@ fn refused(gone: Gone, step: OpenStep) -> Rung {
         NotAnswered::Rejected { status, reason } => {
             step.failed(&format!("refused with {status} {reason}: check the number and the trunk"));
             Rung::Failed
+        }
+        NotAnswered::NoLine(why) => {
+            step.failed(&format!("no line was free: {why}"));
+            Rung::NoLine
         }
         NotAnswered::Unreachable(why) => {
             step.failed(&format!("could not be reached: {why}"));

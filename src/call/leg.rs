@@ -222,6 +222,8 @@ pub enum NotAnswered {
         /// The reason phrase as it came.
         reason: String,
     },
+    /// All lines of the trunks were in use (`max_calls`): it was not dialled.
+    NoLine(String),
     /// No trunk could carry the call (no answer at all, 5xx, none up, not an allowed destination).
     Unreachable(String),
 }
@@ -411,7 +413,7 @@ impl Leg {
     /// What is told to the other side if the handle is let go of from now on.
     pub fn on_release(&mut self, farewell: Farewell, clip: Option<Prompt>) {
         self.farewell = farewell;
-        self.clip = clip;
+        self.clip = clip.filter(|clip| !clip.is_empty());
     }
 
     /// Answers the caller, and waits until media can flow.

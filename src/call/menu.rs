@@ -59,7 +59,7 @@ pub async fn choose(caller: &mut Leg, desk: &Desk, early: Option<char>) -> Choic
             None => step.failed(&detail),
         }
         if key.is_some() && attempt < menu.attempts {
-            early = barge_in(caller, menu).await;
+            early = barge_in(caller, desk).await;
         }
     }
     Choice::Left
@@ -76,8 +76,8 @@ async fn ask(caller: &mut Leg, menu: &Menu, already_said: bool) -> Option<char> 
 }
 
 /// Says that the key leads nowhere; a key pressed meanwhile is the next answer.
-async fn barge_in(caller: &mut Leg, menu: &Menu) -> Option<char> {
-    key_of(caller.play(&menu.unknown_key).await).await
+async fn barge_in(caller: &mut Leg, desk: &Desk) -> Option<char> {
+    key_of(caller.play(&desk.hotline.prompts.unknown_key).await).await
 }
 
 async fn key_of(heard: Heard) -> Option<char> {

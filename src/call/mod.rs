@@ -29,6 +29,7 @@ pub mod menu;
 pub mod occupancy;
 pub mod plan;
 pub mod prompt;
+pub mod race;
 pub mod run;
 pub mod screening;
 pub mod settings;

@@ -2,13 +2,14 @@
 //!
 //! A call takes an [`Arc`] of it at its start, so a reload never changes a running call.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::filter::CallerFilter;
 use crate::call::prompt::Prompt;
 use crate::call::settings::{CallerIdSetting, FallbackKind};
-use crate::oncall::{DialPolicy, E164, Roster};
+use crate::oncall::{DialPolicy, E164, Language, Roster};
 
 /// Everything calls are decided by, as it stands at one moment.
 #[derive(Debug, Clone, Default)]
@@ -98,6 +99,10 @@ pub struct HotlinePrompts {
     pub welcome: Prompt,
     /// Before people are rung.
     pub please_hold: Prompt,
+    /// Before each further person is rung.
+    pub next_person: Prompt,
+    /// To both, right before they hear each other.
+    pub connected: Prompt,
     /// Looped while people are rung.
     pub hold: Prompt,
     /// `enabled = false`.
@@ -107,9 +112,40 @@ pub struct HotlinePrompts {
     /// To a caller of whom nothing has been heard for half a minute.
     pub cannot_hear: Prompt,
     /// To a responder whose caller has hung up.
-    pub caller_gone: Prompt,
+    pub caller_gone: Translated,
+    /// To a responder who accepts what somebody else has accepted.
+    pub taken: Translated,
+    /// After a key without a route.
+    pub unknown_key: Prompt,
+    /// After a message was kept.
+    pub thanks: Prompt,
+    /// When no message can be taken.
+    pub no_message: Prompt,
+    /// When only the begin of a message could be kept.
+    pub cut_short: Prompt,
     /// That the call may be recorded.
     pub consent: Prompt,
+}
+
+/// Words to a responder, who may want to be spoken to in another language than the hotline's callers.
+#[derive(Debug, Clone, Default)]
+pub struct Translated {
+    /// In the hotline's language, or the operator's own words.
+    pub usual: Prompt,
+    /// In others.
+    pub others: BTreeMap<Language, Prompt>,
+}
+
+impl Translated {
+    /// The words for somebody who is to be spoken to in `language`.
+    pub fn to(&self, language: Option<Language>) -> &Prompt {
+        language.and_then(|language| self.others.get(&language)).unwrap_or(&self.usual)
+    }
+
+    /// The words in every language there is.
+    pub fn all(&self) -> impl Iterator<Item = &Prompt> {
+        std::iter::once(&self.usual).chain(self.others.values())
+    }
 }
 
 /// The menu of a hotline.
@@ -119,8 +155,6 @@ pub struct Menu {
     pub prompt: Prompt,
     /// Whether the welcome has already said the prompt once.
     pub said_by_welcome: bool,
-    /// After a key without a route.
-    pub unknown_key: Prompt,
     /// Time for a key after the prompt.
     pub timeout: Duration,
     /// How often it is played.
@@ -164,7 +198,7 @@ pub struct Accept {
     /// How often the prompt is played.
     pub attempts: u8,
     /// The prompt.
-    pub prompt: Prompt,
+    pub prompt: Translated,
 }
 
 /// The key that accepts.
@@ -187,14 +221,8 @@ pub struct Fallback {
     pub greeting: Prompt,
     /// The beep.
     pub beep: Prompt,
-    /// After a message was kept.
-    pub thanks: Prompt,
     /// The closing words.
     pub closing: Prompt,
-    /// When no message can be taken.
-    pub no_message: Prompt,
-    /// When only the begin of a message could be kept.
-    pub cut_short: Prompt,
     /// The longest message.
     pub max_length: Duration,
     /// So much silence ends a message; nothing: none does.
@@ -234,27 +262,26 @@ impl Hotline {
         let mut all = vec![
             said.welcome.clone(),
             said.please_hold.clone(),
+            said.next_person.clone(),
             said.hold.clone(),
+            said.connected.clone(),
             said.closed.clone(),
             said.goodbye.clone(),
             said.cannot_hear.clone(),
-            said.caller_gone.clone(),
+            said.unknown_key.clone(),
+            said.thanks.clone(),
+            said.no_message.clone(),
+            said.cut_short.clone(),
         ];
+        all.extend(said.caller_gone.all().chain(said.taken.all()).cloned());
         if self.records_calls() {
             all.push(said.consent.clone());
         }
-        all.extend(self.menu.iter().flat_map(|menu| [menu.prompt.clone(), menu.unknown_key.clone()]));
+        all.extend(self.menu.iter().map(|menu| menu.prompt.clone()));
         for route in &self.routes {
             let fallback = &route.fallback;
-            all.extend([
-                route.accept.prompt.clone(),
-                fallback.greeting.clone(),
-                fallback.beep.clone(),
-                fallback.thanks.clone(),
-                fallback.closing.clone(),
-                fallback.no_message.clone(),
-                fallback.cut_short.clone(),
-            ]);
+            all.extend(route.accept.prompt.all().cloned());
+            all.extend([fallback.greeting.clone(), fallback.beep.clone(), fallback.closing.clone()]);
         }
         all.retain(|prompt| !prompt.is_empty());
         all

@@ -4,6 +4,9 @@ use crate::call::consent::{self, Consent};
 use crate::call::journal::{Action, Step, StepResult};
 use crate::call::leg::{Farewell, Gone, Heard, Leg};
 use crate::call::plan::{Accept, AcceptKey, Route};
+use crate::call::prompt::Prompt;
+use crate::call::race::Race;
+use crate::call::timeline::OpenStep;
 use crate::call::{Desk, describe};
 use crate::oncall::{Person, Rung};
 
@@ -16,13 +19,16 @@ enum Said {
     Gone(Gone),
     /// Accepted, and then gone.
     Left(Gone),
+    /// Somebody else, of this name, had the call first.
+    TooLate(String),
 }
 
 /// Asks an answered phone to accept. The leg comes back only if it did, and with it whether the call may be
-/// recorded.
+/// recorded: then the call is this person's, and nobody else's.
 pub async fn confirm(
-    desk: &mut Desk,
+    desk: &Desk,
     route: &Route,
+    race: &Race,
     person: &Person,
     mut leg: Leg,
 ) -> Result<(Leg, Consent), Rung> {
@@ -36,23 +42,57 @@ pub async fn confirm(
     desk.timeline.write(Step::ConfirmTarget, Action::Sent, StepResult::Processed, Some(&target), &asked);
     let step = desk.timeline.open(Step::ConfirmTargetResult, Action::Received, Some(&target));
     // If the caller gives up now, the responder is told before the line goes dead.
-    leg.on_release(Farewell::Done, Some(desk.hotline.prompts.caller_gone.clone()));
-    let mut said = ask(&mut leg, accept).await;
+    leg.on_release(Farewell::Done, Some(desk.hotline.prompts.caller_gone.to(person.language).clone()));
+    let mut said = tokio::select! {
+        biased;
+        winner = race.lost() => Said::TooLate(winner),
+        said = ask(&mut leg, accept, accept.prompt.to(person.language)) => said,
+    };
     let mut consent = Consent::NotAsked;
     if let Said::Accepted(_) = said {
-        match consent::tell_responder(desk, &mut leg).await {
+        match take(desk, race, &mut leg).await {
             Ok(told) => consent = told,
-            Err(gone) => said = Said::Left(gone),
+            Err(lost) => said = lost,
         }
     }
-    leg.on_release(Farewell::Done, None);
+    match &said {
+        Said::TooLate(_) => {
+            leg.on_release(
+                Farewell::AnsweredElsewhere,
+                Some(desk.hotline.prompts.taken.to(person.language).clone()),
+            );
+        }
+        _ => leg.on_release(Farewell::Done, None),
+    }
+    told(said, step, accept).map(|()| (leg, consent))
+}
+
+/// The call is put through to somebody who has accepted, unless somebody else was first. Who was first and
+/// is lost leaves it to the next.
+async fn take(desk: &Desk, race: &Race, leg: &mut Leg) -> Result<Consent, Said> {
+    let mut gone = leg.gone();
+    let _first = tokio::select! {
+        biased;
+        winner = race.lost() => return Err(Said::TooLate(winner)),
+        why = gone.ended() => return Err(Said::Left(why)),
+        permit = race.claim() => permit,
+    };
+    let consent = consent::tell_responder(desk, leg).await.map_err(Said::Left)?;
+    match leg.gone().now() {
+        Some(why) => Err(Said::Left(why)),
+        None => Ok(consent),
+    }
+}
+
+/// Puts what was said into words, and into what it means for the chain.
+fn told(said: Said, step: OpenStep, accept: &Accept) -> Result<(), Rung> {
     match said {
         Said::Accepted(key) => {
             step.done(&match key {
                 Some(key) => format!("accepted with {key}"),
                 None => "accepted by picking up".to_owned(),
             });
-            Ok((leg, consent))
+            Ok(())
         }
         Said::Declined(key) => {
             step.done(&format!("declined with {key}"));
@@ -75,6 +115,10 @@ pub async fn confirm(
             step.done("accepted, then hung up before the call was put through");
             Err(Rung::NotAccepted)
         }
+        Said::TooLate(winner) => {
+            step.done(&format!("{winner} accepted first; told that the call is taken"));
+            Err(Rung::TooLate)
+        }
         Said::Gone(_) | Said::Left(_) => {
             step.failed("answered, then the line was lost");
             Err(Rung::Failed)
@@ -82,12 +126,12 @@ pub async fn confirm(
     }
 }
 
-async fn ask(leg: &mut Leg, accept: &Accept) -> Said {
+async fn ask(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
     if accept.key == AcceptKey::None {
         return Said::Accepted(None);
     }
     for _ in 0..accept.attempts {
-        match once(leg, accept).await {
+        match once(leg, accept, prompt).await {
             Said::Nothing => {}
             said => return said,
         }
@@ -96,9 +140,9 @@ async fn ask(leg: &mut Leg, accept: &Accept) -> Said {
 }
 
 /// Plays the prompt once and waits. Keys that mean nothing are passed over.
-async fn once(leg: &mut Leg, accept: &Accept) -> Said {
+async fn once(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
     let means = |key| meaning(Heard::Key(key), accept).is_some();
-    let heard = leg.play_unless(&accept.prompt, means).await;
+    let heard = leg.play_unless(prompt, means).await;
     if let Some(said) = meaning(heard, accept) {
         return said;
     }

@@ -33,7 +33,7 @@ pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
     let why = if route.direct_voicemail { "the route takes messages only" } else { "nobody accepted" };
     desk.timeline.write(Step::Voicemail, Action::Sent, StepResult::Processed, None, why);
     if let Err(why) = caller.room(Recording::Message(fallback.max_length), DISK_PATIENCE).await {
-        return no_room(caller, desk, fallback, &why).await;
+        return no_room(caller, desk, &why).await;
     }
     caller.forget_keys();
     // A key ends the greeting, for those who know it.
@@ -49,16 +49,16 @@ pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
         };
     }
     caller.stop_recording(if end == End::Key { Cut::NewestKey } else { Cut::Nothing });
-    conclude(caller, desk, fallback, end).await;
+    conclude(caller, desk, end).await;
     reason(end, fallback)
 }
 
 /// The disk is full: the caller is told so before anything is said to it in vain.
-async fn no_room(caller: &mut Leg, desk: &Desk, fallback: &Fallback, why: &str) -> String {
+async fn no_room(caller: &mut Leg, desk: &Desk, why: &str) -> String {
     let reason = format!("no message could be taken: {why}");
     tracing::error!(call = %desk.id, "ALARM: {reason}");
     desk.timeline.write(Step::RecordMessage, Action::Internal, StepResult::Failed, None, &reason);
-    caller.say(&fallback.no_message).await;
+    caller.say(&desk.hotline.prompts.no_message).await;
     caller.say(&desk.hotline.prompts.goodbye).await;
     reason
 }
@@ -125,20 +125,20 @@ async fn discard(caller: &Leg, desk: &Desk) -> bool {
 }
 
 /// Waits for the message to be whole, and tells the caller what became of it.
-async fn conclude(caller: &mut Leg, desk: &Desk, fallback: &Fallback, end: End) {
+async fn conclude(caller: &mut Leg, desk: &Desk, end: End) {
     let closing = desk.facts.close_recordings(desk.id, &desk.timeline, &desk.house.journal);
     if tokio::time::timeout(DISK_PATIENCE, closing).await.is_err() {
         // The epilogue waits for the rest, without the caller.
         tracing::error!(call = %desk.id, "the disk is slow: the call goes on before its message is whole");
     }
-    let known = desk.facts.known();
+    let (known, prompts) = (desk.facts.known(), &desk.hotline.prompts);
     match (end, known.message_kept) {
-        (End::Disk, true) => caller.say(&fallback.cut_short).await,
-        (End::Disk, false) => caller.say(&fallback.no_message).await,
-        (_, true) => caller.say(&fallback.thanks).await,
+        (End::Disk, true) => caller.say(&prompts.cut_short).await,
+        (End::Disk, false) => caller.say(&prompts.no_message).await,
+        (_, true) => caller.say(&prompts.thanks).await,
         (_, false) => {}
     }
-    caller.say(&desk.hotline.prompts.goodbye).await;
+    caller.say(&prompts.goodbye).await;
 }
 
 fn reason(end: End, fallback: &Fallback) -> String {

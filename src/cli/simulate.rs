@@ -200,7 +200,7 @@ fn chain(
         simulated.not_rung = walk.not_rung();
     }
     let last = if closing { &fallback.closing } else { &fallback.greeting };
-    simulated.story.push(format!("whoever answers hears {}", route.accept.prompt));
+    simulated.story.push(format!("whoever answers hears {}", route.accept.prompt.usual));
     if recorded {
         simulated.story.push(format!("whoever accepts hears {consent}, and the call is recorded"));
     }

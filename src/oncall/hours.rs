@@ -27,10 +27,10 @@ pub struct Hours {
     pub week: Vec<WeekInterval>,
     /// Days on which it is otherwise; where two meet, the later one counts.
     pub exceptions: Vec<HoursException>,
-    /// A calendar of days on which it is closed: an address (`https://...`) or a file, as it is written.
-    pub calendar: Option<String>,
     /// What the holiday calendar says, where there is one and it has been read.
     pub holidays: Vec<Holiday>,
+    /// A calendar of days on which it is closed: an address (`https://...`) or a file, as it is written.
+    pub calendar: Option<String>,
 }
 
 /// Days on which opening hours are other than in an ordinary week.
@@ -206,8 +206,8 @@ mod tests {
             timezone: zone.parse().unwrap(),
             week: week.iter().map(|text| text.parse().unwrap()).collect(),
             exceptions: Vec::new(),
-            calendar: None,
             holidays: Vec::new(),
+            calendar: None,
         }
     }
 

@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod chain;
+mod changes;
 mod circles;
 mod compile;
 mod duty;
@@ -28,6 +29,7 @@ mod week;
 mod zone;
 
 pub use chain::{Candidate, Chain, NotRung, resolve};
+pub use changes::Changes;
 pub use escalation::{Escalation, EscalationLevel};
 pub use hours::{Holiday, Hours, HoursException, HoursState};
 pub use language::Language;
@@ -48,4 +50,4 @@ pub use settings::{
 pub use shift::Shift;
 pub use walk::{Attempt, Next, Rung, Walk};
 pub use week::{WeekError, WeekInterval};
-pub use zone::{Zone, ZoneError};
+pub use zone::{TimeError, Zone, ZoneError};

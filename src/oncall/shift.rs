@@ -53,6 +53,11 @@ impl Roster {
             .collect()
     }
 
+    /// The people on call in a schedule at an instant, as [`Roster::on_call`] has them, without their shifts.
+    pub fn people_on_call(&self, schedule: &ScheduleId, at: Timestamp) -> Vec<PersonId> {
+        self.sight(schedule, at).people.into_iter().map(|found| found.person).collect()
+    }
+
     /// The stretches between two instants in which nobody is on call, on purpose or not.
     pub fn gaps(
         &self,

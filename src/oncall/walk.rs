@@ -60,6 +60,8 @@ pub enum Rung {
     Failed,
     /// The phone was not even dialled: no line was free. It is, as soon as one may be.
     NoLine,
+    /// Somebody else had accepted first.
+    TooLate,
     /// The person has the call: nobody else is rung.
     Accepted,
 }
@@ -195,7 +197,9 @@ impl Walk {
                 self.take_back(&mut visit, &ringing, &person);
                 self.open.insert(index, visit);
             }
-            Rung::NoAnswer | Rung::Busy | Rung::NotAccepted | Rung::Failed => self.open.insert(index, visit),
+            Rung::NoAnswer | Rung::Busy | Rung::NotAccepted | Rung::Failed | Rung::TooLate => {
+                self.open.insert(index, visit);
+            }
         }
     }
 

@@ -27,6 +27,19 @@ pub struct ZoneError {
     pub nearest: Option<String>,
 }
 
+/// Why a text is not a time of a zone's wall clock.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TimeError {
+    /// Not in a form we know.
+    #[error("`{0}` is not a time: write the schedule's wall clock, as in \"2026-12-24 18:00\", or RFC 3339")]
+    Form(String),
+    /// The second time that the clocks show it: a wall-clock time means the first.
+    #[error(
+        "the clocks of {1} show {0} twice, and this is the second time: name a time before or after that hour"
+    )]
+    Twice(DateTime, String),
+}
+
 impl Zone {
     /// Coordinated universal time.
     pub fn utc() -> Self {
@@ -41,6 +54,19 @@ impl Zone {
     /// What the wall clock shows at an instant.
     pub fn local(&self, at: Timestamp) -> DateTime {
         self.rules.to_datetime(at)
+    }
+
+    /// What the wall clock shows at a time that is written as a wall-clock time of this zone
+    /// (`2026-12-24 18:00`) or as an instant (RFC 3339, or with a zone in brackets).
+    pub fn read(&self, text: &str) -> Result<DateTime, TimeError> {
+        if let Some(wall) = parse_wall(text) {
+            return Ok(wall);
+        }
+        let zoned = || text.parse::<jiff::Zoned>().map(|zoned| zoned.timestamp());
+        let at: Timestamp =
+            text.parse().or_else(|_| zoned()).map_err(|_| TimeError::Form(text.to_owned()))?;
+        let wall = self.local(at);
+        if self.instant(wall) == at { Ok(wall) } else { Err(TimeError::Twice(wall, self.name.clone())) }
     }
 
     /// The instant at which the wall clock shows a time: the first of two where the clocks are set

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod changes;
 mod doctor;
 mod settings;
 mod signals;

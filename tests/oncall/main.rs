@@ -5,6 +5,7 @@ mod calendar;
 mod file;
 mod ringing;
 mod schedules;
+mod zoneinfo;
 
 use jiff::Timestamp;
 use nightbell::oncall::{OncallFile, Roster, ScheduleId, Shift};

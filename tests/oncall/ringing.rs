@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use nightbell::oncall::{
-    Attempt, Chain, DialPolicy, Next, NotRung, OncallFile, Order, Person, Phone, PhoneChoice, Repeat, Roster,
-    Rung, Target, Walk, resolve,
+    Attempt, Chain, DialPolicy, Next, NotRung, OncallFile, Order, Person, PersonId, Phone, PhoneChoice,
+    Repeat, Roster, Rung, Target, Walk, resolve,
 };
 use proptest::prelude::*;
 use rand::SeedableRng as _;
@@ -166,6 +166,89 @@ fn the_order_inside_a_level_is_shuffled_for_each_call_and_levels_stay_in_order()
         orders.insert(order);
     }
     assert!(orders.len() > 12, "of 24 orders of four people 64 calls see {}", orders.len());
+}
+
+#[test]
+fn the_lot_falls_on_everybody_of_a_level_sometimes_and_never_on_who_cannot_be_reached() {
+    let mut team = team();
+    team.people.values_mut().filter(|person| person.id.as_str() == "b").for_each(|b| b.available = false);
+    let policy = DialPolicy { order: Order::OneRandom, ..listed(&[&["everyone:s"], &["person:d"]]) };
+    let mut drawn = BTreeMap::new();
+    for seed in 0..90 {
+        let chain = resolve(&team, &policy, at(NOW), &mut StdRng::seed_from_u64(seed));
+        let lines = walk_with(&mut Walk::new(chain, &policy), &never, &|_| Rung::NoAnswer);
+        assert_eq!(lines.len(), 2, "one of each level");
+        *drawn.entry(lines[0].clone()).or_insert(0) += 1;
+    }
+    assert_eq!(drawn.len(), 3, "{drawn:?}");
+    assert!(drawn.values().all(|times| *times > 15), "of 90 about 30 each: {drawn:?}");
+}
+
+#[test]
+fn the_lot_passes_over_who_is_busy_and_says_so() {
+    let policy = DialPolicy { order: Order::OneRandom, ..listed(&[&["person:a", "person:b", "person:c"]]) };
+    let mut walk = Walk::new(chain(&team(), &policy), &policy);
+    let busy = |person: &Person, _: &Phone| person.id.as_str() != "c";
+    let because = std::cell::RefCell::new(String::new());
+    let lines = walk_with(&mut walk, &busy, &|attempt| {
+        because.replace(attempt.because.clone());
+        Rung::NoAnswer
+    });
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(because.into_inner(), "named in level 1; drawn by lot out of 3");
+    let mut told = sentences(&walk.not_rung());
+    told.sort_unstable();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().all(|line| line.ends_with("the lot fell on c")), "{told:?}");
+}
+
+#[test]
+fn in_a_repeat_the_lot_falls_on_those_who_have_not_been_rung() {
+    let levels = listed(&[&["person:a", "person:b", "person:c"], &["person:d"]]);
+    let policy = DialPolicy { order: Order::OneRandom, repeat: Repeat::Times(2), ..levels };
+    let mut walk = Walk::new(chain(&team(), &policy), &policy);
+    let lines = walk_with(&mut walk, &never, &|_| Rung::NoAnswer);
+    let people: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(2)).collect();
+    let first: BTreeSet<&str> = people.iter().step_by(2).copied().collect();
+    assert_eq!(first, BTreeSet::from(["a", "b", "c"]), "{lines:?}");
+    assert_eq!(
+        people.iter().skip(1).step_by(2).collect::<Vec<_>>(),
+        ["d", "d", "d"].iter().collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn the_chain_is_repeated_as_often_as_the_escalation_that_says_most() {
+    let mut text = people(&["a", "b"]);
+    for (id, repeat) in [("one", 1), ("three", 3)] {
+        text += &format!(
+            "[[escalations]]\nid = '{id}'\nrepeat = {repeat}\nlevels = [{{ targets = ['person:a'] }}]\n"
+        );
+    }
+    text += "[[teams]]\nid = 'nested'\nlevels = [['person:b'], ['escalation:three']]\n";
+    let roster = roster(&text);
+    let repeats =
+        |levels: &[&[&str]], repeat| chain(&roster, &DialPolicy { repeat, ..listed(levels) }).repeat;
+    assert_eq!(repeats(&[&["escalation:one"]], Repeat::Own), 1);
+    assert_eq!(repeats(&[&["escalation:one"], &["team:nested"]], Repeat::Own), 3);
+    assert_eq!(repeats(&[&["person:a"]], Repeat::Own), 0);
+    assert_eq!(repeats(&[&["escalation:three"]], Repeat::Times(2)), 2, "the route's own word counts");
+}
+
+#[test]
+fn levels_of_an_escalation_go_by_their_delays_and_equal_ones_are_one() {
+    let text = people(&["a", "b", "c", "d"])
+        + "[[escalations]]\nid = 'e'\nlevels = [{ targets = ['person:a'], after = '10m' }, { targets = ['person:b'] },\
+           { targets = ['person:c'], after = '600s' }, { targets = ['person:d'], after = '1h' }]\n";
+    assert_eq!(
+        told(&chain(&roster(&text), &listed(&[&["escalation:e"]]))),
+        [
+            "1 b: escalation e, level 1",
+            "1.1 a: escalation e, level 2",
+            "1.1 c: escalation e, level 2",
+            "1.2 d: escalation e, level 3",
+        ]
+    );
 }
 
 #[test]
@@ -397,9 +480,11 @@ fn a_caller_who_hangs_up_leaves_the_rest_unreached() {
 fn plans() -> impl Strategy<Value = (Roster, DialPolicy)> {
     let phones = prop::collection::vec(prop::collection::btree_set(0..8_u32, 1..4), 6);
     let levels = prop::collection::vec(prop::collection::vec(0..6_usize, 1..5), 1..5);
-    let switches = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let order =
+        prop::sample::select(vec![Order::Shuffled, Order::Listed, Order::OneRandom, Order::AllAtOnce]);
+    let switches = (order, any::<bool>(), any::<bool>(), any::<bool>());
     (phones, levels, prop::option::of(0..6_u32), 0..4_u8, switches).prop_map(
-        |(phones, levels, max_people, repeat, (shuffled, first, skip_dialled, skip_busy))| {
+        |(phones, levels, max_people, repeat, (order, first, skip_dialled, skip_busy))| {
             let mut text = String::new();
             for (person, phones) in phones.iter().enumerate() {
                 let phones: Vec<String> = phones.iter().map(|phone| format!("'+4910{phone}'")).collect();
@@ -408,7 +493,7 @@ fn plans() -> impl Strategy<Value = (Roster, DialPolicy)> {
             let target = |person: &usize| format!("person:p{person}").parse().unwrap();
             let policy = DialPolicy {
                 levels: levels.iter().map(|level| level.iter().map(target).collect()).collect(),
-                order: if shuffled { Order::Shuffled } else { Order::Listed },
+                order,
                 phones: if first { PhoneChoice::First } else { PhoneChoice::All },
                 max_people,
                 repeat: Repeat::Times(repeat),
@@ -427,6 +512,7 @@ fn results() -> impl Strategy<Value = Rung> {
         1 => Just(Rung::Declined),
         1 => Just(Rung::NotAccepted),
         1 => Just(Rung::Failed),
+        1 => Just(Rung::NoLine),
         1 => Just(Rung::Accepted),
     ]
 }
@@ -438,6 +524,7 @@ proptest! {
         seed in any::<u64>(),
         busy in prop::collection::vec(prop::bool::weighted(0.3), 1..40),
         results in prop::collection::vec(results(), 1..40),
+        order in prop::collection::vec(0..6_usize, 1..40),
     ) {
         let chain = resolve(&roster, &policy, at(NOW), &mut StdRng::seed_from_u64(seed));
         let everybody: BTreeSet<String> =
@@ -445,16 +532,35 @@ proptest! {
         let mut walk = Walk::new(chain, &policy);
         let mut dice = busy.iter().cycle();
         let mut results = results.iter().cycle();
+        let mut order = order.iter().cycle();
+        let mut ringing: Vec<Attempt> = Vec::new();
         let mut attempts: Vec<(Attempt, Rung)> = Vec::new();
-        while let Next::Ring(attempt) = walk.next(&mut |_, _| *dice.next().unwrap()) {
-            let result = *results.next().unwrap();
-            walk.report(attempt.order, result);
-            attempts.push((attempt, result));
+        loop {
+            match walk.next(&mut |_, _| *dice.next().unwrap()) {
+                Next::Ring(attempt) => {
+                    check_beside(&attempt, &ringing, &policy)?;
+                    prop_assert!(everybody.contains(attempt.person.id.as_str()), "nobody outside the chain");
+                    ringing.push(attempt);
+                }
+                Next::Wait => {
+                    prop_assert!(!ringing.is_empty(), "nobody waits for nothing");
+                    let attempt = ringing.remove(order.next().unwrap() % ringing.len());
+                    let result = *results.next().unwrap();
+                    walk.report(attempt.order, result);
+                    attempts.push((attempt, result));
+                }
+                Next::Over => break,
+            }
             prop_assert!(attempts.len() < 1000, "a walk ends");
         }
+        let accepted = attempts.last().is_some_and(|(_, result)| *result == Rung::Accepted);
+        prop_assert!(ringing.is_empty() || accepted, "all are waited for, unless somebody has accepted");
+        let still = ringing.into_iter().map(|attempt| (attempt, Rung::TooLate));
+        let attempts: Vec<_> = attempts.into_iter().chain(still).filter(|(_, result)| *result != Rung::NoLine).collect();
         check_order_and_end(&attempts)?;
         check_declined(&attempts)?;
         check_repeats(&attempts, &policy)?;
+        check_lots(&attempts, &policy)?;
         let rung: BTreeSet<String> = attempts.iter().map(|(attempt, _)| attempt.person.id.to_string()).collect();
         if let Some(most) = policy.max_people {
             prop_assert!(rung.len() <= most as usize);
@@ -467,11 +573,23 @@ proptest! {
     }
 }
 
-fn check_order_and_end(attempts: &[(Attempt, Rung)]) -> Result<(), TestCaseError> {
-    for (number, (attempt, result)) in (1_u32..).zip(attempts) {
-        prop_assert_eq!(attempt.order, number);
-        prop_assert!(*result != Rung::Accepted || number as usize == attempts.len(), "accepted is the end");
+/// Nobody is rung on two phones at a time, no phone for two people; and only those of one level together, where
+/// the policy says so.
+fn check_beside(attempt: &Attempt, ringing: &[Attempt], policy: &DialPolicy) -> Result<(), TestCaseError> {
+    prop_assert!(ringing.is_empty() || policy.order == Order::AllAtOnce);
+    for other in ringing {
+        prop_assert_ne!(&other.person.id, &attempt.person.id);
+        prop_assert_ne!(&other.phone, &attempt.phone);
+        prop_assert_eq!(&other.level, &attempt.level);
     }
+    Ok(())
+}
+
+fn check_order_and_end(attempts: &[(Attempt, Rung)]) -> Result<(), TestCaseError> {
+    let orders: BTreeSet<u32> = attempts.iter().map(|(attempt, _)| attempt.order).collect();
+    prop_assert_eq!(orders.len(), attempts.len(), "each attempt has a number of its own");
+    let accepted = attempts.iter().filter(|(_, result)| *result == Rung::Accepted).count();
+    prop_assert!(accepted <= 1, "accepted is the end");
     Ok(())
 }
 
@@ -482,6 +600,16 @@ fn check_declined(attempts: &[(Attempt, Rung)]) -> Result<(), TestCaseError> {
         if *result == Rung::Declined {
             declined.insert(attempt.person.id.clone());
         }
+    }
+    Ok(())
+}
+
+/// Of each level one person alone in each pass, where the policy says so.
+fn check_lots(attempts: &[(Attempt, Rung)], policy: &DialPolicy) -> Result<(), TestCaseError> {
+    let mut lots: BTreeMap<(u32, &str), &PersonId> = BTreeMap::new();
+    for (attempt, _) in attempts.iter().filter(|_| policy.order == Order::OneRandom) {
+        let drawn = lots.entry((attempt.pass, &attempt.level)).or_insert(&attempt.person.id);
+        prop_assert_eq!(*drawn, &attempt.person.id);
     }
     Ok(())
 }

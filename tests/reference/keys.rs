@@ -22,6 +22,7 @@ const SETTINGS: Page = (
         ("## [trunks.tls]", "src/switch/settings.rs", "TrunkTlsSettings"),
         ("## [[hotlines]]", "src/call/settings/hotline.rs", "HotlineSettings"),
         ("## [hotlines.menu]", "src/call/settings/menu.rs", "MenuSettings"),
+        ("## [hotlines.prompts]", "src/call/settings/prompts.rs", "PromptsSettings"),
         ("## [hotlines.recording]", "src/call/settings/hotline.rs", "RecordingSettings"),
         ("## [[hotlines.routes]]", "src/call/settings/route.rs", "RouteSettings"),
         ("## [hotlines.routes.accept]", "src/call/settings/accept.rs", "AcceptSettings"),

@@ -56,6 +56,7 @@ fn phone() -> impl Strategy<Value = Story> {
         NotAnswered::NoAnswer,
         rejected,
         NotAnswered::Unreachable("no trunk is up".to_owned()),
+        NotAnswered::NoLine("max_calls is reached".to_owned()),
     ]);
     let lost = |after| rings_out().does(Deed::End(Gone::HungUp), upon(Sign::Rings).plus(after));
     prop_oneof![
@@ -99,6 +100,7 @@ fn settings() -> impl Strategy<Value = (String, bool)> {
         (any::<bool>(), any::<bool>(), any::<bool>()),
         (one_of(&["1", "any", "none", "5"]), one_of(&["2", "none"])),
         one_of(&["voicemail", "closing"]),
+        one_of(&["shuffled", "listed", "one-random", "all-at-once", "all-at-once"]),
     )
         .prop_map(
             |(
@@ -107,6 +109,7 @@ fn settings() -> impl Strategy<Value = (String, bool)> {
                 (dialled, skip_busy, first),
                 (accept, decline),
                 then,
+                order,
             )| {
                 let menu = if menu { "[hotlines.menu]\nattempts = 2" } else { "" };
                 let phones = if first { "first" } else { "all" };
@@ -122,6 +125,7 @@ max_calls = {max_calls}
 key = "1"
 name = "Production"
 levels = [["person:anna", "person:bob"], ["person:carla", "person:anna", "person:dora"]]
+order = "{order}"
 max_people = {max_people}
 repeat = {repeat}
 skip_dialled = {dialled}

@@ -15,7 +15,7 @@ use nightbell::call::plan::Hotline;
 use nightbell::call::run::{self, Incoming};
 use nightbell::call::settings::HotlineSettings;
 use nightbell::call::{CallId, run::House as Shared};
-use nightbell::oncall::{E164, OncallFile, Roster};
+use nightbell::oncall::{E164, OncallFile, Order, Roster};
 use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -92,6 +92,7 @@ pub struct House {
     roster: Arc<Roster>,
     shared: Shared,
     switch: Switch,
+    seed: u8,
 }
 
 #[derive(Deserialize)]
@@ -115,12 +116,21 @@ impl House {
         let clock = Clock::starting_at(NOW.parse::<Timestamp>().unwrap());
         let mut switch = Switch::new(asked, records, stop);
         switch.phones = phones(&roster);
+        let routes = compiled.hotlines.iter().flat_map(|hotline| &hotline.routes);
+        switch.together = routes.into_iter().any(|route| route.policy.order == Order::AllAtOnce);
         Self {
             hotline: compiled.hotlines.into_iter().next().expect("there is a hotline"),
             roster: Arc::new(roster),
             shared: Shared { journal, occupancy: Occupancy::default(), requests, clock, shutdown },
             switch,
+            seed: 7,
         }
+    }
+
+    /// What chance decides in the calls: whom the lot falls on, in which order people are rung.
+    pub fn seeded(mut self, seed: u8) -> Self {
+        self.seed = seed;
+        self
     }
 
     /// How a person's first phone behaves each time it is rung.
@@ -203,7 +213,7 @@ impl House {
             trunk: "carrier".to_owned(),
             sip_call_id: format!("{index}@carrier.example"),
             roster: self.roster.clone(),
-            seed: [7; 32],
+            seed: [self.seed; 32],
         }
     }
 

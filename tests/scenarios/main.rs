@@ -15,6 +15,7 @@ mod screening;
 mod sound;
 mod story;
 mod switch;
+mod together;
 mod told;
 mod trouble;
 mod voicemail;

@@ -27,13 +27,13 @@ impl Compiler<'_> {
                 "choose another key",
             );
         }
-        let prompt = self.audio(settings.prompt.as_ref(), names, voice);
+        let own = self.audio(settings.prompt.as_ref(), names, voice).into();
         Accept {
             key,
             decline,
             timeout: self.period(&settings.timeout, 2..=60, "accept.timeout"),
             attempts: self.count(&settings.attempts, 1..=5, "accept.attempts"),
-            prompt: prompt.unwrap_or_else(|| voice.accept(names, accept_key, decline)),
+            prompt: self.translated(own, voice, |voice| voice.accept(names, accept_key, decline)),
         }
     }
 }

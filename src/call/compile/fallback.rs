@@ -23,10 +23,7 @@ impl Compiler<'_> {
             then: settings.then,
             greeting: greeting.unwrap_or_else(|| voice.shipped("leave-message")),
             beep: Prompt::tone(Tone::Beep),
-            thanks: voice.shipped("thank-you-message"),
             closing: closing.unwrap_or_else(|| voice.shipped("nobody-available")),
-            no_message: voice.shipped("no-message"),
-            cut_short: voice.shipped("message-cut-short"),
             max_length: self.period(&settings.max_length, 5..=600, "fallback.max_length"),
             silence: self.silence_limit(&settings.silence),
         }

@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::Compiler;
 use crate::call::filter::{CallerFilter, Entry};
-use crate::call::plan::{Hotline, HotlineNumber, HotlinePrompts, Route};
+use crate::call::plan::{Hotline, HotlineNumber, Route};
 use crate::call::settings::{HotlineSettings, NumberList};
 use crate::call::wording::{Names, Voice};
 use crate::problem::nearest;
@@ -31,11 +31,9 @@ impl Compiler<'_> {
             let message = format!("the hotline `{name}` takes no call: max_calls is 0");
             self.error(settings.name.span(), message, "1 at least; enabled = false closes the line");
         }
-        let welcome =
-            self.audio(settings.welcome.as_ref(), names, voice).unwrap_or_else(|| voice.welcome(name));
-        let menu = settings.menu.as_ref().map(|menu| self.menu(menu, names, voice, &routes, &welcome));
-        let hold = self.hold(settings.hold.as_ref(), names, voice);
-        let consent = self.consent(&settings.recording, &routes, names, voice);
+        let prompts = self.prompts(settings, &routes, names, voice);
+        let menu =
+            settings.menu.as_ref().map(|menu| self.menu(menu, names, voice, &routes, &prompts.welcome));
         Hotline {
             name: name.to_owned(),
             numbers: self.numbers(settings),
@@ -44,16 +42,7 @@ impl Compiler<'_> {
             filter: CallerFilter::new(self.entries(&settings.allow), self.entries(&settings.block)),
             caller_id: settings.caller_id,
             max_calls: settings.max_calls,
-            prompts: HotlinePrompts {
-                welcome,
-                please_hold: voice.shipped("please-hold"),
-                hold,
-                closed: voice.shipped("closed"),
-                goodbye: voice.shipped("goodbye"),
-                cannot_hear: voice.shipped("cannot-hear-you"),
-                caller_gone: voice.shipped("caller-gone"),
-                consent,
-            },
+            prompts,
             menu,
             routes,
         }

@@ -1,5 +1,6 @@
 //! The menu of a hotline.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use toml::Spanned;
@@ -23,7 +24,10 @@ impl Compiler<'_> {
             matches!(settings.prompt.as_ref().map(Spanned::get_ref), Some(MenuPromptSetting::Welcome));
         let prompt = match &settings.prompt {
             Some(written) => match written.get_ref() {
-                MenuPromptSetting::Welcome => Some(welcome.clone()),
+                MenuPromptSetting::Welcome => {
+                    self.check_welcome(welcome, written.span());
+                    Some(welcome.clone())
+                }
                 MenuPromptSetting::Audio(audio) => self.one_audio(audio, written.span(), names, voice, false),
             },
             None => None,
@@ -33,10 +37,17 @@ impl Compiler<'_> {
         Menu {
             prompt: prompt.unwrap_or_else(|| voice.menu(keys())),
             said_by_welcome,
-            unknown_key: voice.shipped("route-unknown"),
             timeout: self.period(&settings.timeout, 1..=60, "menu.timeout"),
             attempts: self.count(&settings.attempts, 1..=9, "menu.attempts"),
             silence: self.silence(&settings.silence, routes),
+        }
+    }
+
+    /// A welcome that is to say the keys has to say something.
+    fn check_welcome(&mut self, welcome: &Prompt, span: Range<usize>) {
+        if welcome.is_empty() {
+            let message = "the welcome is to explain the menu, and welcome = false says nothing";
+            self.error(span, message, "write words for one of the two, or leave out the prompt of the menu");
         }
     }
 

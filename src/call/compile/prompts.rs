@@ -7,9 +7,9 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::Compiler;
-use crate::call::plan::Route;
+use crate::call::plan::{HotlinePrompts, Route, Translated};
 use crate::call::prompt::{Piece, Prompt, SoundFile, Tone};
-use crate::call::settings::{AudioSetting, LevelSetting, RecordingSettings};
+use crate::call::settings::{AudioSetting, HotlineSettings, LevelSetting, PromptSetting, RecordingSettings};
 use crate::call::wording::{Names, Voice};
 use crate::problem::Problem;
 
@@ -17,6 +17,81 @@ use crate::problem::Problem;
 const HOLD_PAUSE_MS: u32 = 1000;
 
 impl Compiler<'_> {
+    /// Everything a hotline says apart from its menu and routes.
+    pub(super) fn prompts(
+        &mut self,
+        settings: &HotlineSettings,
+        routes: &[Arc<Route>],
+        names: Names<'_>,
+        voice: Voice,
+    ) -> HotlinePrompts {
+        let written = &settings.prompts;
+        let shipped = |name| voice.shipped(name);
+        let welcome = self.may_be_unsaid(settings.welcome.as_ref(), names, voice);
+        let please_hold = self.may_be_unsaid(written.please_hold.as_ref(), names, voice);
+        let next_person = self.audio(written.next_person.as_ref(), names, voice);
+        let connected = self.may_be_unsaid(written.connected.as_ref(), names, voice);
+        let goodbye = self.may_be_unsaid(written.goodbye.as_ref(), names, voice);
+        let cannot_hear = self.may_be_unsaid(written.cannot_hear.as_ref(), names, voice);
+        let caller_gone = self.may_be_unsaid(written.caller_gone.as_ref(), names, voice);
+        let taken = self.may_be_unsaid(written.taken.as_ref(), names, voice);
+        let unknown_key = self.may_be_unsaid(written.unknown_key.as_ref(), names, voice);
+        let thanks = self.may_be_unsaid(written.thanks.as_ref(), names, voice);
+        let closed = self.audio(written.closed.as_ref(), names, voice);
+        let no_message = self.audio(written.no_message.as_ref(), names, voice);
+        let cut_short = self.audio(written.cut_short.as_ref(), names, voice);
+        HotlinePrompts {
+            welcome: welcome.or_shipped(|| voice.welcome(names.hotline)),
+            please_hold: please_hold.or_shipped(|| shipped("please-hold")),
+            next_person: next_person.unwrap_or_else(|| shipped("next-person")),
+            hold: self.hold(settings.hold.as_ref(), names, voice),
+            connected: connected.or_shipped(|| shipped("connected")),
+            closed: closed.unwrap_or_else(|| shipped("closed")),
+            goodbye: goodbye.or_shipped(|| shipped("goodbye")),
+            cannot_hear: cannot_hear.or_shipped(|| shipped("cannot-hear-you")),
+            caller_gone: self.translated(caller_gone, voice, |voice| voice.shipped("caller-gone")),
+            taken: self.translated(taken, voice, |voice| voice.shipped("taken")),
+            unknown_key: unknown_key.or_shipped(|| shipped("route-unknown")),
+            thanks: thanks.or_shipped(|| shipped("thank-you-message")),
+            no_message: no_message.unwrap_or_else(|| shipped("no-message")),
+            cut_short: cut_short.unwrap_or_else(|| shipped("message-cut-short")),
+            consent: self.consent(&settings.recording, routes, names, voice),
+        }
+    }
+
+    fn may_be_unsaid(
+        &mut self,
+        written: Option<&Spanned<PromptSetting>>,
+        names: Names<'_>,
+        voice: Voice,
+    ) -> Words {
+        let Some(written) = written else { return Words::Shipped };
+        match written.get_ref() {
+            PromptSetting::Shipped(true) => Words::Shipped,
+            PromptSetting::Shipped(false) => Words::Own(Prompt::default()),
+            PromptSetting::Audio(audio) => {
+                let own = self.one_audio(audio, written.span(), names, voice, false);
+                own.map_or(Words::Shipped, Words::Own)
+            }
+        }
+    }
+
+    /// Words to responders: our own in the language of each, the operator's as they are.
+    pub(super) fn translated(
+        &self,
+        written: Words,
+        voice: Voice,
+        ours: impl Fn(Voice) -> Prompt,
+    ) -> Translated {
+        if let Words::Own(own) = written {
+            return Translated { usual: own, ..Translated::default() };
+        }
+        let languages = self.around.roster.people.values().filter_map(|person| person.language);
+        let others = languages.filter(|language| *language != voice.language);
+        let others = others.map(|language| (language, ours(Voice { language, ..voice })));
+        Translated { usual: ours(voice), others: others.collect() }
+    }
+
     /// What both sides hear before a call is recorded.
     pub(super) fn consent(
         &mut self,
@@ -103,6 +178,30 @@ impl Compiler<'_> {
 
     pub(super) fn path(&self, file: &Path) -> PathBuf {
         self.around.folder.join(file)
+    }
+}
+
+/// Which words are to be said.
+pub(super) enum Words {
+    /// Ours.
+    Shipped,
+    /// The operator's; may be none.
+    Own(Prompt),
+}
+
+impl Words {
+    /// The operator's, or else ours.
+    fn or_shipped(self, shipped: impl FnOnce() -> Prompt) -> Prompt {
+        match self {
+            Self::Shipped => shipped(),
+            Self::Own(words) => words,
+        }
+    }
+}
+
+impl From<Option<Prompt>> for Words {
+    fn from(own: Option<Prompt>) -> Self {
+        own.map_or(Self::Shipped, Self::Own)
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{AudioSetting, MenuSettings, NumberList, RouteSettings, yes};
+use super::{AudioSetting, MenuSettings, NumberList, PromptSetting, PromptsSettings, RouteSettings, yes};
 use crate::oncall::Language;
 
 /// One hotline.
@@ -19,8 +19,8 @@ pub struct HotlineSettings {
     /// Language of the default prompts and of the voice.
     #[serde(default)]
     pub language: Language,
-    /// The first words a caller hears.
-    pub welcome: Option<Spanned<AudioSetting>>,
+    /// The first words a caller hears; `false`: none.
+    pub welcome: Option<Spanned<PromptSetting>>,
     /// What a caller hears while people are rung. Default: a shipped hold tone.
     pub hold: Option<Spanned<AudioSetting>>,
     /// The number responders see.
@@ -38,6 +38,9 @@ pub struct HotlineSettings {
     /// `false`: callers hear that the line is closed.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// What is said at each turn of a call.
+    #[serde(default)]
+    pub prompts: PromptsSettings,
     /// Left out: one route, no menu.
     pub menu: Option<MenuSettings>,
     /// Whether calls are recorded that somebody accepts.

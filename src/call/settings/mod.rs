@@ -8,6 +8,7 @@ mod hotline;
 mod menu;
 mod numbers;
 mod period;
+mod prompts;
 mod route;
 
 pub use accept::AcceptSettings;
@@ -17,6 +18,7 @@ pub use hotline::{CallerIdSetting, HotlineSettings, RecordingSettings};
 pub use menu::{MenuPromptSetting, MenuSettings};
 pub use numbers::NumberList;
 pub use period::Period;
+pub use prompts::{PromptSetting, PromptsSettings};
 pub use route::{DirectSetting, MaxPeople, RepeatSetting, RouteSettings};
 
 use toml::Spanned;

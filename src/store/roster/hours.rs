@@ -17,8 +17,8 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<BTreeMap<HoursId,
             timezone: column(row, "timezone", parse)?,
             week: Vec::new(),
             exceptions: Vec::new(),
-            calendar: row.get("calendar")?,
             holidays: Vec::new(),
+            calendar: row.get("calendar")?,
         })
     })?;
     let whole = |mut hours: Hours| {

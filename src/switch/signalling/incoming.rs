@@ -95,6 +95,7 @@ impl Signalling {
             answered: None,
             released: false,
             slots: Some(slots),
+            reserve_used_by: None,
             attempt: None,
             cost: None,
             ends_at: None,

@@ -43,6 +43,8 @@ pub(in crate::switch) struct LiveLeg {
     /// The trunks' slots it holds: a caller's for both legs of the call, a responder's where it is
     /// rung over another trunk than was reserved.
     pub(super) slots: Option<HeldSlots>,
+    /// Which phone of the call was dialled last in the slot that the caller's leg holds for it.
+    pub(super) reserve_used_by: Option<LegId>,
     /// How a responder's phone is being reached.
     pub(super) attempt: Option<Box<Attempt>>,
     /// What a responder's leg costs.

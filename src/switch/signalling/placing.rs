@@ -14,7 +14,7 @@ use rand::rngs::StdRng;
 use super::Signalling;
 use super::failure::{Failure, not_answered};
 use super::legs::LiveLeg;
-use crate::call::leg::{Dial, Gone, LegId, NotAnswered};
+use crate::call::leg::{Dial, Gone, NotAnswered};
 use crate::oncall::{E164, Phone};
 use crate::sip::{self, FailureCause, Outgoing};
 use crate::switch::table::{HeldSlots, Table};
@@ -36,6 +36,17 @@ pub(in crate::switch) struct Attempt {
     pub(super) rings: bool,
     /// Why the ways before came to nothing.
     passed: Vec<String>,
+    /// All that was in the way so far is that lines were in use.
+    only_full: bool,
+}
+
+/// Why a trunk is passed over.
+#[derive(Debug)]
+enum Obstacle {
+    /// All its lines are in use.
+    Full(String),
+    /// Something that does not pass so soon.
+    Other(String),
 }
 
 /// What a failure means for the other ways.
@@ -91,6 +102,7 @@ impl Signalling {
             answered: None,
             released: false,
             slots: None,
+            reserve_used_by: None,
             cost: None,
             ends_at: None,
             attempt: Some(Box::new(Attempt {
@@ -99,6 +111,7 @@ impl Signalling {
                 left: ways.into(),
                 rings: false,
                 passed: Vec::new(),
+                only_full: true,
             })),
         })
     }
@@ -115,28 +128,34 @@ impl Signalling {
                     leg.attempt = Some(attempt);
                     return self.legs.insert(dialog, leg);
                 }
-                Err(why) => {
+                Err(obstacle) => {
+                    attempt.only_full &= matches!(obstacle, Obstacle::Full(_));
+                    let (Obstacle::Full(why) | Obstacle::Other(why)) = obstacle;
                     tracing::warn!(call = %leg.call, leg = %leg.name, "a trunk is passed over: {why}");
                     attempt.left.retain(|other| other.trunk != way.trunk);
                     attempt.passed.push(why);
                 }
             }
         }
-        leg.events.gone(Gone::NotAnswered(NotAnswered::Unreachable(attempt.passed.join("; "))));
+        let why = attempt.passed.join("; ");
+        leg.events.gone(Gone::NotAnswered(match attempt.only_full {
+            true => NotAnswered::NoLine(why),
+            false => NotAnswered::Unreachable(why),
+        }));
     }
 
     /// Sends the INVITE, if the trunk has room and may cost more.
-    fn place(&mut self, table: &Table, leg: &mut LiveLeg, attempt: &Attempt) -> Result<sip::LegId, String> {
+    fn place(&mut self, table: &Table, leg: &mut LiveLeg, attempt: &Attempt) -> Result<sip::LegId, Obstacle> {
         let (dial, way) = (&attempt.dial, attempt.way);
-        let known = table.trunks.get(way.trunk).ok_or("the trunk has been removed")?;
-        let slots = self.more_slots(table, way.trunk, dial.beside)?;
-        let mut media =
-            self.local_media(way.trunk, leg.stream.rtp_port()).ok_or("the trunk has been removed")?;
+        let removed = || Obstacle::Other("the trunk has been removed".to_owned());
+        let known = table.trunks.get(way.trunk).ok_or_else(removed)?;
+        let slots = self.more_slots(table, way.trunk, dial).map_err(Obstacle::Full)?;
+        let mut media = self.local_media(way.trunk, leg.stream.rtp_port()).ok_or_else(removed)?;
         if let Some(codec) = self.legs.named(dial.beside).and_then(|caller| caller.codec) {
             // First what the caller speaks, so that nothing has to be converted.
             media.codecs.sort_by_key(|ours| *ours != codec);
         }
-        leg.cost = Some(self.spend(&known.trunk)?);
+        leg.cost = Some(self.spend(&known.trunk).map_err(Obstacle::Other)?);
         leg.slots = slots;
         let request_uri = known.trunk.request_uri(&dial.phone, &known.domain());
         tracing::info!(call = %dial.call, leg = %dial.leg, trunk = known.trunk.name, %request_uri,
@@ -149,12 +168,17 @@ impl Signalling {
         Ok(self.endpoint.invite(Instant::now(), outgoing))
     }
 
-    /// A slot on the trunk, unless it is the one that was reserved when the caller was let in.
-    fn more_slots(&self, table: &Table, trunk: usize, caller: LegId) -> Result<Option<HeldSlots>, String> {
+    /// A slot on the trunk, unless it is the one that was reserved when the caller was let in: that one is for
+    /// one phone of the call at a time. A phone that was let go of gives way to the next.
+    fn more_slots(&mut self, table: &Table, trunk: usize, dial: &Dial) -> Result<Option<HeldSlots>, String> {
         let Some(known) = table.trunks.get(trunk) else { return Ok(None) };
         let name = known.trunk.name.as_str();
-        let reserved = self.legs.named(caller).filter(|leg| leg.caller).and_then(|leg| leg.slots.as_ref());
-        if reserved.is_some_and(|slots| slots.outbound() == Some(name)) {
+        let caller = self.legs.named(dial.beside).filter(|leg| leg.caller);
+        let reserve =
+            caller.filter(|leg| leg.slots.as_ref().is_some_and(|slots| slots.outbound() == Some(name)));
+        let user = reserve.and_then(|leg| leg.reserve_used_by).and_then(|leg| self.legs.named(leg));
+        if reserve.is_some() && user.is_none_or(|leg| leg.released) {
+            self.legs.with_name(dial.beside, |leg| leg.reserve_used_by = Some(dial.leg));
             return Ok(None);
         }
         let taken = self.slots.take(&[(name, known.trunk.max_calls)]);
@@ -198,6 +222,7 @@ impl Signalling {
         tracing::warn!(call = %leg.call, leg = %leg.name, "another way is tried: {why}");
         leg.events.another_way(&why);
         attempt.passed.push(why);
+        attempt.only_full = false;
         self.next_way(leg);
     }
 

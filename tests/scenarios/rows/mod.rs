@@ -1,4 +1,6 @@
 //! What the five services can be told to do with a call, row by row: the table in
 //! `docs/five-services.md` names the setting and the test of each.
 
+mod audio;
 mod filter;
+mod targets;

@@ -1,0 +1,25 @@
+//! `nightbell schedule`: on-call data of other services.
+
+mod export;
+mod import;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::Failure;
+
+/// What there is to do with schedules.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// On-call data of another service as an on-call file of ours
+    #[command(subcommand)]
+    Import(import::Command),
+}
+
+/// Does it.
+pub fn run(command: &Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Import(command) => import::run(command),
+    }
+}
