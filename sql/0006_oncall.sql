@@ -179,9 +179,9 @@ CREATE TABLE hours_days (
 CREATE TABLE calendars (
     -- Its address or its file, as in schedules and hours.
     source        TEXT NOT NULL PRIMARY KEY,
-    -- The last good copy (iCalendar); NULL before the first.
-    text          TEXT,
-    -- When that copy was read.
+    -- The last good copy (iCalendar, as it came); NULL before the first.
+    copy          BLOB,
+    -- When that copy was read, or found to be still the newest.
     read_at       TEXT,
     -- What its server calls that copy, to be asked whether there is a newer one (HTTP ETag).
     etag          TEXT,
@@ -191,5 +191,5 @@ CREATE TABLE calendars (
     tried_at      TEXT NOT NULL,
     -- Why the last try failed; NULL when it did not.
     failure       TEXT,
-    CHECK ((text IS NULL) = (read_at IS NULL))
+    CHECK ((copy IS NULL) = (read_at IS NULL))
 ) STRICT;

@@ -12,6 +12,7 @@ use crate::call::race::{Race, Together};
 use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::CallerIdSetting;
 use crate::call::timeline::{OpenStep, Timeline};
+use crate::call::waiting::{self, Patience, Ticket};
 use crate::call::{Desk, describe, screening};
 use crate::oncall::{Attempt, Chain, E164, Next, Order, Person, PersonId, Rung, Walk, resolve};
 
@@ -32,9 +33,10 @@ pub struct Responder {
 }
 
 /// Rings the people of a route, as its policy says. Nobody: none accepted.
-pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
-    let chain = resolve(&desk.roster, &route.policy, desk.house.clock.now(), &mut desk.rng);
-    let summary = summary(&chain, route.policy.order);
+pub async fn chain(desk: &mut Desk, route: &Route, ticket: &Ticket) -> Option<Responder> {
+    let mut chain = resolve(&desk.roster, &route.policy, desk.house.clock.now(), &mut desk.rng);
+    let known = waiting::same_responder_first(desk, route, &mut chain);
+    let summary = summary(&chain, route.policy.order, known.as_deref());
     desk.timeline.write(
         Step::DialChainResolved,
         Action::Internal,
@@ -43,23 +45,28 @@ pub async fn chain(desk: &mut Desk, route: &Route) -> Option<Responder> {
         &summary,
     );
     let mut told = ToldWalk { walk: Walk::new(chain, &route.policy), timeline: desk.timeline.clone() };
-    walk(desk, route, &mut told.walk).await
+    walk(desk, route, ticket, &mut told.walk).await
 }
 
 /// Goes along the chain until somebody has the call.
-async fn walk(desk: &Desk, route: &Route, walk: &mut Walk) -> Option<Responder> {
-    let race = Race::new();
-    let mut ringing = Together::new();
+async fn walk(desk: &Desk, route: &Route, ticket: &Ticket, walk: &mut Walk) -> Option<Responder> {
+    let race = Race::default();
+    let mut ringing = Together::default();
+    let mut patience = Patience::of(route);
     loop {
         let mut reserved = None;
-        let next = walk.next(&mut |person, phone| {
-            reserved = desk.house.occupancy.reserve(&person.id, phone);
-            reserved.is_none()
+        let next = walk.next(&mut |person, phone, last| {
+            patience.reserve(desk, route, (person, phone, last), &mut reserved)
         });
+        patience.let_go();
         match next {
-            Next::Ring(attempt) => ringing.add(ring(desk, route, &race, attempt, reserved)),
+            Next::Ring(attempt) => {
+                patience.tries(&attempt, route.policy.order, ticket);
+                ringing.add(ring(desk, route, &race, attempt, reserved));
+            }
             Next::Wait => match ringing.next().await? {
-                (order, Ok(responder)) => {
+                (order, Ok(mut responder)) => {
+                    waiting::put_through(desk, route, ticket, &mut responder.reservation);
                     walk.report(order, Rung::Accepted);
                     race.won_by(&responder.person.name);
                     // The others let go of their phones at once, each with its own words.
@@ -68,6 +75,7 @@ async fn walk(desk: &Desk, route: &Route, walk: &mut Walk) -> Option<Responder> 
                 }
                 (order, Err(rung)) => walk.report(order, rung),
             },
+            Next::Over if patience.wait(desk, ticket, walk).await => {}
             Next::Over => return None,
         }
     }
@@ -82,8 +90,10 @@ async fn ring(
     reserved: Option<Reservation>,
 ) -> (u32, Result<Responder, Rung>) {
     let hold = || desk.house.occupancy.hold(&attempt.person.id, &attempt.phone);
-    let reservation = reserved.unwrap_or_else(hold);
+    let mut reservation = reserved.unwrap_or_else(hold);
     let accepted = target(desk, route, race, &attempt).await;
+    let rung = accepted.as_ref().map_or_else(|rung| *rung, |_| Rung::Accepted);
+    waiting::learn(desk, &attempt.person.id, rung, &mut reservation);
     let responder =
         accepted.map(|(leg, consent)| Responder { person: attempt.person, leg, consent, reservation });
     (attempt.order, responder)
@@ -106,9 +116,10 @@ impl Drop for ToldWalk {
     }
 }
 
-fn summary(chain: &Chain, order: Order) -> String {
+fn summary(chain: &Chain, order: Order, known: Option<&str>) -> String {
+    let known = known.map(|known| format!("; {known}")).unwrap_or_default();
     if chain.candidates.is_empty() {
-        return "nobody is to be rung".to_owned();
+        return format!("nobody is to be rung{known}");
     }
     let people: Vec<_> = chain
         .candidates
@@ -122,7 +133,7 @@ fn summary(chain: &Chain, order: Order) -> String {
         Order::OneRandom => "the first of each level that is free",
         Order::AllAtOnce => "level by level, all of a level together",
     };
-    format!("to be rung {how}: {}", people.join("; "))
+    format!("to be rung {how}: {}{known}", people.join("; "))
 }
 
 /// Rings one phone and asks whoever answers it.

@@ -1,5 +1,7 @@
 //! The script of a hotline: the product's flow chart, top to bottom.
 
+use tokio::time::Instant;
+
 use crate::call::consent::Consent;
 use crate::call::filter::Admission;
 use crate::call::journal::{Action, Record, RecordingKind, Step, StepResult};
@@ -7,6 +9,7 @@ use crate::call::leg::{Farewell, Gone, Heard, Leg};
 use crate::call::plan::Route;
 use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::FallbackKind;
+use crate::call::waiting::{self, Ticket};
 use crate::call::{Desk, consent, dial, menu, voicemail};
 
 /// From the INVITE to the last word. What it returns is why the call ended.
@@ -84,24 +87,16 @@ async fn ring(caller: &Leg, desk: &mut Desk, route: &Route) -> Option<dial::Resp
     if route.direct_voicemail {
         return None;
     }
-    let prompts = desk.hotline.clone();
+    let ticket = Ticket::draw(&desk.house.occupancy, &desk.hotline.name, &route.name, desk.front);
+    desk.held_since = Some(Instant::now());
+    let (hotline, house) = (desk.hotline.clone(), desk.house.clone());
     let responder = tokio::select! {
         biased;
-        responder = dial::chain(desk, route) => responder,
-        () = entertain(caller, &prompts.prompts) => None,
+        responder = dial::chain(desk, route, &ticket) => responder,
+        () = waiting::held(caller, &hotline, route, &house, &ticket) => None,
     };
     caller.silence();
     responder
-}
-
-/// "Please hold", then the hold tone for as long as it takes. A caller who is not heard is told so once.
-async fn entertain(caller: &Leg, prompts: &crate::call::plan::HotlinePrompts) {
-    caller.start(&prompts.please_hold, false).ended().await;
-    loop {
-        let _hold = caller.start(&prompts.hold, true);
-        caller.unheard().told().await;
-        caller.start(&prompts.cannot_hear, false).ended().await;
-    }
 }
 
 /// The caller and the responder hear each other until one of them hangs up.

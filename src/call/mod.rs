@@ -22,6 +22,7 @@ pub mod consent;
 pub mod dial;
 pub mod facts;
 pub mod filter;
+pub mod history;
 pub mod hotline;
 pub mod journal;
 pub mod leg;
@@ -33,8 +34,10 @@ pub mod race;
 pub mod run;
 pub mod screening;
 pub mod settings;
+pub mod spoken;
 pub mod timeline;
 pub mod voicemail;
+pub mod waiting;
 pub mod wording;
 
 use std::fmt;
@@ -43,12 +46,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rand::rngs::StdRng;
+use tokio::time::Instant;
 
 use crate::call::consent::Consent;
 use crate::call::facts::Facts;
 use crate::call::leg::LegId;
 use crate::call::plan::Hotline;
 use crate::call::run::House;
+use crate::call::spoken::Spoken;
 use crate::call::timeline::Timeline;
 use crate::oncall::{E164, Roster};
 
@@ -88,6 +93,10 @@ pub struct Desk {
     pub hotline: Arc<Hotline>,
     /// Who may be rung.
     pub roster: Arc<Roster>,
+    /// Whether the caller comes before all others who wait.
+    pub front: bool,
+    /// Since when the caller has been on hold, once that has begun.
+    pub held_since: Option<Instant>,
     /// What calls share.
     pub house: House,
     /// The call's own timeline.
@@ -98,6 +107,14 @@ pub struct Desk {
     pub consent: Consent,
     /// Shuffles people within a level.
     pub rng: StdRng,
+}
+
+impl Desk {
+    /// What may be said of the caller now.
+    pub fn spoken(&self) -> Spoken<'_> {
+        let waiting = self.held_since.map_or(Duration::ZERO, |since| since.elapsed());
+        Spoken { caller: self.caller_number.as_ref(), waiting, ..Spoken::default() }
+    }
 }
 
 /// A length of time in words, as [`describe_ms`] has it.

@@ -1,11 +1,18 @@
-//! Who is on the phone for a hotline call, so that nobody is rung for two callers at once.
+//! Who is on the phone for a hotline call, so that nobody is rung for two callers at once; who is to be left in
+//! peace for a while; and which waiting caller gets whoever becomes free (`waiting::Queue`).
+//!
+//! Somebody who becomes free is reserved for the caller whose turn it is before anybody else can ask: there is
+//! no moment at which a newcomer overtakes those who wait.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use crate::call::waiting::{Handed, Queue};
 use crate::oncall::{PersonId, Phone};
 
 /// People and phones that are rung, screened or bridged, and lines in use, over all calls.
@@ -20,6 +27,35 @@ struct Counts {
     people: HashMap<PersonId, usize>,
     phones: HashMap<Phone, usize>,
     lines: HashMap<String, usize>,
+    rests: HashMap<PersonId, Rest>,
+    queue: Queue,
+}
+
+/// A while in which somebody is to be left in peace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rest {
+    /// When it is over.
+    pub until: Instant,
+    /// What for.
+    pub why: RestKind,
+}
+
+/// What somebody rests from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestKind {
+    /// A call that has just ended: time to write things down.
+    WrapUp,
+    /// A call that was just declined.
+    Declined,
+}
+
+/// Why a phone cannot be reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// Another call has the person or the phone.
+    InUse,
+    /// The person is to be left in peace.
+    Resting(Rest),
 }
 
 /// Holds a person and a phone until it is dropped.
@@ -28,6 +64,7 @@ pub struct Reservation {
     occupancy: Occupancy,
     person: PersonId,
     phone: Phone,
+    rest: Option<(Duration, RestKind)>,
 }
 
 /// Counts as a running call until it is dropped.
@@ -44,9 +81,52 @@ pub struct Line {
 impl Occupancy {
     /// Reserves a person and a phone, unless either is already in use.
     pub fn reserve(&self, person: &PersonId, phone: &Phone) -> Option<Reservation> {
+        self.reserve_rested(person, phone, false).ok()
+    }
+
+    /// Reserves a person and a phone, unless either is already in use, or the person is resting and that is to be
+    /// heeded.
+    pub fn reserve_rested(&self, person: &PersonId, phone: &Phone, heed: bool) -> Result<Reservation, Taken> {
         let mut counts = self.counts();
-        let free = !counts.people.contains_key(person) && !counts.phones.contains_key(phone);
-        free.then(|| self.count(&mut counts, person, phone))
+        if !counts.is_free(person, phone) {
+            return Err(Taken::InUse);
+        }
+        match counts.rest(person).filter(|_| heed) {
+            Some(rest) => Err(Taken::Resting(rest)),
+            None => Ok(self.count(&mut counts, person, phone)),
+        }
+    }
+
+    /// Gives whoever is free and rested to the callers who wait for them, in the order of their turns.
+    pub(super) fn hand_out(&self) {
+        let mut counts = self.counts();
+        let mut queue = std::mem::take(&mut counts.queue);
+        let handed: Vec<Handed> = queue.hand_out(|person, phone| {
+            let free = counts.is_free(person, phone) && counts.rest(person).is_none();
+            free.then(|| self.count(&mut counts, person, phone))
+        });
+        counts.queue = queue;
+        drop(counts);
+        for (caller, reservation) in handed {
+            // Unlocked: a caller who has just gone lets go of it, and the next one is asked.
+            let _ = caller.send(reservation);
+        }
+    }
+
+    /// Looks at the line of callers who are held.
+    pub(super) fn queue<T>(&self, look: impl FnOnce(&mut Queue) -> T) -> T {
+        look(&mut self.counts().queue)
+    }
+
+    /// Looks at the line again when a rest is over.
+    fn hand_out_at(&self, until: Instant) {
+        // Without a runtime nobody waits.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let occupancy = self.clone();
+        runtime.spawn(async move {
+            tokio::time::sleep_until(until).await;
+            occupancy.hand_out();
+        });
     }
 
     /// Marks a person and a phone as in use, whether or not they already are.
@@ -57,7 +137,7 @@ impl Occupancy {
     fn count(&self, counts: &mut Counts, person: &PersonId, phone: &Phone) -> Reservation {
         *counts.people.entry(person.clone()).or_default() += 1;
         *counts.phones.entry(phone.clone()).or_default() += 1;
-        Reservation { occupancy: self.clone(), person: person.clone(), phone: phone.clone() }
+        Reservation { occupancy: self.clone(), person: person.clone(), phone: phone.clone(), rest: None }
     }
 
     /// Takes one of a hotline's lines, if fewer than `limit` are taken.
@@ -94,11 +174,64 @@ impl Occupancy {
     }
 }
 
+impl Reservation {
+    /// Whether it is of this person's phone.
+    pub fn is_of(&self, person: &PersonId, phone: &Phone) -> bool {
+        self.person == *person && self.phone == *phone
+    }
+
+    /// Who is reserved.
+    pub fn person(&self) -> &PersonId {
+        &self.person
+    }
+
+    /// From its end on the person is left in peace for a while: rung after all others, and not given to callers
+    /// who wait.
+    pub fn then_rests(&mut self, length: Duration, why: RestKind) {
+        self.rest = Some((length, why)).filter(|_| !length.is_zero());
+    }
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
         let mut counts = self.occupancy.counts();
+        let rest = self.rest.map(|(length, why)| Rest { until: Instant::now() + length, why });
+        let begun = rest.filter(|rest| counts.begin_rest(&self.person, *rest));
         release(&mut counts.people, &self.person);
         release(&mut counts.phones, &self.phone);
+        let waited_for = counts.queue.is_waiting();
+        drop(counts);
+        if waited_for {
+            self.occupancy.hand_out();
+        }
+        if let Some(rest) = begun {
+            self.occupancy.hand_out_at(rest.until);
+        }
+    }
+}
+
+impl Counts {
+    fn is_free(&self, person: &PersonId, phone: &Phone) -> bool {
+        !self.people.contains_key(person) && !self.phones.contains_key(phone)
+    }
+
+    /// The rest of a person, if it is not over.
+    fn rest(&mut self, person: &PersonId) -> Option<Rest> {
+        let rest = self.rests.get(person).copied()?;
+        if rest.until > Instant::now() {
+            return Some(rest);
+        }
+        self.rests.remove(person);
+        None
+    }
+
+    /// Begins a rest, unless a longer one goes on.
+    fn begin_rest(&mut self, person: &PersonId, rest: Rest) -> bool {
+        let longer = self.rest(person).is_none_or(|known| known.until < rest.until);
+        if longer {
+            self.rests.insert(person.clone(), rest);
+        }
+        longer
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::call::describe;
 use crate::call::filter::CallerFilter;
 use crate::call::prompt::Prompt;
 use crate::call::settings::{CallerIdSetting, FallbackKind};
@@ -86,6 +87,8 @@ pub struct Hotline {
     pub max_calls: usize,
     /// What is said.
     pub prompts: HotlinePrompts,
+    /// What callers who are held hear beside the music.
+    pub announcements: Announcements,
     /// The menu, where there is one.
     pub menu: Option<Menu>,
     /// Where calls go. Never empty; without a menu the first is the one.
@@ -180,10 +183,58 @@ pub struct Route {
     pub policy: DialPolicy,
     /// How long one phone rings.
     pub ring: Duration,
+    /// Who is waited for, and who is left in peace.
+    pub waiting: Waiting,
     /// How a responder accepts.
     pub accept: Accept,
     /// When nobody is left.
     pub fallback: Fallback,
+}
+
+/// What callers who are held hear beside the music.
+#[derive(Debug, Clone)]
+pub struct Announcements {
+    /// That somebody else is tried; nothing: it is not told.
+    pub next_person: Option<Prompt>,
+    /// The place in line, where several callers are held.
+    pub position: Option<Prompt>,
+    /// How long it will take, where that is known.
+    pub time: Option<Prompt>,
+    /// How often the last two are told.
+    pub every: Duration,
+}
+
+impl Announcements {
+    /// Whether callers are told of the line.
+    pub fn of_the_line(&self) -> bool {
+        self.position.is_some() || self.time.is_some()
+    }
+
+    fn prompts(&self) -> impl Iterator<Item = Prompt> {
+        [&self.next_person, &self.position, &self.time].into_iter().flatten().cloned()
+    }
+}
+
+/// How calls of a route wait for people, and leave them in peace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// How long a caller waits for somebody who is busy; 0: not at all.
+    pub for_busy: Duration,
+    /// How long a responder is left in peace after a call.
+    pub wrap_up: Duration,
+    /// Who does not answer is left out for a while.
+    pub pause: Option<Pause>,
+    /// So long after a call its caller gets the same responder first.
+    pub same_responder: Option<Duration>,
+}
+
+/// When somebody who does not answer is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// After so many calls in a row.
+    pub after_misses: u32,
+    /// For so long.
+    pub length: Duration,
 }
 
 /// How a responder accepts.
@@ -277,6 +328,7 @@ impl Hotline {
         if self.records_calls() {
             all.push(said.consent.clone());
         }
+        all.extend(self.announcements.prompts());
         all.extend(self.menu.iter().map(|menu| menu.prompt.clone()));
         for route in &self.routes {
             let fallback = &route.fallback;
@@ -297,6 +349,9 @@ impl std::fmt::Display for Hotline {
             return writeln!(f, "  closed: {}", self.prompts.closed);
         }
         writeln!(f, "  welcome: {}", self.prompts.welcome)?;
+        for told in self.announcements.prompts() {
+            writeln!(f, "  while callers are held: {told}")?;
+        }
         if let Some(menu) = &self.menu {
             writeln!(f, "  menu, up to {} times: {}", menu.attempts, menu.prompt)?;
         }
@@ -321,10 +376,35 @@ impl std::fmt::Display for Route {
             .collect();
         let rings = if self.direct_voicemail { "nobody".to_owned() } else { levels.join(", then ") };
         writeln!(f, "route {key}{} rings {rings}", self.name)?;
+        write!(f, "{}", self.waiting)?;
         let last = match self.last_resort() {
             FallbackKind::Closing => format!("closing: {}", self.fallback.closing),
             FallbackKind::Voicemail => format!("voicemail: {}", self.fallback.greeting),
         };
         writeln!(f, "    if nobody accepts, {last}")
+    }
+}
+
+/// A line for each thing that is set.
+impl std::fmt::Display for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(length) = self.same_responder {
+            writeln!(f, "    who calls again within {} gets the same responder first", describe(length))?;
+        }
+        if !self.wrap_up.is_zero() {
+            writeln!(f, "    after a call a responder is left in peace for {}", describe(self.wrap_up))?;
+        }
+        if let Some(Pause { after_misses, length }) = self.pause {
+            let length = describe(length);
+            writeln!(f, "    who misses {after_misses} calls in a row is rung last for {length}")?;
+        }
+        if !self.for_busy.is_zero() {
+            let length = describe(self.for_busy);
+            writeln!(
+                f,
+                "    if all who are left are busy, the caller waits for one of them, up to {length}"
+            )?;
+        }
+        Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! What a caller or a responder is to hear, as the script names it: words, not samples.
 //!
 //! Every prompt of a hotline is known when its settings are read, so the switch renders and
-//! encodes each one once, at start, and playing is only sending.
+//! encodes each one once, at start, and playing is only sending. What changes from call to call
+//! (`spoken`) is put together from words of which each is known.
 
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::call::spoken::Value;
 use crate::oncall::Language;
 
 /// A sequence of pieces played without a gap.
@@ -35,6 +37,13 @@ pub enum Piece {
     Tone(Tone),
     /// Silence, in ms.
     Pause(u32),
+    /// What is known only when it is played: `Prompt::filled` puts shipped words in its place.
+    Value {
+        /// In which language.
+        language: Language,
+        /// What.
+        value: Value,
+    },
 }
 
 /// An audio file of the operator's.
@@ -107,6 +116,7 @@ impl fmt::Display for Piece {
             Self::File(file) => write!(f, "[{}]", file.path.display()),
             Self::Tone(tone) => write!(f, "[{tone:?}]"),
             Self::Pause(ms) => write!(f, "[{ms} ms]"),
+            Self::Value { value, .. } => value.fmt(f),
         }
     }
 }

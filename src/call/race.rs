@@ -16,12 +16,14 @@ pub struct Race {
     first: Semaphore,
 }
 
-impl Race {
-    /// A race that nobody has won.
-    pub fn new() -> Self {
+impl Default for Race {
+    /// Nobody has won.
+    fn default() -> Self {
         Self { winner: watch::Sender::new(None), first: Semaphore::new(1) }
     }
+}
 
+impl Race {
     /// Waits until nobody who accepted earlier is in the way. As long as the permit is held the call is
     /// nobody else's.
     pub async fn claim(&self) -> SemaphorePermit<'_> {
@@ -60,12 +62,14 @@ impl<T> fmt::Debug for Together<'_, T> {
     }
 }
 
-impl<'a, T> Together<'a, T> {
+impl<T> Default for Together<'_, T> {
     /// Nothing is going on.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self { running: Vec::new() }
     }
+}
 
+impl<'a, T> Together<'a, T> {
     /// One more begins.
     pub fn add(&mut self, future: impl Future<Output = T> + Send + 'a) {
         self.running.push(Box::pin(future));
@@ -94,7 +98,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_next_to_accept_has_it_if_the_first_is_lost() {
-        let race = Race::new();
+        let race = Race::default();
         let anna = race.claim().await;
         let bob = async {
             let _bob = race.claim().await;
@@ -106,7 +110,7 @@ mod tests {
 
     #[tokio::test]
     async fn of_those_that_end_in_one_moment_the_one_that_began_first_is_told_first() {
-        let mut together = Together::new();
+        let mut together = Together::default();
         let (go, gone) = watch::channel(false);
         for name in ["anna", "bob", "carla"] {
             let mut gone = gone.clone();

@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, watch};
 
 use crate::call::clock::Clock;
 use crate::call::consent::Consent;
-use crate::call::facts::Facts;
+use crate::call::facts::{Facts, Known};
+use crate::call::history::{History, PastCall};
 use crate::call::hotline;
 use crate::call::journal::{Action, Ended, Journal, Record, Started, Stated, Step, StepResult};
 use crate::call::leg::{Gone, GoneWatch, Leg, Request};
@@ -18,7 +20,7 @@ use crate::call::occupancy::Occupancy;
 use crate::call::plan::Hotline;
 use crate::call::timeline::Timeline;
 use crate::call::{CallId, Desk};
-use crate::oncall::{E164, Roster};
+use crate::oncall::{E164, PersonId, Roster};
 
 /// How long a call waits for the disk before it goes on without it.
 pub const DISK_PATIENCE: Duration = Duration::from_millis(500);
@@ -30,6 +32,8 @@ pub struct House {
     pub journal: Journal,
     /// Who is on the phone.
     pub occupancy: Occupancy,
+    /// What is known of the calls before.
+    pub history: History,
     /// The way to the switch.
     pub requests: mpsc::UnboundedSender<Request>,
     /// The time.
@@ -66,6 +70,7 @@ pub struct Incoming {
 /// Runs a call to its end. Exactly one record comes of it, whatever happens.
 pub async fn run(incoming: Incoming, house: House) {
     let id = incoming.call;
+    let began = house.clock.now();
     let _running = house.occupancy.begin();
     let timeline = Timeline::new(id, house.clock, house.journal.clone());
     let facts = Facts::default();
@@ -75,12 +80,13 @@ pub async fn run(incoming: Incoming, house: House) {
         hotline: incoming.hotline.name.clone(),
         number: incoming.number.clone(),
         caller: from.clone(),
-        at: house.clock.now(),
+        at: began,
         trunk: incoming.trunk.clone(),
         sip_call_id: incoming.sip_call_id.clone(),
         stated: incoming.stated.clone(),
     }));
     let received = received(&from, &incoming);
+    let hotline = incoming.hotline.name.clone();
     timeline.write(Step::CallReceived, Action::Received, StepResult::Processed, None, &received);
 
     let mut caller_gone = incoming.caller.gone();
@@ -91,6 +97,8 @@ pub async fn run(incoming: Incoming, house: House) {
         caller_number: incoming.from,
         hotline: incoming.hotline,
         roster: incoming.roster,
+        front: false,
+        held_since: None,
         house: house.clone(),
         timeline: timeline.clone(),
         facts: facts.clone(),
@@ -117,6 +125,14 @@ pub async fn run(incoming: Incoming, house: House) {
 
     facts.close_recordings(id, &timeline, &house.journal).await;
     epilogue(id, &reason, &facts, &timeline, &house);
+    house.history.ended(past_call(from, hotline, began, facts.known(), house.clock.now()));
+}
+
+/// What later calls know of this one.
+fn past_call(caller: String, hotline: String, began: Timestamp, known: Known, ended: Timestamp) -> PastCall {
+    let outcome = known.outcome();
+    let responder = known.responder.as_deref().map(PersonId::from);
+    PastCall { caller, hotline, route: known.route, responder, outcome, began, ended }
 }
 
 /// Who calls whom, and what the trunk says of it, in words.

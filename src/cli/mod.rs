@@ -3,15 +3,18 @@
 //! Status 0: done. 1: failed. 2: wrong usage or settings.
 
 mod apply;
+mod calendars;
 mod calls;
 mod changing;
 mod check;
+mod coverage;
 mod demo;
 mod doctor;
 mod oncall;
 mod output;
 mod overrides;
 mod people;
+mod rings;
 mod run;
 mod schedule;
 mod simulate;
@@ -24,6 +27,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::daemon::config::{self, Config};
 use crate::daemon::control;
+use crate::daemon::feeds::{self, Copies};
 use crate::daemon::findings::Findings;
 use crate::oncall::Roster;
 use crate::problem::Problem;
@@ -161,9 +165,14 @@ impl Common {
 /// runs on it, else of the on-call file that the next start applies, with what commands have changed.
 fn roster(common: &Common) -> Result<Roster, Failure> {
     let (config, _) = common.load()?;
+    Ok(with_calendars(&config, roster_as_written(&config)?)?.0)
+}
+
+/// The same without what calendars say.
+fn roster_as_written(config: &Config) -> Result<Roster, Failure> {
     match &config.oncall {
-        Some((_, roster)) if !control::is_running(&config.data_dir) => with_commands(&config, roster),
-        _ => stored_roster(&config),
+        Some((_, roster)) if !control::is_running(&config.data_dir) => with_commands(config, roster),
+        _ => stored_roster(config),
     }
 }
 
@@ -175,6 +184,24 @@ fn with_commands(config: &Config, file: &Roster) -> Result<Roster, Failure> {
         Err(StoreError::Missing { .. } | StoreError::Older { .. }) => Ok(file.clone()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The roster with the calendars that a call would meet: the copies that the daemon keeps; while it does not run, files
+/// as they are now. Beside it what is known of each calendar.
+fn with_calendars(config: &Config, mut roster: Roster) -> Result<(Roster, Copies), Failure> {
+    if feeds::sources(&roster).is_empty() {
+        return Ok((roster, Copies::new()));
+    }
+    let mut copies = match Store::open_read_only(&config.data_dir) {
+        Ok(reader) => reader.calendars()?,
+        Err(StoreError::Missing { .. }) => Copies::new(),
+        Err(error) => return Err(error.into()),
+    };
+    if !control::is_running(&config.data_dir) {
+        feeds::look_at_files(&roster, &config.wanted_calendars().folder, &mut copies);
+    }
+    feeds::attach(&mut roster, &copies);
+    Ok((roster, copies))
 }
 
 /// What the database says; nobody, where there is none yet.

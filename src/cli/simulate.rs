@@ -7,17 +7,16 @@ use std::sync::Arc;
 
 use clap::Args;
 use jiff::Timestamp;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 use serde::Serialize;
 
+use super::rings::Ringing;
 use super::{Common, Failure, output};
 use crate::call::filter::Admission;
 use crate::call::plan::{Hotline, Route};
 use crate::call::prompt::Prompt;
 use crate::call::settings::FallbackKind;
 use crate::daemon::findings::Findings;
-use crate::oncall::{E164, Next, NotRung, PersonId, Roster, Rung, Walk, resolve};
+use crate::oncall::{E164, PersonId, Roster};
 use crate::switch::trunks::Trunk;
 
 /// Options of `simulate`.
@@ -51,25 +50,12 @@ struct Simulated {
     hotline: String,
     route: Option<String>,
     caller_allowed: bool,
-    chain: Vec<Rings>,
-    not_rung: Vec<NotRung>,
+    #[serde(flatten)]
+    ringing: Ringing,
     fallback: Option<String>,
     incident: Option<String>,
     #[serde(skip)]
     story: Vec<String>,
-}
-
-/// A phone that would be rung if everybody before it did not accept.
-#[derive(Debug, Serialize)]
-struct Rings {
-    order: u32,
-    level: String,
-    person: PersonId,
-    phone: String,
-    because: String,
-    /// Why a live call could not dial it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unreachable: Option<String>,
 }
 
 /// Prints the call.
@@ -120,8 +106,7 @@ fn simulate(
         hotline: hotline.name.clone(),
         route: None,
         caller_allowed: true,
-        chain: Vec::new(),
-        not_rung: Vec::new(),
+        ringing: Ringing::default(),
         fallback: None,
         incident: None,
         story: Vec::new(),
@@ -182,22 +167,7 @@ fn chain(
         let at = options.at.unwrap_or_else(Timestamp::now);
         let busy: BTreeSet<PersonId> =
             options.busy.iter().map(|name| PersonId::from(name.as_str())).collect();
-        // One order out of those a live call may draw, the same each time this is asked.
-        let mut rng = StdRng::seed_from_u64(0);
-        let mut walk = Walk::new(resolve(roster, &route.policy, at, &mut rng), &route.policy);
-        while let Next::Ring(attempt) = walk.next(&mut |person, _| busy.contains(&person.id)) {
-            let reached = trunks.iter().any(|trunk| trunk.may_dial(&attempt.phone));
-            simulated.chain.push(Rings {
-                order: attempt.order,
-                level: attempt.level,
-                person: attempt.person.id.clone(),
-                phone: attempt.phone.to_string(),
-                because: attempt.because,
-                unreachable: (!reached).then(|| "no trunk of the hotline may dial it".to_owned()),
-            });
-            walk.report(attempt.order, Rung::NoAnswer);
-        }
-        simulated.not_rung = walk.not_rung();
+        simulated.ringing = Ringing::of(&route.policy, roster, trunks, &busy, at);
     }
     let last = if closing { &fallback.closing } else { &fallback.greeting };
     simulated.story.push(format!("whoever answers hears {}", route.accept.prompt.usual));
@@ -214,27 +184,7 @@ impl std::fmt::Display for Simulated {
             writeln!(f, "  {line}")?;
         }
         let Some(route) = &self.route else { return Ok(()) };
-        writeln!(f, "\nroute {route}: rung one after another until somebody accepts")?;
-        for rings in &self.chain {
-            write!(
-                f,
-                "  {}. {} at {} (level {}: {})",
-                rings.order, rings.person, rings.phone, rings.level, rings.because
-            )?;
-            match &rings.unreachable {
-                Some(why) => writeln!(f, ": could not be reached, {why}")?,
-                None => writeln!(f)?,
-            }
-        }
-        if self.chain.is_empty() {
-            writeln!(f, "  nobody")?;
-        }
-        if !self.not_rung.is_empty() {
-            writeln!(f, "\nnot rung")?;
-        }
-        for left_out in &self.not_rung {
-            writeln!(f, "  {left_out}")?;
-        }
+        write!(f, "\nroute {route}: {}", self.ringing)?;
         match &self.fallback {
             Some(fallback) => writeln!(f, "\nthen: {fallback}"),
             None => Ok(()),

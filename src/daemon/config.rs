@@ -11,6 +11,7 @@ use crate::call::compile::{Compiled, Surroundings, compile};
 use crate::call::plan::Hotline;
 use crate::call::prompt::{Piece, Prompt};
 use crate::call::settings::{CallerIdSetting, HotlineSettings};
+use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
 use crate::daemon::reading::{read, unreadable};
 use crate::oncall::{OncallFile, Phone, Roster};
@@ -39,6 +40,9 @@ struct File {
     media: MediaSettings,
     /// Renders `say` texts.
     voice: Option<VoiceSettings>,
+    /// How calendars from elsewhere are read.
+    #[serde(default)]
+    calendars: CalendarSettings,
     #[serde(default)]
     trunks: Vec<TrunkSettings>,
     #[serde(default)]
@@ -58,6 +62,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The on-call file and what it says, where one is named and could be read.
     pub oncall: Option<(Arc<Source>, Roster)>,
+    /// How calendars from elsewhere are read.
+    pub calendars: CalendarSettings,
     /// Where to listen.
     pub addresses: Addresses,
     /// The trunks.
@@ -117,12 +123,21 @@ impl Config {
         Self {
             data_dir: folder.join(&file.data_dir),
             oncall,
+            calendars: file.calendars,
             addresses,
             trunks,
             voice: file.voice.as_ref().map(VoiceSettings::command),
             hotlines: file.hotlines,
             source,
         }
+    }
+
+    /// How calendars are to be read. Those that are files lie beside the on-call file, or, where there is none, beside
+    /// the settings.
+    pub fn wanted_calendars(&self) -> Wanted {
+        let beside = self.oncall.as_ref().map_or(&self.source, |(source, _)| source);
+        let folder = beside.path.parent().unwrap_or(Path::new("")).to_owned();
+        Wanted { folder, settings: self.calendars }
     }
 
     /// Compiles the hotlines against the people there are.

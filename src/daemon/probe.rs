@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
 use crate::call::clock::Clock;
+use crate::call::history::History;
 use crate::call::journal::Journal;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
@@ -27,6 +28,7 @@ pub async fn probe(config: &Config) -> Result<(Vec<String>, Vec<TrunkReport>), S
     let house = House {
         journal,
         occupancy: Occupancy::default(),
+        history: History::default(),
         requests: requests_to,
         clock: Clock::starting_at(Timestamp::now()),
         shutdown,

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::call::clock::Clock;
+use crate::call::history::{self, History, PastCall};
 use crate::call::journal::{Journal, Record};
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
@@ -17,10 +18,11 @@ use crate::call::run::House;
 use crate::daemon::changes::{self, Change, ChangeError, Changed};
 use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
+use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
-use crate::oncall::Roster;
+use crate::oncall::{PersonId, Roster};
 use crate::sip::Hop;
-use crate::store::{Store, StoreError, Unfinished, WriterHandle};
+use crate::store::{CallFilter, Store, StoreError, Unfinished, WriterHandle};
 use crate::switch::recorder::repair_all;
 use crate::switch::signalling::StoredLeg;
 use crate::switch::spend::{Ledger, Use};
@@ -68,6 +70,7 @@ pub struct Daemon {
     commands: mpsc::Receiver<Asked>,
     live: broadcast::Sender<Arc<Record>>,
     warnings: Findings,
+    feeds: Poller,
 }
 
 /// Settings that were read and are good enough to run on.
@@ -101,6 +104,7 @@ impl Daemon {
         let house = House {
             journal,
             occupancy: occupancy.clone(),
+            history: past_calls(&store)?,
             requests: requests_to,
             clock: Clock::starting_at(Timestamp::now()),
             shutdown: shutdown_reader,
@@ -118,6 +122,7 @@ impl Daemon {
         })
         .await?;
         store.legs_released()?;
+        let feeds = Poller::start(store.clone(), config.wanted_calendars());
         let commands = control::listen(&config.data_dir)
             .map_err(|source| StartError::Io { path: config.data_dir.join("control.sock"), source })?;
         Ok(Self {
@@ -132,6 +137,7 @@ impl Daemon {
             commands,
             live,
             warnings,
+            feeds,
         })
     }
 
@@ -163,10 +169,24 @@ impl Daemon {
     /// The next command on the control socket. Nothing: the switch has broken, and whoever
     /// supervises the daemon must start it again.
     pub async fn command(&mut self) -> Option<Asked> {
-        tokio::select! {
-            biased;
-            () = self.switch.broken() => None,
-            asked = self.commands.recv() => asked,
+        loop {
+            tokio::select! {
+                biased;
+                () = self.switch.broken() => return None,
+                asked = self.commands.recv() => return asked,
+                news = self.feeds.news() => self.take_calendars(news).await,
+            }
+        }
+    }
+
+    /// Takes calendars that have been read into use. What is not done when this is dropped is done the next time.
+    async fn take_calendars(&mut self, news: u64) {
+        match self.reload_roster().await {
+            Ok(()) => self.feeds.took(news),
+            Err(error) => {
+                tracing::error!(%error, "calendars were read, but could not be taken into use");
+                self.feeds.took(news);
+            }
         }
     }
 
@@ -224,6 +244,7 @@ impl Daemon {
             .map_err(|error| error.to_string())?;
         if !dry_run {
             self.reload_roster().await.map_err(|error| error.to_string())?;
+            self.feeds.roster_changed();
         }
         Ok(changes.iter().map(ToString::to_string).collect())
     }
@@ -240,7 +261,7 @@ impl Daemon {
     /// Takes what the database says of people, teams and schedules into use.
     async fn reload_roster(&mut self) -> Result<(), StoreError> {
         let store = self.store.clone();
-        let roster = blocking(move || store.reader().load_roster()).await?;
+        let (roster, _) = blocking(move || feeds::load(store.reader())).await?;
         let hotlines = self.config.hotlines(&roster, &mut Findings::default()).hotlines;
         self.switch.reload_snapshot(Arc::new(Snapshot { hotlines, roster: Arc::new(roster) }));
         Ok(())
@@ -268,6 +289,7 @@ impl Daemon {
             .reload(ready.config.trunks.clone(), tls, Arc::new(snapshot), Arc::new(ready.plan.library))
             .await;
         self.config = ready.config;
+        self.feeds.settings_changed(self.config.wanted_calendars());
         self.warnings = ready.warnings;
         tracing::info!("the settings were read again");
     }
@@ -312,6 +334,26 @@ impl Daemon {
     }
 }
 
+/// The calls of the last day.
+fn past_calls(store: &Store) -> Result<History, StoreError> {
+    let since = Timestamp::now().checked_sub(history::REMEMBERED).ok();
+    let limit = u32::try_from(history::MOST_CALLS).ok();
+    let calls = store.reader().calls(&CallFilter { since, limit, ..CallFilter::default() })?;
+    let history = History::default();
+    history.recall(calls.into_iter().filter_map(|call| {
+        Some(PastCall {
+            responder: call.responder.as_deref().map(PersonId::from),
+            ended: call.ended_at?,
+            caller: call.caller,
+            hotline: call.hotline,
+            route: call.route,
+            outcome: call.outcome,
+            began: call.started_at,
+        })
+    }));
+    Ok(history)
+}
+
 /// What the trunks were used for in the last 24 hours.
 fn ledger(store: &Store) -> Result<Ledger, StoreError> {
     let ledger = Ledger::default();
@@ -350,7 +392,8 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
                 tracing::info!("on call: {change}");
             }
         }
-        let roster = store.reader().load_roster()?;
+        feeds::renew_files(&store, &store.reader().load_roster()?, &config.wanted_calendars().folder)?;
+        let (roster, _) = feeds::load(store.reader())?;
         let plan = config.plan(&roster, &mut findings);
         if findings.has_errors() {
             return Err(StartError::Settings(findings));

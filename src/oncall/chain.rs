@@ -76,8 +76,7 @@ pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut im
         Repeat::Times(times) => times,
         Repeat::Own => unfolding.repeat,
     };
-    let dead_ends = unfolding.dead_ends.iter();
-    chain.not_rung.extend(dead_ends.map(|end| NotRung { person: None, because: end.say(roster, at) }));
+    unfolding.dead_ends.iter().for_each(|end| chain.dead_end(end, roster, at));
     chain
 }
 
@@ -85,19 +84,28 @@ impl Chain {
     fn add(&mut self, roster: &Roster, policy: &DialPolicy, at: Timestamp, level: &str, found: Found) {
         match reachable(roster, &found.person, at) {
             Ok(person) => {
-                self.tell_unconfirmed(person);
                 let most = match policy.phones {
                     PhoneChoice::All => usize::MAX,
                     PhoneChoice::First => 1,
                 };
                 let phones = person.confirmed_phones().take(most).cloned().collect();
+                let because = because(level, found.because, person);
                 let person = self.shared(person);
-                let because =
-                    if found.because.is_empty() { format!("named in level {level}") } else { found.because };
                 self.candidates.push(Candidate { level: level.to_owned(), person, phones, because });
             }
             Err(because) => self.refuse(found.person, because),
         }
+    }
+
+    /// Puts a person before all others, for a reason. Returns whether the chain leads to that person at all.
+    pub fn put_first(&mut self, person: &PersonId, why: &str) -> bool {
+        let Some(index) = self.candidates.iter().position(|candidate| candidate.person.id == *person) else {
+            return false;
+        };
+        let mut first = self.candidates.remove(index);
+        first.because = format!("{why}; {}", first.because);
+        self.candidates.insert(0, first);
+        true
     }
 
     fn shared(&self, person: &Person) -> Arc<Person> {
@@ -113,11 +121,26 @@ impl Chain {
         }
     }
 
-    /// Notes the phones of somebody who is rung, but not on these.
-    fn tell_unconfirmed(&mut self, person: &Person) {
-        if let Some(because) = person.unconfirmed() {
-            self.refuse(person.id.clone(), because);
+    /// Notes a target that leads to nobody; who is not on call because of an override is somebody.
+    fn dead_end(&mut self, end: &DeadEnd, roster: &Roster, at: Timestamp) {
+        let because = end.say(roster, at);
+        match &end.kind {
+            DeadEndKind::LeftOut { who, .. } if !self.has(who) => self.refuse(who.clone(), because),
+            _ => self.not_rung.push(NotRung { person: None, because }),
         }
+    }
+
+    fn has(&self, person: &PersonId) -> bool {
+        self.candidates.iter().any(|candidate| candidate.person.id == *person)
+    }
+}
+
+/// What led to somebody, and which phones of theirs are left out.
+fn because(level: &str, way: String, person: &Person) -> String {
+    let way = if way.is_empty() { format!("named in level {level}") } else { way };
+    match person.unconfirmed() {
+        Some(phones) => format!("{way}; {phones}"),
+        None => way,
     }
 }
 

@@ -94,7 +94,7 @@ impl Changes<'_> {
     /// Notes the next change of a schedule after an instant.
     fn look_ahead(&mut self, place: usize, at: Timestamp) {
         let Some(schedule) = self.schedules.get(place) else { return };
-        let mut edges = Edges::around(at);
+        let mut edges = Edges::after(at);
         schedule.note_edges(&mut edges, at);
         if let Some(next) = edges.next {
             self.next.push(Reverse((next, Source::Schedule(place))));

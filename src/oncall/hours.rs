@@ -8,6 +8,7 @@ use std::fmt;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::oncall::ical::{Calendar, Fault, Occurrence, short};
 use crate::oncall::name::HoursId;
 use crate::oncall::turn::Edges;
 use crate::oncall::week::WeekInterval;
@@ -68,6 +69,24 @@ pub struct HoursState {
     pub because: String,
     /// The first instant at which it is the other way round; `None`: not within a year.
     pub until: Option<Timestamp>,
+}
+
+impl Holiday {
+    /// Reads a calendar of holidays as it is seen from an instant: a year back, three years ahead. What stands in it is
+    /// closed, unless its title begins with `[open]`.
+    pub fn read(calendar: &Calendar, zone: &Zone, at: Timestamp) -> Result<Vec<Self>, Fault> {
+        let from = at.saturating_sub(HORIZON).unwrap_or(Timestamp::MIN);
+        let until = at.saturating_add(HORIZON * 3).unwrap_or(Timestamp::MAX);
+        let occurrences = calendar.occurrences(from, until, zone)?;
+        let holiday = |occurrence: &Occurrence<'_>| {
+            let title = occurrence.event.summary.trim();
+            let is_open = title.get(..6).is_some_and(|mark| mark.eq_ignore_ascii_case("[open]"));
+            let name = if is_open { title.get(6..).unwrap_or_default().trim() } else { title };
+            let name = if name.is_empty() { "a day of the calendar" } else { name };
+            Self { from: occurrence.from, until: occurrence.until, open: is_open, name: short(name) }
+        };
+        Ok(occurrences.iter().map(holiday).collect())
+    }
 }
 
 impl Hours {

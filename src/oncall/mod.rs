@@ -8,9 +8,12 @@ mod chain;
 mod changes;
 mod circles;
 mod compile;
+mod doubt;
 mod duty;
 mod escalation;
+mod feed;
 mod hours;
+pub mod ical;
 mod language;
 mod name;
 mod numbering;
@@ -18,6 +21,7 @@ mod on_duty;
 mod overrides;
 mod phone;
 mod policy;
+mod recurrence;
 mod roster;
 mod schedule;
 mod settings;
@@ -30,7 +34,9 @@ mod zone;
 
 pub use chain::{Candidate, Chain, NotRung, resolve};
 pub use changes::Changes;
+pub use doubt::Doubt;
 pub use escalation::{Escalation, EscalationLevel};
+pub use feed::{Feed, FeedError, FeedShift, UnknownName};
 pub use hours::{Holiday, Hours, HoursException, HoursState};
 pub use language::Language;
 pub use name::{EscalationId, HoursId, PersonId, ScheduleId, Target, TargetError, TeamId};
@@ -38,6 +44,7 @@ pub use numbering::NumberFormat;
 pub use overrides::Overrides;
 pub use phone::{E164, NumberError, Phone, PhoneError, SipAddress};
 pub use policy::{DialPolicy, Order, PhoneChoice, Repeat};
+pub use recurrence::{RecurrenceRule, RuleError};
 pub use roster::{Availability, Person, PersonPhone, Roster, Team, UnknownTarget};
 pub use schedule::{
     Every, EveryError, Member, MemberError, Origin, Override, OverrideKind, Recurrence, Rotation, Schedule,
@@ -48,6 +55,6 @@ pub use settings::{
     PersonEntry, PhoneEntry, RotationEntry, ScheduleEntry, TeamEntry,
 };
 pub use shift::Shift;
-pub use walk::{Attempt, Next, Rung, Walk};
+pub use walk::{Attempt, Next, Rung, Standing, Stands, Walk};
 pub use week::{WeekError, WeekInterval};
 pub use zone::{TimeError, Zone, ZoneError};

@@ -6,8 +6,10 @@ use std::str::FromStr;
 
 use jiff::civil::DateTime;
 
+use crate::oncall::feed::Feed;
 use crate::oncall::name::{PersonId, ScheduleId, Target};
 use crate::oncall::overrides::Overrides;
+use crate::oncall::recurrence::{Numbered, RuleError, Series};
 use crate::oncall::week::WeekInterval;
 use crate::oncall::zone::Zone;
 
@@ -38,6 +40,8 @@ pub struct ShiftCalendar {
     pub source: String,
     /// Whom the names in its events mean.
     pub names: BTreeMap<String, PersonId>,
+    /// Its shifts, once it has been read.
+    pub feed: Option<Feed>,
 }
 
 /// How the rotations of a schedule go together.
@@ -88,10 +92,33 @@ pub enum Turns {
 /// Turns that begin by a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recurrence {
-    /// The rule of RFC 5545, as it is written: `FREQ=WEEKLY;BYDAY=MO,TH`.
-    pub rule: String,
+    rule: String,
+    lasts: Every,
+    times: Numbered,
+}
+
+impl Recurrence {
+    /// The turns of a rule of RFC 5545 (`FREQ=WEEKLY;BYDAY=MO,TH`) from a first time on, each of a length by the
+    /// clocks of a zone.
+    pub fn new(rule: &str, lasts: Every, start: DateTime, zone: &Zone) -> Result<Self, RuleError> {
+        let times = Numbered::new(Series::new(&rule.parse()?, start, zone));
+        Ok(Self { rule: rule.to_owned(), lasts, times })
+    }
+
+    /// The rule, as it is written.
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+
     /// How long each turn lasts.
-    pub lasts: Every,
+    pub fn lasts(&self) -> Every {
+        self.lasts
+    }
+
+    /// When the turns begin.
+    pub(super) fn times(&self) -> &Numbered {
+        &self.times
+    }
 }
 
 /// The length of a turn.
@@ -180,7 +207,7 @@ impl fmt::Display for Turns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Every(every) => write!(f, "every {every}"),
-            Self::Recurrence(Recurrence { rule, lasts }) => write!(f, "{rule} for {lasts}"),
+            Self::Recurrence(Recurrence { rule, lasts, .. }) => write!(f, "{rule} for {lasts}"),
         }
     }
 }

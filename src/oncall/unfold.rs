@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::oncall::feed::Feed;
 use crate::oncall::name::{EscalationId, PersonId, ScheduleId, Target, TeamId};
 use crate::oncall::roster::Roster;
 use crate::oncall::schedule::{Member, Schedule};
@@ -63,15 +64,22 @@ pub(super) struct Unfolding<'a> {
     /// How often the escalations that were met say they are repeated; the one that says most.
     pub repeat: u8,
     /// The instants around at which the result may be another.
-    pub edges: Edges,
+    pub edges: Option<Edges>,
     /// What led to nobody.
     pub dead_ends: Vec<DeadEnd>,
 }
 
 impl<'a> Unfolding<'a> {
     pub fn new(roster: &'a Roster, at: Timestamp) -> Self {
-        let edges = Edges::around(at);
-        Self { roster, at, targets_left: MOST_TARGETS, depth: 0, repeat: 0, edges, dead_ends: Vec::new() }
+        Self {
+            roster,
+            at,
+            targets_left: MOST_TARGETS,
+            depth: 0,
+            repeat: 0,
+            edges: None,
+            dead_ends: Vec::new(),
+        }
     }
 
     /// Unfolds a level of a route. What one level has too much of does not cost the next anything.
@@ -164,11 +172,13 @@ impl<'a> Unfolding<'a> {
     }
 }
 
-/// Everything that takes turns in a schedule, each once, in the order of the rotations.
+/// Everything that takes turns in a schedule, each once, in the order of the rotations, then those of its calendar.
 fn participants(schedule: &Schedule) -> Vec<&Target> {
     let mut seen = BTreeSet::new();
-    let members = schedule.rotations.iter().flat_map(|rotation| &rotation.people);
-    members.filter_map(Member::target).filter(|target| seen.insert(*target)).collect()
+    let members = schedule.rotations.iter().flat_map(|rotation| &rotation.people).filter_map(Member::target);
+    let feed = schedule.calendar.as_ref().and_then(|calendar| calendar.feed.as_ref());
+    let fed = feed.into_iter().flat_map(Feed::people);
+    members.chain(fed).filter(|target| seen.insert(*target)).collect()
 }
 
 fn found(person: &PersonId, path: &str) -> Vec<Rank> {

@@ -2,12 +2,14 @@
 //!
 //! 1. Candidates in the order of the chain; of each, the phones in their order. One person at a time, or
 //!    all of a level together, as the policy says; or one of each level, drawn by lot.
-//! 2. Who is busy with another call is put off until all others have been tried, and then tried
-//!    once more.
+//! 2. Who is busy with another call, or is to be left in peace, is put off until all others have been
+//!    tried, and then tried once more.
 //! 3. A phone that is busy, silent or broken is followed by the same person's next; a decline ends
 //!    the person's part in the call.
-//! 4. The whole is repeated as often as the chain says.
+//! 4. The whole is repeated as often as the chain says. A pass in which everybody was busy is not over.
+//! 5. Who is busy even then may be waited for: `Walk::waits_for`, and `Walk::try_again`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -66,6 +68,28 @@ pub enum Rung {
     Accepted,
 }
 
+/// How it stands with a phone right before it would be rung.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It may be rung. Whoever says so may already have reserved it: the attempt follows at once.
+    Free,
+    /// Another call has it: put off, if the policy skips the busy.
+    Busy,
+    /// It is to be left in peace, for this reason: put off, whatever the policy says of the busy.
+    Later(String),
+}
+
+impl Standing {
+    /// Busy with another call, or free.
+    pub fn of(busy: bool) -> Self {
+        if busy { Self::Busy } else { Self::Free }
+    }
+}
+
+/// How it stands with a person's phone. `true`: it is asked for the last time, because all others have been
+/// tried.
+pub type Stands<'a> = dyn FnMut(&Person, &Phone, bool) -> Standing + 'a;
+
 /// A way along a chain.
 #[derive(Debug, Clone)]
 pub struct Walk {
@@ -81,8 +105,12 @@ pub struct Walk {
     visits: VecDeque<Visit>,
     /// Those put off because they were busy.
     put_off: VecDeque<Visit>,
+    /// Those who were busy even then.
+    still_busy: VecDeque<Visit>,
     /// Nobody is put off any more in this pass.
     last_round: bool,
+    /// The busy have been waited for.
+    waited: bool,
     /// The visits going on, all of one level.
     open: Vec<Visit>,
     /// On whom the lot of each level fell in this pass.
@@ -107,7 +135,7 @@ struct Visit {
     /// Phones that could not be rung now.
     put_off: VecDeque<Phone>,
     /// Why not.
-    obstacle: &'static str,
+    obstacle: Cow<'static, str>,
     /// Whether a phone of this visit was rung.
     has_rung: bool,
     /// The attempt going on.
@@ -142,7 +170,9 @@ impl Walk {
             passes_left: chain.repeat,
             visits: VecDeque::new(),
             put_off: VecDeque::new(),
+            still_busy: VecDeque::new(),
             last_round: false,
+            waited: false,
             open: Vec::new(),
             drawn: BTreeMap::new(),
             dialled: BTreeSet::new(),
@@ -161,13 +191,12 @@ impl Walk {
     /// What is to be done next. Ask until it is no phone; then [`report`](Self::report) how an attempt
     /// ended, and ask again.
     ///
-    /// `busy` tells whether a person or a phone is taken by another call now. It is asked right
-    /// before an attempt, and an attempt follows at once where it says no, so a live call may
-    /// reserve both while answering. It is asked, though not heeded, where `skip_busy` is off.
-    pub fn next(&mut self, busy: &mut dyn FnMut(&Person, &Phone) -> bool) -> Next {
+    /// `stands` is asked right before an attempt, and an attempt follows at once where it says `Free`, so a
+    /// live call may reserve both while answering. `Busy` is not heeded where `skip_busy` is off.
+    pub fn next(&mut self, stands: &mut Stands<'_>) -> Next {
         while self.accepted.is_none() {
             if let Some(visit) = self.idle().or_else(|| self.begin_visit()) {
-                if let Some(attempt) = self.go_on(visit, busy) {
+                if let Some(attempt) = self.go_on(visit, stands) {
                     return Next::Ring(attempt);
                 }
             } else if !self.open.is_empty() {
@@ -243,6 +272,7 @@ impl Walk {
         self.pass = self.pass.saturating_add(1);
         self.dialled.clear();
         self.visited.clear();
+        self.still_busy.clear();
         self.drawn.clear();
         self.last_round = false;
         let visits = (0..).zip(&self.candidates).map(|(candidate, entry)| Visit::new(candidate, entry));
@@ -282,11 +312,13 @@ impl Walk {
         if beside { self.visits.pop_front() } else { None }
     }
 
-    /// After all visits: those put off; after these: the next pass.
+    /// After all visits: those put off; after these: the next pass, unless everybody was busy in this one.
     fn begin_round(&mut self) -> Option<()> {
         if !self.put_off.is_empty() {
             self.last_round = true;
             self.visits = std::mem::take(&mut self.put_off);
+        } else if self.visited.is_empty() && !self.still_busy.is_empty() {
+            return None;
         } else {
             self.passes_left = self.passes_left.checked_sub(1)?;
             self.begin_pass();
@@ -326,7 +358,7 @@ impl Walk {
     }
 
     /// The next phone of a visit; `None` when the visit is over.
-    fn go_on(&mut self, mut visit: Visit, busy: &mut dyn FnMut(&Person, &Phone) -> bool) -> Option<Attempt> {
+    fn go_on(&mut self, mut visit: Visit, stands: &mut Stands<'_>) -> Option<Attempt> {
         let person = Arc::clone(&self.candidates.get(visit.candidate)?.person);
         if !self.may_visit(&visit, &person.id) {
             return None;
@@ -334,10 +366,12 @@ impl Walk {
         while let Some(phone) = visit.phones.pop_front() {
             if let Some(reason) = self.had_its_turn(&phone) {
                 self.reasons.entry(person.id.clone()).or_insert(reason);
-            } else if busy(&person, &phone) && self.skip_busy {
-                visit.put_off(phone, BUSY);
-            } else {
-                return self.attempt(visit, phone);
+                continue;
+            }
+            match stands(&person, &phone, self.last_round) {
+                Standing::Busy if self.skip_busy => visit.put_off(phone, BUSY),
+                Standing::Later(why) => visit.put_off(phone, why),
+                Standing::Free | Standing::Busy => return self.attempt(visit, phone),
             }
         }
         self.end_visit(visit, &person.id);
@@ -420,16 +454,35 @@ impl Walk {
         if visit.put_off.is_empty() {
             return;
         }
-        let obstacle = visit.obstacle;
-        if self.last_round {
-            let reason = format!("{obstacle}, also when tried again after the others");
-            self.reasons.insert(person.clone(), reason);
-        } else {
-            let reason = format!("{obstacle}, and put off until the others had been tried");
-            self.reasons.insert(person.clone(), reason);
-            visit.phones = std::mem::take(&mut visit.put_off);
-            self.put_off.push_back(visit);
-        }
+        let since = match (self.last_round, self.waited) {
+            (true, true) => "also after waiting",
+            (true, false) => "also when tried again after the others",
+            (false, _) => "and put off until the others had been tried",
+        };
+        self.reasons.insert(person.clone(), format!("{}, {since}", visit.obstacle));
+        visit.phones = std::mem::take(&mut visit.put_off);
+        let later = if self.last_round { &mut self.still_busy } else { &mut self.put_off };
+        later.push_back(visit);
+    }
+
+    /// Those who were busy even when tried last, with their phones: once `next` is over, they may be waited
+    /// for. Nobody, where no more people may be rung.
+    pub fn waits_for(&self) -> Vec<(Arc<Person>, Vec<Phone>)> {
+        let over = self.accepted.is_some();
+        // A line becomes free without telling.
+        let may = |visit: &&Visit| !over && visit.obstacle != NO_LINE && (visit.has_rung || !self.is_full());
+        let busy = self.still_busy.iter().filter(may).filter_map(|visit| {
+            let person = &self.candidates.get(visit.candidate)?.person;
+            Some((Arc::clone(person), visit.phones.iter().cloned().collect()))
+        });
+        busy.filter(|(person, _): &(Arc<Person>, _)| !self.declined.contains(&person.id)).collect()
+    }
+
+    /// Tries those once more who were busy even when tried last.
+    pub fn try_again(&mut self) {
+        self.waited = true;
+        self.last_round = true;
+        self.visits = std::mem::take(&mut self.still_busy);
     }
 }
 
@@ -439,15 +492,15 @@ impl Visit {
             candidate,
             phones: entry.phones.iter().cloned().collect(),
             put_off: VecDeque::new(),
-            obstacle: BUSY,
+            obstacle: BUSY.into(),
             has_rung: false,
             ringing: None,
             waits: false,
         }
     }
 
-    fn put_off(&mut self, phone: Phone, obstacle: &'static str) {
+    fn put_off(&mut self, phone: Phone, obstacle: impl Into<Cow<'static, str>>) {
         self.put_off.push_back(phone);
-        self.obstacle = obstacle;
+        self.obstacle = obstacle.into();
     }
 }

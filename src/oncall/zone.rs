@@ -46,6 +46,11 @@ impl Zone {
         Self { name: "UTC".to_owned(), rules: TimeZone::UTC }
     }
 
+    /// A zone that the database does not have, by its rules, as a calendar brings it along.
+    pub(super) fn of_rules(name: &str, rules: TimeZone) -> Self {
+        Self { name: name.to_owned(), rules }
+    }
+
     /// The name in the IANA database.
     pub fn name(&self) -> &str {
         &self.name
@@ -100,6 +105,49 @@ impl Zone {
         let near = at.duration_since(now).abs() < SignedDuration::from_hours(6 * 24);
         let form = if near { "%a %H:%M" } else { "%a %Y-%m-%d %H:%M" };
         self.local(at).strftime(form).to_string()
+    }
+}
+
+/// A change of the clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ClockChange {
+    /// The first instant after it.
+    pub at: Timestamp,
+    before: Offset,
+    after: Offset,
+}
+
+impl ClockChange {
+    /// Whether the clocks are set back, so that some times come twice.
+    pub fn sets_back(&self) -> bool {
+        self.after < self.before
+    }
+
+    /// What the clocks would show without the change.
+    pub fn wall(&self) -> DateTime {
+        self.before.to_datetime(self.at)
+    }
+
+    /// Whether the clocks skip a time, or show it twice.
+    pub fn is_doubtful(&self, wall: DateTime) -> bool {
+        let (one, other) = (self.wall(), self.after.to_datetime(self.at));
+        one.min(other) <= wall && wall < one.max(other)
+    }
+}
+
+impl Zone {
+    /// The changes of the clocks between two instants.
+    pub(super) fn clock_changes(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> impl Iterator<Item = ClockChange> {
+        let following = self.rules.following(from).map(|change| change.timestamp());
+        following.take_while(move |at| *at < until).filter_map(|at| {
+            let before = self.rules.to_offset(at.checked_sub(SignedDuration::from_nanos(1)).ok()?);
+            let after = self.rules.to_offset(at);
+            (before != after).then_some(ClockChange { at, before, after })
+        })
     }
 }
 

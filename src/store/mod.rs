@@ -11,6 +11,7 @@
 //!    that only look use a [`Reader`].
 
 mod backlog;
+mod calendars;
 mod calls;
 mod checkpoint;
 mod connection;
@@ -33,6 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{broadcast, mpsc};
 
+pub use calendars::CalendarCopy;
 pub use calls::{CallFilter, CallRow, VoicemailRow};
 pub use error::StoreError;
 pub use reconcile::{Reconciled, StoredLeg, Unfinished};

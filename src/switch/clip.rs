@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::audio::LINE_RATE;
-use crate::audio::g711::{linear_to_alaw, linear_to_ulaw};
+use crate::audio::g711::{ALAW_SILENCE, ULAW_SILENCE, linear_to_alaw, linear_to_ulaw};
 
 /// Samples, and octets of G.711, in a frame of 20 ms.
 pub const FRAME: usize = 160;
@@ -55,10 +55,38 @@ impl Clip {
         self
     }
 
+    /// Clips one behind another, to the sample, each followed by so many samples of silence.
+    pub fn joined(parts: &[(&Clip, usize)]) -> Self {
+        let wide = |clip: &Clip| clip.wide.clone();
+        Self {
+            pcma: join(parts, |clip| clip.pcma.as_flattened(), ALAW_SILENCE),
+            pcmu: join(parts, |clip| clip.pcmu.as_flattened(), ULAW_SILENCE),
+            wide: parts
+                .iter()
+                .all(|(clip, _)| wide(clip).is_some())
+                .then(|| join(parts, |clip| clip.wide.as_deref().unwrap_or_default().as_flattened(), [0; 2])),
+            length: parts.iter().map(|(clip, silence)| clip.length + silence).sum(),
+            from: 0,
+        }
+    }
+
     /// How long it plays, in ms.
     pub fn duration_ms(&self) -> u64 {
         self.pcma.len() as u64 * FRAME_MS
     }
+}
+
+/// One form of clips, one behind another.
+fn join<T: Copy>(parts: &[(&Clip, usize)], form: impl Fn(&Clip) -> &[T], silence: T) -> Arc<[[T; FRAME]]> {
+    let length: usize = parts.iter().map(|(clip, pause)| clip.length + pause).sum();
+    let mut whole = Vec::with_capacity(length.next_multiple_of(FRAME));
+    for (clip, pause) in parts {
+        whole.extend_from_slice(form(clip).get(..clip.length).unwrap_or_default());
+        whole.resize(whole.len() + pause, silence);
+    }
+    whole.resize(length.next_multiple_of(FRAME), silence);
+    let (frames, _) = whole.as_chunks::<FRAME>();
+    frames.into()
 }
 
 fn encode(samples: &[i16], law: fn(i16) -> u8) -> Arc<[[u8; FRAME]]> {
@@ -126,7 +154,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::audio::g711::{ALAW_SILENCE, ULAW_SILENCE, alaw_to_linear, ulaw_to_linear};
+    use crate::audio::g711::{alaw_to_linear, ulaw_to_linear};
 
     #[test]
     fn a_clip_holds_the_sound_in_both_laws_and_ends_in_silence() {
@@ -150,6 +178,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn joined_clips_sound_like_one_of_their_samples(
+            parts in prop::collection::vec((prop::collection::vec(-8000_i16..8000, 0..500), 0_usize..300), 0..5),
+        ) {
+            let pairs = |sound: &[i16]| sound.iter().flat_map(|sample| [*sample; 2]).collect::<Vec<_>>();
+            let clip = |sound: &[i16]| Clip::from_samples(sound).with_wide(&pairs(sound));
+            let clips: Vec<_> = parts.iter().map(|(sound, pause)| (clip(sound), *pause)).collect();
+            let whole: Vec<i16> =
+                parts.iter().flat_map(|(sound, pause)| sound.iter().copied().chain(vec![0; *pause])).collect();
+            let refs: Vec<_> = clips.iter().map(|(clip, pause)| (clip, *pause)).collect();
+            let (joined, one) = (Clip::joined(&refs), clip(&whole));
+            prop_assert_eq!((&joined.pcma, &joined.pcmu), (&one.pcma, &one.pcmu));
+            prop_assert_eq!((&joined.wide, joined.length), (&one.wide, one.length));
+        }
+
         #[test]
         fn a_clip_goes_round_to_the_sample_wherever_it_goes_on(
             length in 1_usize..700,

@@ -215,3 +215,67 @@ fn a_call_rings_whom_simulate_said_and_leaves_out_whom_it_said_for_the_same_reas
         }
     });
 }
+
+/// Three people, an escalation that is repeated, and a route of this order.
+fn of_order(name: &str, more: &str) -> Folder {
+    let people: String = ["anna", "bob", "carla"]
+        .iter()
+        .map(|id| format!("[[people]]\nid = \"{id}\"\nphones = [\"sip:{id}@127.0.0.1:9\"]\n"))
+        .collect();
+    let oncall = people
+        + "[[escalations]]\nid = \"e\"\nrepeat = 1\nlevels = [{ targets = [\"person:anna\", \"person:bob\"] }, \
+           { targets = [\"person:carla\"], after = \"5m\" }]\n";
+    let route = format!("levels = [[\"escalation:e\"]]\n{more}\n");
+    let settings = crate::SETTINGS.replace("levels = [[\"person:bob\"]]\n", &route);
+    Folder::with(&format!("order-{name}"), settings.as_bytes(), oncall.as_bytes())
+}
+
+/// What is printed about the chain, and the JSON.
+fn simulate(folder: &Folder, more: &[&str]) -> (String, Value) {
+    let arguments = [&["simulate", "--to", "+4930123456"], more].concat();
+    let output = folder.output(&arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let json = folder.output(&[arguments, vec!["--json"]].concat());
+    let chain = text.split("\nroute ").nth(1).unwrap_or_default().split("\n\nthen").next().unwrap();
+    (chain.to_owned(), serde_json::from_slice(&json.stdout).unwrap())
+}
+
+#[test]
+fn those_who_ring_together_are_shown_together() {
+    let folder = of_order("together", "order = \"all-at-once\"");
+    let (text, json) = simulate(&folder, &[]);
+    assert_eq!(
+        text,
+        "Production: all of a level are rung together until somebody accepts\n  together\n    \
+         1. anna at sip:anna@127.0.0.1:9 (level 1: escalation e, level 1)\n    \
+         2. bob at sip:bob@127.0.0.1:9 (level 1: escalation e, level 1)\n  \
+         3. carla at sip:carla@127.0.0.1:9 (level 1.1: escalation e, level 2)"
+    );
+    let turns: Vec<_> = json["chain"].as_array().unwrap().iter().map(|rings| rings["turn"].clone()).collect();
+    assert_eq!(turns, [1, 1, 2]);
+}
+
+#[test]
+fn of_a_level_one_is_shown_and_why_the_others_are_not() {
+    let folder = of_order("one", "order = \"one-random\"");
+    let (text, json) = simulate(&folder, &["--busy", "bob"]);
+    assert_eq!(
+        text,
+        "Production: one of each level is rung, another one each call, until somebody accepts\n  \
+         1. anna at sip:anna@127.0.0.1:9 (level 1: escalation e, level 1; drawn by lot out of 2)\n  \
+         2. carla at sip:carla@127.0.0.1:9 (level 1.1: escalation e, level 2)\n\nnot rung\n  \
+         bob: busy with another call: the lot fell on anna"
+    );
+    assert_eq!(json["not_rung"][0]["person"], "bob");
+}
+
+#[test]
+fn a_repeat_of_the_escalations_own_is_shown() {
+    let folder = of_order("own", "order = \"listed\"\nrepeat = \"own\"\nskip_dialled = false");
+    let (text, json) = simulate(&folder, &[]);
+    let lines: Vec<&str> = text.lines().map(|line| line.split(" at ").next().unwrap()).skip(1).collect();
+    let again = "  once more, from the beginning";
+    assert_eq!(lines, ["  1. anna", "  2. bob", "  3. carla", again, "  4. anna", "  5. bob", "  6. carla"]);
+    assert_eq!(json["chain"][3]["pass"], 2);
+}

@@ -157,10 +157,10 @@ timezone = "UTC"
             "error at \"25:00-26:00\": `25:00` is not a time of the day, 00:00 to 24:00",
             "error at \"sat 10:00-10:00\": `sat 10:00-10:00` ends as it begins: leave `hours` out for all the \
              time, or write 00:00-24:00 for whole days",
-            "error at \"1 fortnight\": `1 fortnight` is not the length of a turn: write a count and hours, days, \
-             weeks or months, as in \"1 week\"",
             "error at \"tomorrow\": `tomorrow` is not a time (write the schedule's own wall-clock time, as in \
              \"2026-01-05 09:00\")",
+            "error at \"1 fortnight\": `1 fortnight` is not the length of a turn: write a count and hours, days, \
+             weeks or months, as in \"1 week\"",
             "error at \"2026-13-01\": `2026-13-01` is not a time (write the schedule's own wall-clock time, as \
              in \"2026-01-05 09:00\")",
             "warning at \"48 hours\": turns of 48 hours move by an hour whenever the clocks are changed (write \

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use nightbell::oncall::{
     Attempt, Chain, DialPolicy, Next, NotRung, OncallFile, Order, Person, PersonId, Phone, PhoneChoice,
-    Repeat, Roster, Rung, Target, Walk, resolve,
+    Repeat, Roster, Rung, Standing, Target, Walk, resolve,
 };
 use proptest::prelude::*;
 use rand::SeedableRng as _;
@@ -290,7 +290,7 @@ fn walk_with(
     let mut lines = Vec::new();
     let mut ringing = VecDeque::new();
     loop {
-        match walk.next(&mut |person, phone| busy(person, phone)) {
+        match walk.next(&mut |person, phone, _| Standing::of(busy(person, phone))) {
             Next::Ring(attempt) => ringing.push_back(attempt),
             Next::Wait => {
                 let attempt = ringing.pop_front().unwrap();
@@ -469,9 +469,63 @@ fn a_repeat_rings_again_all_but_those_who_declined() {
 }
 
 #[test]
+fn who_is_busy_to_the_end_can_be_waited_for_and_tried_again() {
+    let mut walk = of_people(&[("a", &["101", "102"]), ("b", &["201"])], &DialPolicy::default());
+    let a_is_busy = |person: &Person, _: &Phone| person.id.as_str() == "a";
+    assert_eq!(walk_with(&mut walk, &a_is_busy, &|_| Rung::NoAnswer), ["1 2 b +49201"]);
+    let waits_for = |walk: &Walk| -> Vec<String> {
+        walk.waits_for()
+            .into_iter()
+            .map(|(person, phones)| format!("{} {}", person.id, phones.len()))
+            .collect()
+    };
+    assert_eq!(waits_for(&walk), ["a 2"]);
+    walk.try_again();
+    assert_eq!(walk_with(&mut walk, &a_is_busy, &|_| Rung::NoAnswer), [""; 0]);
+    assert_eq!(sentences(&walk.not_rung()), ["a: busy with another call, also after waiting"]);
+    walk.try_again();
+    assert_eq!(walk_with(&mut walk, &never, &|_| Rung::NoAnswer), ["2 1 a +49101", "3 1 a +49102"]);
+    assert_eq!(waits_for(&walk), [""; 0]);
+}
+
+#[test]
+fn nobody_is_waited_for_where_no_more_people_may_be_rung() {
+    let policy = DialPolicy { max_people: Some(1), ..DialPolicy::default() };
+    let mut walk = of_people(&[("a", &["101"]), ("b", &["201"])], &policy);
+    let a_is_busy = |person: &Person, _: &Phone| person.id.as_str() == "a";
+    assert_eq!(walk_with(&mut walk, &a_is_busy, &|_| Rung::NoAnswer), ["1 2 b +49201"]);
+    assert_eq!(walk.waits_for(), []);
+}
+
+#[test]
+fn a_pass_in_which_everybody_was_busy_is_not_over() {
+    let policy = DialPolicy { repeat: Repeat::Times(1), ..DialPolicy::default() };
+    let mut walk = of_people(&[("a", &["101"])], &policy);
+    assert_eq!(walk_with(&mut walk, &|_, _| true, &|_| Rung::NoAnswer), [""; 0]);
+    walk.try_again();
+    let lines = walk_with(&mut walk, &never, &|_| Rung::NoAnswer);
+    assert_eq!(lines, ["1 1 a +49101", "2 1 a +49101"], "and then its repeat");
+}
+
+#[test]
+fn who_is_left_in_peace_is_rung_last_also_where_the_busy_are_not_skipped() {
+    let policy = DialPolicy { skip_busy: false, ..DialPolicy::default() };
+    let mut walk = of_people(&[("a", &["101"]), ("b", &["201"])], &policy);
+    let mut rung = Vec::new();
+    while let Next::Ring(attempt) = walk.next(&mut |person, _, last| match person.id.as_str() {
+        "a" if !last => Standing::Later("on a break".to_owned()),
+        _ => Standing::Free,
+    }) {
+        rung.push(attempt.person.id.to_string());
+        walk.report(attempt.order, Rung::NoAnswer);
+    }
+    assert_eq!(rung, ["b", "a"]);
+}
+
+#[test]
 fn a_caller_who_hangs_up_leaves_the_rest_unreached() {
     let mut walk = of_people(&[("a", &["101"]), ("b", &["201"])], &DialPolicy::default());
-    assert!(matches!(walk.next(&mut never), Next::Ring(_)));
+    assert!(matches!(walk.next(&mut |_, _, _| Standing::Free), Next::Ring(_)));
     assert_eq!(sentences(&walk.not_rung()), ["b: not reached before the call ended"]);
 }
 
@@ -536,7 +590,7 @@ proptest! {
         let mut ringing: Vec<Attempt> = Vec::new();
         let mut attempts: Vec<(Attempt, Rung)> = Vec::new();
         loop {
-            match walk.next(&mut |_, _| *dice.next().unwrap()) {
+            match walk.next(&mut |_, _, _| Standing::of(*dice.next().unwrap())) {
                 Next::Ring(attempt) => {
                     check_beside(&attempt, &ringing, &policy)?;
                     prop_assert!(everybody.contains(attempt.person.id.as_str()), "nobody outside the chain");

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nightbell::call::clock::Clock;
 use nightbell::call::compile::{Surroundings, compile};
+use nightbell::call::history::History;
 use nightbell::call::journal::{Journal, Record, Stated};
 use nightbell::call::leg::Leg;
 use nightbell::call::occupancy::Occupancy;
@@ -121,7 +122,14 @@ impl House {
         Self {
             hotline: compiled.hotlines.into_iter().next().expect("there is a hotline"),
             roster: Arc::new(roster),
-            shared: Shared { journal, occupancy: Occupancy::default(), requests, clock, shutdown },
+            shared: Shared {
+                journal,
+                occupancy: Occupancy::default(),
+                history: History::default(),
+                requests,
+                clock,
+                shutdown,
+            },
             switch,
             seed: 7,
         }

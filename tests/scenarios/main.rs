@@ -19,3 +19,4 @@ mod together;
 mod told;
 mod trouble;
 mod voicemail;
+mod waiting;

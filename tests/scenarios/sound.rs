@@ -18,5 +18,6 @@ fn piece(piece: &Piece) -> Duration {
         Piece::Tone(Tone::Beep) => 400,
         Piece::Tone(_) => 2000,
         Piece::Pause(ms) => u64::from(*ms),
+        Piece::Value { value, .. } => panic!("{value} is not filled in"),
     })
 }

@@ -211,6 +211,34 @@ impl Told {
         rung.map(|(_, person, at)| (person.as_str(), *at)).collect()
     }
 
+    /// From when until when the caller waited for somebody who was busy, since the house was opened, and for
+    /// whom.
+    pub fn waits(&self) -> Vec<(Duration, Duration, Vec<String>)> {
+        let came = self.sights.first().expect("a call comes in").at;
+        let at = |step: &Event| came + step.at.duration_since(self.started.at).unsigned_abs();
+        let mut waits = Vec::new();
+        for pair in self.steps.windows(2) {
+            let [begun, next] = pair else { continue };
+            if let Some((_, names)) = begun.detail.split_once("rung now: waiting up to ") {
+                let names = names.split_once(" for ").expect("for somebody").1;
+                let whom =
+                    names.split(", ").filter(|name| !name.contains("in line")).map(str::to_owned).collect();
+                waits.push((at(begun), at(next), whom));
+            }
+        }
+        waits
+    }
+
+    /// Each phone that was rung, from when until when it was in use, since the house was opened.
+    pub fn phones_in_use(&self) -> Vec<(&str, Duration, Duration)> {
+        let released = |leg: LegId| {
+            let released = |sight: &&Sight| sight.leg == leg && matches!(sight.seen, Seen::Released { .. });
+            self.sights.iter().find(released).expect("every leg is let go of").at
+        };
+        let dialled = self.sights.iter().filter(|sight| matches!(sight.seen, Seen::Dialled { .. }));
+        dialled.map(|sight| (sight.who.as_str(), sight.at, released(sight.leg))).collect()
+    }
+
     /// Whose phones were rung.
     pub fn rang(&self) -> Vec<&str> {
         self.rung().into_iter().map(|(person, _)| person).collect()

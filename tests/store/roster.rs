@@ -303,14 +303,14 @@ fn hours() -> impl Strategy<Value = WeekInterval> {
     select(known.to_vec()).prop_map(|text| text.parse().unwrap())
 }
 
-fn turns() -> impl Strategy<Value = Turns> {
+/// Turns of a rotation that begins at a wall-clock time of a zone.
+fn turns(zone: Zone) -> impl Strategy<Value = (DateTime, Turns)> {
     let every = (1_u32..=12, select(vec!["hours", "days", "weeks", "months"]))
         .prop_map(|(count, unit)| format!("{count} {unit}").parse::<Every>().unwrap());
-    (every, option::of(select(vec!["FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,TH"]))).prop_map(|(every, rule)| {
-        match rule {
-            Some(rule) => Turns::Recurrence(Recurrence { rule: rule.to_owned(), lasts: every }),
-            None => Turns::Every(every),
-        }
+    let rule = option::of(select(vec!["FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,TH"]));
+    (wall(), every, rule).prop_map(move |(start, every, rule)| {
+        let recurrence = |rule| Recurrence::new(rule, every, start, &zone).unwrap();
+        (start, rule.map_or(Turns::Every(every), |rule| Turns::Recurrence(recurrence(rule))))
     })
 }
 
@@ -318,9 +318,9 @@ fn member() -> impl Strategy<Value = Member> {
     prop_oneof![Just(Member::Nobody), target().prop_map(Member::Target)]
 }
 
-fn rotation() -> impl Strategy<Value = Rotation> {
-    (name(), vec(member(), 0..4), turns(), wall(), option::of(wall()), vec(hours(), 0..3)).prop_map(
-        |(name, people, turns, start, until, hours)| Rotation { name, people, turns, start, until, hours },
+fn rotation(zone: Zone) -> impl Strategy<Value = Rotation> {
+    (name(), vec(member(), 0..4), turns(zone), option::of(wall()), vec(hours(), 0..3)).prop_map(
+        |(name, people, (start, turns), until, hours)| Rotation { name, people, turns, start, until, hours },
     )
 }
 
@@ -346,19 +346,21 @@ fn override_entry() -> impl Strategy<Value = Override> {
 
 fn shift_calendar(people: Vec<PersonId>) -> impl Strategy<Value = ShiftCalendar> {
     (any::<String>(), btree_map(any::<String>(), select(people), 0..3))
-        .prop_map(|(source, names)| ShiftCalendar { source, names })
+        .prop_map(|(source, names)| ShiftCalendar { source, names, feed: None })
 }
 
 fn schedule(id: ScheduleId, people: Vec<PersonId>) -> impl Strategy<Value = Schedule> {
     let stacking = select(vec![Stacking::Layers, Stacking::Parallel]);
-    let rotations = vec(rotation(), 0..4).prop_map(|mut all| {
-        let mut names = std::collections::BTreeSet::new();
-        all.retain(|rotation: &Rotation| names.insert(rotation.name.clone()));
-        all
+    let rotations = zone().prop_flat_map(|zone| {
+        vec(rotation(zone.clone()), 0..4).prop_map(move |mut all| {
+            let mut names = std::collections::BTreeSet::new();
+            all.retain(|rotation: &Rotation| names.insert(rotation.name.clone()));
+            (zone.clone(), all)
+        })
     });
     let calendar = option::of(shift_calendar(people));
-    (zone(), stacking, any::<bool>(), calendar, rotations, vec(override_entry(), 0..3)).prop_map(
-        move |(timezone, stacking, enabled, calendar, rotations, overrides)| Schedule {
+    (rotations, stacking, any::<bool>(), calendar, vec(override_entry(), 0..3)).prop_map(
+        move |((timezone, rotations), stacking, enabled, calendar, overrides)| Schedule {
             id: id.clone(),
             timezone,
             stacking,

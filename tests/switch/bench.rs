@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nightbell::call::CallId;
 use nightbell::call::clock::Clock;
+use nightbell::call::history::History;
 use nightbell::call::journal::{Journal, Record};
 use nightbell::call::leg::{Dial, Leg, LegId, Request, Ring};
 use nightbell::call::occupancy::Occupancy;
@@ -84,6 +85,7 @@ impl Bench {
         let house = House {
             journal,
             occupancy: Occupancy::default(),
+            history: History::default(),
             requests: requests.clone(),
             clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
             shutdown: shutdown_reader,

@@ -36,6 +36,18 @@ impl Daemon {
         Self::start_behind(|port| (listen(port), format!("{TRUNK}{trunk}\n")), &people, [hotline, route])
     }
 
+    /// Starts a daemon that rings all these people together. `trunk` is written into the trunk.
+    pub fn start_together(people: &[(&str, u16)], trunk: &str) -> Self {
+        let phones: Vec<_> =
+            people.iter().map(|(id, port)| (*id, format!("sip:{id}@127.0.0.1:{port}"))).collect();
+        let people: Vec<_> = phones.iter().map(|(id, phone)| (*id, phone.as_str())).collect();
+        let port = free_ports();
+        let trunk = format!("{TRUNK}{trunk}\n");
+        let settings = config(&listen(port), &trunk, &people, ["", "order = \"all-at-once\""]);
+        let one_level = settings.replace("\"], [\"", "\", \"");
+        Self::with(port, |_| {}, &one_level, &oncall(&people))
+    }
+
     /// Starts a daemon behind a trunk of another kind. `settings` makes the tables `[sip]` and `[[trunks]]`
     /// for its port, which is free for UDP and TCP, and so is the next one. `more` is for hotline and route.
     pub fn start_behind(

@@ -20,6 +20,7 @@ mod scanners;
 mod secure;
 mod sipp;
 mod strangers;
+mod together;
 mod tones;
 
 use daemon::Daemon;

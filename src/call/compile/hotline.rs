@@ -42,6 +42,7 @@ impl Compiler<'_> {
             filter: CallerFilter::new(self.entries(&settings.allow), self.entries(&settings.block)),
             caller_id: settings.caller_id,
             max_calls: settings.max_calls,
+            announcements: self.announcements(&settings.waiting, voice),
             prompts,
             menu,
             routes,

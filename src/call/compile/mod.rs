@@ -8,6 +8,7 @@ mod prompts;
 mod route;
 mod unique;
 mod values;
+mod waiting;
 
 use std::ops::Range;
 use std::path::Path;

@@ -55,6 +55,7 @@ impl Compiler<'_> {
                 skip_dialled: settings.skip_dialled,
                 skip_busy: settings.skip_busy,
             },
+            waiting: self.waiting(settings),
             ring: self.period(&settings.ring, 5..=120, "ring"),
             accept: self.accept(&settings.accept, names, voice),
             fallback: self.fallback(&settings.fallback, names, voice),

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{AudioSetting, MenuSettings, NumberList, PromptSetting, PromptsSettings, RouteSettings, yes};
+use super::{
+    AudioSetting, MenuSettings, NumberList, PromptSetting, PromptsSettings, RouteSettings, WaitingSettings,
+    yes,
+};
 use crate::oncall::Language;
 
 /// One hotline.
@@ -41,6 +44,9 @@ pub struct HotlineSettings {
     /// What is said at each turn of a call.
     #[serde(default)]
     pub prompts: PromptsSettings,
+    /// What callers who are held hear beside the music.
+    #[serde(default)]
+    pub waiting: WaitingSettings,
     /// Left out: one route, no menu.
     pub menu: Option<MenuSettings>,
     /// Whether calls are recorded that somebody accepts.

@@ -10,6 +10,7 @@ mod numbers;
 mod period;
 mod prompts;
 mod route;
+mod waiting;
 
 pub use accept::AcceptSettings;
 pub use audio::{AudioSetting, LevelSetting};
@@ -20,6 +21,7 @@ pub use numbers::NumberList;
 pub use period::Period;
 pub use prompts::{PromptSetting, PromptsSettings};
 pub use route::{DirectSetting, MaxPeople, RepeatSetting, RouteSettings};
+pub use waiting::{PauseSettings, WaitingSettings};
 
 use toml::Spanned;
 

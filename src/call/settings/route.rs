@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
-use super::{AcceptSettings, FallbackSettings, Period, unspanned, unspanned_default, yes};
+use super::{AcceptSettings, FallbackSettings, PauseSettings, Period, unspanned, unspanned_default, yes};
 use crate::oncall::{Order, PhoneChoice, Repeat};
 
 /// One route of a hotline.
@@ -47,6 +47,18 @@ pub struct RouteSettings {
     /// Leave out who is busy with another call; they are tried again last.
     #[serde(default = "yes")]
     pub skip_busy: bool,
+    /// How long a caller may wait for somebody who is busy; `"0s"`: not at all.
+    #[serde(default = "nothing")]
+    pub wait_for_busy: Spanned<Period>,
+    /// How long a responder is left in peace after a call.
+    #[serde(default = "nothing")]
+    pub wrap_up: Spanned<Period>,
+    /// So long after a call its caller gets the same responder first; `"0s"`: no matter who.
+    #[serde(default = "nothing")]
+    pub same_responder: Spanned<Period>,
+    /// Who does not answer is left out for a while.
+    #[serde(default)]
+    pub pause: PauseSettings,
     /// Whether calls of this route are recorded; left out: as the hotline says.
     pub record_calls: Option<bool>,
     /// How a responder accepts.
@@ -134,4 +146,8 @@ impl<'de> Deserialize<'de> for RepeatSetting {
 
 fn default_ring() -> Spanned<Period> {
     unspanned(Period::seconds(20))
+}
+
+fn nothing() -> Spanned<Period> {
+    unspanned(Period::seconds(0))
 }

@@ -13,6 +13,7 @@ use tracing::level_filters::LevelFilter;
 use super::{Common, Failure, output};
 use crate::daemon::config::Config;
 use crate::daemon::control;
+use crate::daemon::feeds::Health;
 use crate::daemon::findings::Findings;
 use crate::daemon::logging::{self, LogFormat};
 use crate::daemon::probe::probe;
@@ -47,7 +48,7 @@ pub enum Status {
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 pub struct Check {
-    /// What about: `settings`, `disk`, `clock`, `sip`, `media`, `files`, `priority`, `dns`, `trunk`, `registration`, `limits`, `audio`.
+    /// What about: `settings`, `disk`, `clock`, `calendar`, `sip`, `media`, `files`, `priority`, `dns`, `trunk`, `registration`, `limits`, `audio`.
     check: &'static str,
     /// Of which trunk, if of one.
     trunk: Option<String>,
@@ -95,6 +96,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let running = control::is_running(&config.data_dir);
     let mut checks = vec![settings(&findings)];
     checks.extend(machine::checks(&config));
+    checks.extend(calendars(&options.common)?);
     let trunks = match running {
         true => asked(&config, &mut checks)?,
         false => probed(&config, &mut checks)?,
@@ -119,6 +121,17 @@ fn settings(findings: &Findings) -> Check {
         (_, warnings) => Check::new("settings", Status::Warning, output::count(warnings, "warning"))
             .help("`nightbell check` shows them"),
     }
+}
+
+/// How the calendars stand from which it is known who is on call.
+fn calendars(common: &Common) -> Result<Vec<Check>, Failure> {
+    let check = |health: Health| match health.alarms.as_slice() {
+        [] => Check::ok("calendar", health.to_string()),
+        alarms => Check::new("calendar", Status::Warning, format!("{health}: {}", alarms.join("; "))).help(
+            "the last good copy is in use: see whether the address still gives a calendar, and its names",
+        ),
+    };
+    Ok(super::calendars::standing(common)?.into_iter().map(check).collect())
 }
 
 /// How the trunks stand, as the running daemon sees it.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::DateTime;
 use toml::Spanned;
 
 use super::Compiler;
@@ -56,7 +57,7 @@ impl Compiler {
             self.error(id.span(), message, "add `calendar = \"...\"`, or take `names` out");
         }
         let source = self.source_of_calendar(entry.calendar.as_ref()?)?;
-        Some(ShiftCalendar { source, names })
+        Some(ShiftCalendar { source, names, feed: None })
     }
 
     fn stacking(&mut self, word: &Spanned<String>) -> Stacking {
@@ -87,8 +88,8 @@ impl Compiler {
         }
         let people = entry.people.get_ref().iter().filter_map(|text| self.member(inside, text)).collect();
         let hours = entry.hours.iter().filter_map(|text| self.read(text)).collect();
-        let turns = self.turns(entry);
         let start = self.wall(&entry.start);
+        let turns = self.turns(entry, start, zone);
         let until = entry.until.as_ref().map(|until| self.end(start, until, zone));
         Some(Rotation {
             name: entry.name.get_ref().clone(),
@@ -108,12 +109,12 @@ impl Compiler {
         Some(member)
     }
 
-    fn turns(&mut self, entry: &RotationEntry) -> Option<Turns> {
+    fn turns(&mut self, entry: &RotationEntry, start: Option<DateTime>, zone: &Zone) -> Option<Turns> {
         match (&entry.every, &entry.rrule, &entry.lasts) {
             (Some(every), None, None) => self.every(every).map(Turns::Every),
             (None, Some(rule), Some(lasts)) => {
-                let rule = rule.get_ref().clone();
-                Some(Turns::Recurrence(Recurrence { rule, lasts: self.read(lasts)? }))
+                let lasts = self.read(lasts)?;
+                self.recurrence(rule, lasts, start?, zone).map(Turns::Recurrence)
             }
             (None, Some(rule), None) => {
                 let help = "add `lasts = \"12 hours\"`";
@@ -130,6 +131,28 @@ impl Compiler {
             (None, None, _) => {
                 let message = format!("rotation `{}` does not say how long a turn is", entry.name.get_ref());
                 self.refuse(entry.name.span(), message, "add `every = \"1 week\"`")
+            }
+        }
+    }
+
+    fn recurrence(
+        &mut self,
+        rule: &Spanned<String>,
+        lasts: Every,
+        start: DateTime,
+        zone: &Zone,
+    ) -> Option<Recurrence> {
+        match Recurrence::new(rule.get_ref(), lasts, start, zone) {
+            Ok(recurrence) => {
+                if !recurrence.times().ever_occurs() {
+                    let message = "this rule names no time at all: nobody is ever on call by it";
+                    self.problems.push(Problem::warning(rule.span(), message));
+                }
+                Some(recurrence)
+            }
+            Err(fault) => {
+                let help = "rules are those of RFC 5545, as in \"FREQ=WEEKLY;BYDAY=MO,TH\"";
+                self.refuse(rule.span(), fault.to_string(), help)
             }
         }
     }

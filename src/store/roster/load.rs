@@ -9,7 +9,7 @@ use super::hours;
 use crate::oncall::{
     Availability, Escalation, EscalationId, EscalationLevel, Language, Member, Origin, Override,
     OverrideKind, Overrides, Person, PersonId, PersonPhone, Phone, Recurrence, Roster, Rotation, Schedule,
-    ScheduleId, ShiftCalendar, Stacking, Target, Team, TeamId, Turns, WeekInterval,
+    ScheduleId, ShiftCalendar, Stacking, Target, Team, TeamId, Turns, WeekInterval, Zone,
 };
 use crate::store::text::{column, optional_column, parse};
 
@@ -130,7 +130,7 @@ fn schedules(connection: &Connection, view: View) -> rusqlite::Result<BTreeMap<S
         })
     })?;
     let whole = |mut schedule: Schedule| {
-        schedule.rotations = rotations(connection, &schedule.id)?;
+        schedule.rotations = rotations(connection, &schedule.id, &schedule.timezone)?;
         schedule.overrides = overrides(connection, &schedule.id, view)?;
         if let Some(calendar) = &mut schedule.calendar {
             calendar.names = calendar_names(connection, &schedule.id)?;
@@ -142,7 +142,7 @@ fn schedules(connection: &Connection, view: View) -> rusqlite::Result<BTreeMap<S
 
 fn shift_calendar(row: &Row<'_>) -> rusqlite::Result<Option<ShiftCalendar>> {
     let source: Option<String> = row.get("calendar")?;
-    Ok(source.map(|source| ShiftCalendar { source, names: BTreeMap::new() }))
+    Ok(source.map(|source| ShiftCalendar { source, names: BTreeMap::new(), feed: None }))
 }
 
 fn calendar_names(
@@ -156,14 +156,14 @@ fn calendar_names(
     Ok(names.into_iter().collect())
 }
 
-fn rotations(connection: &Connection, schedule: &ScheduleId) -> rusqlite::Result<Vec<Rotation>> {
+fn rotations(connection: &Connection, schedule: &ScheduleId, zone: &Zone) -> rusqlite::Result<Vec<Rotation>> {
     let sql = "SELECT * FROM rotations WHERE schedule_id = ?1 ORDER BY position";
     rows(connection, sql, [schedule.as_str()], |row| {
         let position = row.get("position")?;
         Ok(Rotation {
             name: row.get("name")?,
             people: members(connection, schedule, position)?,
-            turns: turns(row)?,
+            turns: turns(row, zone)?,
             start: column(row, "starts_at", parse)?,
             until: optional_column(row, "ends_at", parse)?,
             hours: rotation_hours(connection, schedule, position)?,
@@ -171,13 +171,11 @@ fn rotations(connection: &Connection, schedule: &ScheduleId) -> rusqlite::Result
     })
 }
 
-fn turns(row: &Row<'_>) -> rusqlite::Result<Turns> {
-    let length = column(row, "every", parse)?;
-    let rule: Option<String> = row.get("rrule")?;
-    Ok(match rule {
-        Some(rule) => Turns::Recurrence(Recurrence { rule, lasts: length }),
-        None => Turns::Every(length),
-    })
+fn turns(row: &Row<'_>, zone: &Zone) -> rusqlite::Result<Turns> {
+    let (length, start) = (column(row, "every", parse)?, column(row, "starts_at", parse)?);
+    let recurrence = |rule: &str| Recurrence::new(rule, length, start, zone).ok();
+    let by_rule = optional_column(row, "rrule", recurrence)?;
+    Ok(by_rule.map_or(Turns::Every(length), Turns::Recurrence))
 }
 
 fn members(connection: &Connection, schedule: &ScheduleId, rotation: i64) -> rusqlite::Result<Vec<Member>> {

@@ -127,8 +127,8 @@ fn rotation(
     rotation: &Rotation,
 ) -> rusqlite::Result<()> {
     let (length, rule) = match &rotation.turns {
-        Turns::Every(every) => (every, None),
-        Turns::Recurrence(recurrence) => (&recurrence.lasts, Some(&recurrence.rule)),
+        Turns::Every(every) => (*every, None),
+        Turns::Recurrence(recurrence) => (recurrence.lasts(), Some(recurrence.rule())),
     };
     execute(
         connection,

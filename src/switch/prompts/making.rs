@@ -10,6 +10,7 @@ use crate::audio::prompt::{Sound, to_i16};
 use crate::audio::resample::{convert, convert_i16};
 use crate::audio::seam::Round;
 use crate::audio::{LINE_RATE, edges, limiter};
+use crate::switch::clip::Clip;
 
 /// The active level of a voice, in dBm0: the 26 dB below overload at which ITU-T measures speech (P.56, P.800).
 pub(super) const VOICE_LEVEL: f64 = -20.0;
@@ -151,6 +152,12 @@ impl Made {
     pub fn computed(narrow: Vec<i16>, rate: u32) -> Self {
         let wide = (rate != LINE_RATE).then(|| convert_i16(&narrow, LINE_RATE, rate));
         Self { narrow, wide, from: 0 }
+    }
+
+    /// The same, made ready for the line.
+    pub fn clip(&self) -> Clip {
+        let clip = Clip::from_samples(&self.narrow).going_on_at(self.from);
+        self.wide.iter().fold(clip, |clip, wide| clip.with_wide(wide))
     }
 
     /// Adds a piece behind it, to the sample. Where it goes round is that of the last piece.

@@ -78,6 +78,8 @@ impl std::error::Error for PromptError {}
 #[derive(Debug, Clone, Default)]
 pub struct Library {
     clips: HashMap<Prompt, Arc<Clip>>,
+    /// Pieces of prompts that are put together in a call.
+    pieces: HashMap<Piece, Arc<Clip>>,
 }
 
 impl Library {
@@ -87,7 +89,9 @@ impl Library {
         let mut workshop = Workshop { sources, pieces: HashMap::new(), errors: Vec::new() };
         let mut library = Self::default();
         for prompt in prompts {
-            if !library.clips.contains_key(&prompt)
+            if prompt.has_values() {
+                library.pieces.extend(workshop.parts(&prompt));
+            } else if !library.clips.contains_key(&prompt)
                 && let Some(clip) = workshop.render(&prompt)
             {
                 library.clips.insert(prompt, Arc::new(clip));
@@ -96,9 +100,18 @@ impl Library {
         (library, workshop.errors)
     }
 
-    /// The clip of a prompt that was loaded.
+    /// The clip of a prompt that was loaded, or of one that was filled in: that is put together here, of
+    /// clips alone.
     pub fn clip(&self, prompt: &Prompt) -> Option<Arc<Clip>> {
-        self.clips.get(prompt).cloned()
+        self.clips.get(prompt).cloned().or_else(|| self.joined(prompt).map(Arc::new))
+    }
+
+    fn joined(&self, prompt: &Prompt) -> Option<Clip> {
+        let parts = prompt.0.iter().enumerate().map(|(n, piece)| {
+            let pause = pause_after(prompt.0.get(n..).unwrap_or_default());
+            Some((self.pieces.get(piece)?.as_ref(), (pause * LINE_RATE / 1000) as usize))
+        });
+        parts.collect::<Option<Vec<_>>>().map(|parts| Clip::joined(&parts))
     }
 }
 
@@ -123,8 +136,16 @@ impl Workshop<'_> {
         if let [alone] = &pieces[..] {
             whole.from = alone.from;
         }
-        let clip = Clip::from_samples(&whole.narrow).going_on_at(whole.from);
-        Some(whole.wide.iter().fold(clip, |clip, wide| clip.with_wide(wide)))
+        Some(whole.clip())
+    }
+
+    /// The clips of everything that a prompt with values may be put together of.
+    fn parts(&mut self, prompt: &Prompt) -> Vec<(Piece, Arc<Clip>)> {
+        let pieces = prompt.0.iter().flat_map(|piece| match piece {
+            Piece::Value { language, value } => value.possible(*language),
+            piece => vec![piece.clone()],
+        });
+        pieces.filter_map(|piece| self.piece(&piece).map(|made| (piece, Arc::new(made.clip())))).collect()
     }
 
     fn piece(&mut self, piece: &Piece) -> Option<Arc<Made>> {
@@ -174,7 +195,7 @@ fn ends_sentence(piece: &Piece) -> bool {
     match piece {
         Piece::Shipped { name, .. } => !shipped::is_word(name),
         Piece::Say { text, .. } => text.trim_end().ends_with(['.', '!', '?']),
-        Piece::File(_) | Piece::Tone(_) | Piece::Pause(_) => false,
+        Piece::File(_) | Piece::Tone(_) | Piece::Pause(_) | Piece::Value { .. } => false,
     }
 }
 
@@ -184,7 +205,7 @@ fn told(piece: &Piece, remark: Remark) -> Option<PromptError> {
         Piece::File(file) => file.path.display().to_string(),
         Piece::Say { text, .. } => format!("what the voice command makes of \u{201c}{text}\u{201d}"),
         // Ours are as they are to be.
-        Piece::Shipped { .. } | Piece::Tone(_) | Piece::Pause(_) => return None,
+        Piece::Shipped { .. } | Piece::Tone(_) | Piece::Pause(_) | Piece::Value { .. } => return None,
     };
     let (message, help) = match remark {
         Remark::Clipped => (
@@ -229,6 +250,9 @@ fn make(piece: &Piece, sources: &Sources) -> Result<(Made, Vec<Remark>), Unmade>
         }
         Piece::Tone(tone) => Ok((Made::computed(tones::samples(*tone), rate), Vec::new())),
         Piece::Pause(ms) => Ok((Made::computed(tone::silence(*ms), rate), Vec::new())),
+        Piece::Value { value, .. } => {
+            Err(Unmade::new(format!("{value} is known in a call alone"), "fill the prompt in before"))
+        }
     }
 }
 

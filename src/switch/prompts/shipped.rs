@@ -57,6 +57,11 @@ macro_rules! recordings {
             "your-position"
             "waiting-minutes"
             "more-than"
+            "seconds"
+            "one-minute"
+            "two-minutes"
+            "few-minutes"
+            "minutes"
             "withheld-number"
             "say-name"
             "unnamed-caller"
@@ -108,7 +113,7 @@ pub(super) fn recording(language: Language, name: &str) -> Option<&'static [u8]>
 
 /// Whether a recording is a word amid a sentence.
 pub(super) fn is_word(name: &str) -> bool {
-    const WORDS: [&str; 9] = [
+    const WORDS: [&str; 14] = [
         "press",
         "for",
         "star",
@@ -116,6 +121,11 @@ pub(super) fn is_word(name: &str) -> bool {
         "your-position",
         "waiting-minutes",
         "more-than",
+        "seconds",
+        "one-minute",
+        "two-minutes",
+        "few-minutes",
+        "minutes",
         "withheld-number",
         "unnamed-caller",
     ];

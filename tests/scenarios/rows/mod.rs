@@ -4,3 +4,4 @@
 mod audio;
 mod filter;
 mod targets;
+mod waiting;
