@@ -9,6 +9,7 @@ pub mod dtmf;
 pub mod edges;
 pub mod g711;
 pub mod g722;
+pub mod gsm;
 pub mod level;
 pub mod limiter;
 pub mod plc;

@@ -48,7 +48,8 @@ impl Entry {
         }
     }
 
-    fn matches(&self, caller: Option<&E164>) -> bool {
+    /// Whether a caller is meant; `None` is one without a number.
+    pub fn matches(&self, caller: Option<&E164>) -> bool {
         match (self, caller) {
             (Self::Anonymous, None) => true,
             (Self::Number(number), Some(caller)) => number == caller,

@@ -1,16 +1,17 @@
 //! The script of a hotline: the product's flow chart, top to bottom.
 
-use tokio::time::Instant;
+use std::sync::Arc;
 
 use crate::call::consent::Consent;
 use crate::call::filter::Admission;
 use crate::call::journal::{Action, Record, RecordingKind, Step, StepResult};
-use crate::call::leg::{Farewell, Gone, Heard, Leg};
+use crate::call::leg::{Farewell, Gone, Leg};
 use crate::call::plan::Route;
+use crate::call::receive::receive;
 use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::FallbackKind;
 use crate::call::waiting::{self, Ticket};
-use crate::call::{Desk, consent, dial, menu, voicemail};
+use crate::call::{Desk, consent, dial, voicemail};
 
 /// From the INVITE to the last word. What it returns is why the call ended.
 pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
@@ -32,14 +33,12 @@ pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
     if !desk.hotline.enabled {
         return closing(caller, &desk, &desk.hotline.prompts.closed, "the line is closed").await;
     }
-    let key = welcome(caller, &desk).await;
-    let route = match menu::choose(caller, &desk, key).await {
-        menu::Choice::Route(route) => route,
-        menu::Choice::Left => {
-            caller.say(&desk.hotline.prompts.goodbye).await;
-            return "the menu was left without a choice".to_owned();
-        }
+    let arrived = match receive(caller, &desk).await {
+        Ok(arrived) => arrived,
+        Err(why) => return why,
     };
+    let route = arrived.route;
+    (desk.hotline, desk.front) = (arrived.hotline, arrived.front);
     desk.facts.learn(|known| known.route = Some(route.name.clone()));
     desk.consent = consent::tell_caller(caller, &desk, &route).await;
     if let Some(responder) = ring(caller, &mut desk, &route).await {
@@ -60,41 +59,20 @@ fn block(caller: &mut Leg, desk: &Desk, why: &str) -> String {
     why.to_owned()
 }
 
-/// The first words. A key pressed during them counts, where there is a menu.
-async fn welcome(caller: &mut Leg, desk: &Desk) -> Option<char> {
-    let step = desk.timeline.open(Step::Welcome, Action::Sent, None);
-    let words = &desk.hotline.prompts.welcome;
-    if desk.hotline.menu.is_none() {
-        caller.say(words).await;
-        step.done("played");
-        return None;
-    }
-    match caller.play(words).await {
-        Heard::Key(key) => {
-            step.done(&format!("cut short by the key {key}"));
-            Some(key)
-        }
-        Heard::Nothing => {
-            step.done("played");
-            None
-        }
-        Heard::Gone(_) => std::future::pending().await,
-    }
-}
-
 /// Rings the people of a route while the caller hears the hold tone.
 async fn ring(caller: &Leg, desk: &mut Desk, route: &Route) -> Option<dial::Responder> {
     if route.direct_voicemail {
         return None;
     }
-    let ticket = Ticket::draw(&desk.house.occupancy, &desk.hotline.name, &route.name, desk.front);
-    desk.held_since = Some(Instant::now());
+    let ticket = Arc::new(Ticket::draw(&desk.house.occupancy, &desk.hotline.name, &route.name, desk.front));
+    desk.ticket = Some(ticket.clone());
     let (hotline, house) = (desk.hotline.clone(), desk.house.clone());
     let responder = tokio::select! {
         biased;
         responder = dial::chain(desk, route, &ticket) => responder,
         () = waiting::held(caller, &hotline, route, &house, &ticket) => None,
     };
+    desk.ticket = None;
     caller.silence();
     responder
 }

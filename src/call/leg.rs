@@ -129,6 +129,15 @@ impl KeySet {
     }
 }
 
+/// How a phone told of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySource {
+    /// As an event beside the audio (RFC 4733), or in the signalling (SIP INFO): the phone's own word.
+    Told,
+    /// As a tone in the audio. Anything that sounds can make it; it counts where the phone has no other way.
+    Tone,
+}
+
 /// What is cut off the end of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
@@ -262,7 +271,7 @@ pub enum Told {
 pub struct LegEvents {
     detours: Arc<Mutex<Vec<String>>>,
     progress: watch::Sender<Progress>,
-    keys: mpsc::Sender<char>,
+    keys: mpsc::Sender<(char, KeySource)>,
     unheard: Arc<Notify>,
     gone: watch::Sender<Option<Gone>>,
 }
@@ -315,9 +324,9 @@ impl LegEvents {
     }
 
     /// A key was pressed: `0`-`9`, `*`, `#`, `A`-`D`.
-    pub fn key(&self, key: char) {
+    pub fn key(&self, key: char, source: KeySource) {
         // A script that has ended no longer listens; one that reads no keys, as in a bridge, keeps few.
-        let _ = self.keys.try_send(key);
+        let _ = self.keys.try_send((key, source));
     }
 
     /// Nothing has ever been heard of the phone, for so long that whoever holds it should be told.
@@ -363,7 +372,8 @@ pub struct Leg {
     requests: mpsc::UnboundedSender<Request>,
     detours: Arc<Mutex<Vec<String>>>,
     progress: watch::Receiver<Progress>,
-    keys: mpsc::Receiver<char>,
+    keys: mpsc::Receiver<(char, KeySource)>,
+    key_source: KeySource,
     unheard: Arc<Notify>,
     gone: watch::Receiver<Option<Gone>>,
     farewell: Farewell,
@@ -386,6 +396,7 @@ impl Leg {
             detours: detours.clone(),
             progress,
             keys,
+            key_source: KeySource::Told,
             unheard: unheard.clone(),
             gone,
             farewell: Farewell::Done,
@@ -492,7 +503,8 @@ impl Leg {
             tokio::select! {
                 biased;
                 why = gone.ended() => return Heard::Gone(why),
-                Some(key) = self.keys.recv() => if means(key) {
+                Some((key, source)) = self.keys.recv() => if means(key) {
+                    self.key_source = source;
                     self.silence();
                     return Heard::Key(key);
                 },
@@ -503,8 +515,9 @@ impl Leg {
 
     /// A prompt that a key has stopped is over; that key came before.
     fn key_at_the_end(&mut self, means: impl Fn(char) -> bool) -> Heard {
-        while let Ok(key) = self.keys.try_recv() {
+        while let Ok((key, source)) = self.keys.try_recv() {
             if means(key) {
+                self.key_source = source;
                 return Heard::Key(key);
             }
         }
@@ -544,9 +557,17 @@ impl Leg {
         tokio::select! {
             biased;
             why = gone.ended() => Heard::Gone(why),
-            Some(key) = self.keys.recv() => Heard::Key(key),
+            Some((key, source)) = self.keys.recv() => {
+                self.key_source = source;
+                Heard::Key(key)
+            }
             () = tokio::time::sleep(within) => Heard::Nothing,
         }
+    }
+
+    /// How the phone told of the key that was heard last.
+    pub fn key_source(&self) -> KeySource {
+        self.key_source
     }
 
     /// Forgets the keys pressed so far.
@@ -706,10 +727,10 @@ mod tests {
     #[tokio::test]
     async fn keys_that_nobody_reads_do_not_pile_up() {
         let (mut leg, events) = Leg::new(mpsc::unbounded_channel().0);
-        (0..10 * UNREAD_KEYS).for_each(|_| events.key('1'));
+        (0..10 * UNREAD_KEYS).for_each(|_| events.key('1', KeySource::Told));
         assert_eq!(leg.keys.len(), UNREAD_KEYS);
         leg.forget_keys();
-        events.key('2');
+        events.key('2', KeySource::Told);
         assert_eq!(leg.key(Duration::from_secs(1)).await, Heard::Key('2'));
     }
 
@@ -733,8 +754,8 @@ mod tests {
         let switch = async {
             let Some(Request::Play { until, done, .. }) = asked.recv().await else { panic!("a prompt") };
             assert_eq!(KEYS.into_iter().filter(|key| until.contains(*key)).collect::<String>(), "12");
-            events.key('9');
-            events.key('2');
+            events.key('9', KeySource::Told);
+            events.key('2', KeySource::Told);
             drop(done);
         };
         let prompt = Prompt(vec![crate::call::prompt::Piece::Pause(1000)]);

@@ -1,90 +1,74 @@
-//! The menu: which route the caller takes.
+//! A menu, and the question it asks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::call::Desk;
-use crate::call::journal::{Action, Step};
+use tokio::time::Instant;
+
+use crate::call::choice::{Choice, of_key};
 use crate::call::leg::{Heard, Leg};
-use crate::call::plan::{Hotline, Menu, Route};
+use crate::call::prompt::Prompt;
 
-/// What came of the menu.
-#[derive(Debug)]
-pub enum Choice {
-    /// This route.
-    Route(Arc<Route>),
-    /// All attempts were used up.
-    Left,
+/// Wrong keys that come so fast after one another are one mistake.
+const BURST: Duration = Duration::from_secs(1);
+
+/// The menu of a hotline, or one that a key leads to.
+#[derive(Debug, Clone)]
+pub struct Menu {
+    /// Its words.
+    pub prompt: Prompt,
+    /// Whether the welcome has already said the prompt once.
+    pub said_by_welcome: bool,
+    /// Time for a key after the prompt.
+    pub timeout: Duration,
+    /// How often it is played; coming back to it is once more.
+    pub attempts: u8,
+    /// After so many wrong keys it is over, whatever `attempts` says.
+    pub wrong_keys: u8,
+    /// The key that leads back to the menu before.
+    pub back: Option<char>,
+    /// What silence means; nothing: the menu again.
+    pub silence: Option<Arc<Choice>>,
+    /// What its keys lead to, in the order in which they are offered.
+    pub choices: Arc<[Arc<Choice>]>,
 }
 
-impl Hotline {
-    /// What an answer to the menu leads to, in a sentence: the very rule of a live call.
-    pub fn answer(&self, menu: &Menu, key: Option<char>) -> (Option<Arc<Route>>, String) {
-        match (key, &menu.silence) {
-            (Some(key), _) => match self.route_for(key) {
-                Some(route) => (Some(route.clone()), format!("pressed {key}: {}", route.name)),
-                None => (None, format!("pressed {key}, which leads nowhere")),
-            },
-            (None, Some(route)) => (Some(route.clone()), format!("pressed nothing: {}", route.name)),
-            (None, None) => (None, "pressed nothing".to_owned()),
-        }
+impl Menu {
+    /// Whether a key leads anywhere.
+    pub fn knows(&self, key: char) -> bool {
+        self.back == Some(key) || of_key(&self.choices, key).is_some()
+    }
+
+    /// Plays the menu and waits for a key. A key pressed during the prompt counts. `hash_due`: a `#` may
+    /// still come that belongs to what was asked before.
+    pub async fn ask(&self, caller: &mut Leg, said: bool, hash_due: bool) -> Option<char> {
+        let means = |key| !(hash_due && key == '#');
+        let heard = if said { Heard::Nothing } else { caller.play_unless(&self.prompt, means).await };
+        wait(caller, heard, self.timeout, means).await
+    }
+
+    /// Says that the key leads nowhere; a key that does is the next answer if it is pressed meanwhile. Whoever
+    /// presses many keys in a row has made one mistake, and hears of it.
+    pub async fn correct(&self, caller: &mut Leg, words: &Prompt) -> Option<char> {
+        let began = Instant::now();
+        let means = |key| self.knows(key);
+        let heard = caller.play_unless(words, means).await;
+        wait(caller, heard, BURST.saturating_sub(began.elapsed()), means).await
     }
 }
 
-/// Asks until a route is chosen or the attempts are used up. `early` is a key that was pressed
-/// during the welcome.
-pub async fn choose(caller: &mut Leg, desk: &Desk, early: Option<char>) -> Choice {
-    let Some(menu) = &desk.hotline.menu else {
-        return desk.hotline.routes.first().cloned().map_or(Choice::Left, Choice::Route);
-    };
-    let mut early = early;
-    for attempt in 1..=menu.attempts {
-        let mut step = desk.timeline.open(Step::GatherDtmf, Action::Received, None);
-        if caller.unheard().is_told().await {
-            // No key can come of a phone that is not heard, unless by the signalling.
-            caller.say(&desk.hotline.prompts.cannot_hear).await;
+/// Waits for a key that means something, if it was not heard already.
+async fn wait(caller: &mut Leg, heard: Heard, time: Duration, means: impl Fn(char) -> bool) -> Option<char> {
+    let deadline = Instant::now() + time;
+    let mut heard = heard;
+    loop {
+        match heard {
+            Heard::Key(key) if means(key) => return Some(key),
+            Heard::Nothing if Instant::now() >= deadline => return None,
+            Heard::Key(_) | Heard::Nothing => {}
+            // The caller is gone: the run ends this script.
+            Heard::Gone(_) => return std::future::pending().await,
         }
-        let said = attempt == 1 && menu.said_by_welcome;
-        let key = match early.take() {
-            Some(key) => Some(key),
-            None => ask(caller, menu, said).await,
-        };
-        let (route, detail) = desk.hotline.answer(menu, key);
-        let detail = format!("{detail} (attempt {attempt} of {})", menu.attempts);
-        match route {
-            Some(route) => {
-                step.concerning(&route.name);
-                step.done(&detail);
-                return Choice::Route(route);
-            }
-            None => step.failed(&detail),
-        }
-        if key.is_some() && attempt < menu.attempts {
-            early = barge_in(caller, desk).await;
-        }
-    }
-    Choice::Left
-}
-
-/// Plays the menu and waits for a key. A key pressed during the prompt counts.
-async fn ask(caller: &mut Leg, menu: &Menu, already_said: bool) -> Option<char> {
-    let heard = if already_said { Heard::Nothing } else { caller.play(&menu.prompt).await };
-    let heard = match heard {
-        Heard::Nothing => caller.key(menu.timeout).await,
-        heard => heard,
-    };
-    key_of(heard).await
-}
-
-/// Says that the key leads nowhere; a key pressed meanwhile is the next answer.
-async fn barge_in(caller: &mut Leg, desk: &Desk) -> Option<char> {
-    key_of(caller.play(&desk.hotline.prompts.unknown_key).await).await
-}
-
-async fn key_of(heard: Heard) -> Option<char> {
-    match heard {
-        Heard::Key(key) => Some(key),
-        Heard::Nothing => None,
-        // The caller is gone: the run ends this script.
-        Heard::Gone(_) => std::future::pending().await,
+        heard = caller.key(deadline.saturating_duration_since(Instant::now())).await;
     }
 }

@@ -16,6 +16,8 @@
 //!    never waits, but the call's row is durable before the 200 OK and the intent before an
 //!    outbound INVITE; either wait ends after 500 ms.
 
+pub mod callers;
+pub mod choice;
 pub mod clock;
 pub mod compile;
 pub mod consent;
@@ -26,11 +28,18 @@ pub mod history;
 pub mod hotline;
 pub mod journal;
 pub mod leg;
+pub mod lockout;
 pub mod menu;
 pub mod occupancy;
+pub mod opening;
+mod outline;
+pub mod pin;
 pub mod plan;
+pub mod preset;
 pub mod prompt;
 pub mod race;
+pub mod receive;
+pub mod reception;
 pub mod run;
 pub mod screening;
 pub mod settings;
@@ -46,15 +55,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rand::rngs::StdRng;
-use tokio::time::Instant;
 
 use crate::call::consent::Consent;
 use crate::call::facts::Facts;
 use crate::call::leg::LegId;
-use crate::call::plan::Hotline;
+use crate::call::plan::{Hotline, Snapshot};
 use crate::call::run::House;
 use crate::call::spoken::Spoken;
 use crate::call::timeline::Timeline;
+use crate::call::waiting::Ticket;
 use crate::oncall::{E164, Roster};
 
 /// Names a call for ever: in logs, in the database, in file names. Later calls have higher ids.
@@ -91,12 +100,14 @@ pub struct Desk {
     pub caller_number: Option<E164>,
     /// The hotline that was dialled.
     pub hotline: Arc<Hotline>,
+    /// All hotlines and people, as they stood when the call came in.
+    pub snapshot: Arc<Snapshot>,
     /// Who may be rung.
     pub roster: Arc<Roster>,
     /// Whether the caller comes before all others who wait.
     pub front: bool,
-    /// Since when the caller has been on hold, once that has begun.
-    pub held_since: Option<Instant>,
+    /// The caller's place among those on hold, while people are rung.
+    pub ticket: Option<Arc<Ticket>>,
     /// What calls share.
     pub house: House,
     /// The call's own timeline.
@@ -112,7 +123,7 @@ pub struct Desk {
 impl Desk {
     /// What may be said of the caller now.
     pub fn spoken(&self) -> Spoken<'_> {
-        let waiting = self.held_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let waiting = self.ticket.as_ref().map_or(Duration::ZERO, |ticket| ticket.waited());
         Spoken { caller: self.caller_number.as_ref(), waiting, ..Spoken::default() }
     }
 }

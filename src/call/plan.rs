@@ -6,8 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::call::callers::{CallerRule, Repeated};
+use crate::call::choice::{Choice, Goal};
 use crate::call::describe;
 use crate::call::filter::CallerFilter;
+use crate::call::menu::Menu;
+use crate::call::opening::{Instead, Opening};
+use crate::call::pin::PinGate;
+use crate::call::preset::FilledIn;
 use crate::call::prompt::Prompt;
 use crate::call::settings::{CallerIdSetting, FallbackKind};
 use crate::oncall::{DialPolicy, E164, Language, Roster};
@@ -89,10 +95,22 @@ pub struct Hotline {
     pub prompts: HotlinePrompts,
     /// What callers who are held hear beside the music.
     pub announcements: Announcements,
+    /// When it is open; nothing: always.
+    pub opening: Option<Opening>,
+    /// Who has no PIN does not get through.
+    pub pin: Option<Arc<PinGate>>,
+    /// What holds for certain callers; the first that fits counts.
+    pub callers: Vec<CallerRule>,
+    /// What holds for callers who call again and again.
+    pub repeated: Option<Repeated>,
     /// The menu, where there is one.
-    pub menu: Option<Menu>,
+    pub menu: Option<Arc<Menu>>,
     /// Where calls go. Never empty; without a menu the first is the one.
+    pub choices: Arc<[Arc<Choice>]>,
+    /// All routes that the choices lead to, also over further menus.
     pub routes: Vec<Arc<Route>>,
+    /// What of it came from a preset.
+    pub preset: FilledIn,
 }
 
 /// What a hotline says apart from its menu and routes.
@@ -151,21 +169,6 @@ impl Translated {
     }
 }
 
-/// The menu of a hotline.
-#[derive(Debug, Clone)]
-pub struct Menu {
-    /// Its words; nothing on the first attempt when the welcome says them.
-    pub prompt: Prompt,
-    /// Whether the welcome has already said the prompt once.
-    pub said_by_welcome: bool,
-    /// Time for a key after the prompt.
-    pub timeout: Duration,
-    /// How often it is played.
-    pub attempts: u8,
-    /// The route that silence takes; none: the menu again.
-    pub silence: Option<Arc<Route>>,
-}
-
 /// Where a call goes.
 #[derive(Debug, Clone)]
 pub struct Route {
@@ -189,6 +192,8 @@ pub struct Route {
     pub accept: Accept,
     /// When nobody is left.
     pub fallback: Fallback,
+    /// What of it came from a preset.
+    pub preset: FilledIn,
 }
 
 /// What callers who are held hear beside the music.
@@ -210,7 +215,8 @@ impl Announcements {
         self.position.is_some() || self.time.is_some()
     }
 
-    fn prompts(&self) -> impl Iterator<Item = Prompt> {
+    /// Everything callers who are held can hear.
+    pub fn prompts(&self) -> impl Iterator<Item = Prompt> {
         [&self.next_person, &self.position, &self.time].into_iter().flatten().cloned()
     }
 }
@@ -281,6 +287,15 @@ pub struct Fallback {
 }
 
 impl Route {
+    /// The same route for a caller for whom the chain begins at a later level, counted from 1; at the last one
+    /// where it has fewer.
+    pub fn beginning_at(&self, level: u8) -> Self {
+        let mut route = self.clone();
+        let skipped = usize::from(level.saturating_sub(1)).min(route.policy.levels.len().saturating_sub(1));
+        route.policy.levels.iter_mut().take(skipped).for_each(Vec::clear);
+        route
+    }
+
     /// What the caller gets when nobody is left. A route that takes messages only always takes one.
     pub fn last_resort(&self) -> FallbackKind {
         if self.direct_voicemail { FallbackKind::Voicemail } else { self.fallback.then }
@@ -288,12 +303,6 @@ impl Route {
 }
 
 impl Hotline {
-    /// The route of a key: its own, or `*`'s.
-    pub fn route_for(&self, key: char) -> Option<&Arc<Route>> {
-        let of = |wanted: char| self.routes.iter().find(|route| route.enabled && route.key == Some(wanted));
-        of(key).or_else(|| of('*'))
-    }
-
     /// Whether any call may be recorded.
     pub fn records_calls(&self) -> bool {
         self.routes.iter().any(|route| route.record_calls)
@@ -305,6 +314,24 @@ impl Hotline {
             HotlineNumber::Number(number) => Some(number),
             HotlineNumber::User(_) => None,
         })
+    }
+
+    /// What is said between the welcome and a route.
+    fn prompts_on_the_way(&self) -> Vec<Prompt> {
+        let choices = self.all_choices();
+        let submenus = choices.iter().filter_map(|choice| match &choice.goal {
+            Goal::Menu(menu) => Some(menu),
+            Goal::Route(_) | Goal::Redirect(_) => None,
+        });
+        let menus = self.menu.iter().chain(submenus);
+        let mut all: Vec<_> = menus.map(|menu| menu.prompt.clone()).collect();
+        let openings = self.opening.iter().chain(choices.iter().filter_map(|choice| choice.opening.as_ref()));
+        let instead = openings.map(|opening| &opening.outside);
+        let instead = instead.chain(self.pin.iter().filter_map(|gate| gate.fallback.as_ref()));
+        all.extend(instead.filter_map(Instead::words).cloned());
+        all.extend(self.pin.iter().flat_map(|gate| [gate.prompt.clone(), gate.wrong.clone()]));
+        all.extend(self.callers.iter().filter_map(|rule| rule.welcome.clone()));
+        all
     }
 
     /// Every prompt a call to this hotline can play.
@@ -329,7 +356,7 @@ impl Hotline {
             all.push(said.consent.clone());
         }
         all.extend(self.announcements.prompts());
-        all.extend(self.menu.iter().map(|menu| menu.prompt.clone()));
+        all.extend(self.prompts_on_the_way());
         for route in &self.routes {
             let fallback = &route.fallback;
             all.extend(route.accept.prompt.all().cloned());
@@ -337,31 +364,6 @@ impl Hotline {
         }
         all.retain(|prompt| !prompt.is_empty());
         all
-    }
-}
-
-/// What a call to a hotline meets, as `check` prints it.
-impl std::fmt::Display for Hotline {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let numbers: Vec<_> = self.numbers.iter().map(ToString::to_string).collect();
-        writeln!(f, "hotline {} ({})", self.name, numbers.join(", "))?;
-        if !self.enabled {
-            return writeln!(f, "  closed: {}", self.prompts.closed);
-        }
-        writeln!(f, "  welcome: {}", self.prompts.welcome)?;
-        for told in self.announcements.prompts() {
-            writeln!(f, "  while callers are held: {told}")?;
-        }
-        if let Some(menu) = &self.menu {
-            writeln!(f, "  menu, up to {} times: {}", menu.attempts, menu.prompt)?;
-        }
-        for route in self.routes.iter().filter(|route| route.enabled) {
-            write!(f, "  {route}")?;
-            if route.record_calls && !route.direct_voicemail {
-                writeln!(f, "    the call is recorded; before, both hear {}", self.prompts.consent)?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -377,11 +379,14 @@ impl std::fmt::Display for Route {
         let rings = if self.direct_voicemail { "nobody".to_owned() } else { levels.join(", then ") };
         writeln!(f, "route {key}{} rings {rings}", self.name)?;
         write!(f, "{}", self.waiting)?;
+        if !self.preset.is_empty() {
+            writeln!(f, "  {}", self.preset)?;
+        }
         let last = match self.last_resort() {
             FallbackKind::Closing => format!("closing: {}", self.fallback.closing),
             FallbackKind::Voicemail => format!("voicemail: {}", self.fallback.greeting),
         };
-        writeln!(f, "    if nobody accepts, {last}")
+        writeln!(f, "  if nobody accepts, {last}")
     }
 }
 

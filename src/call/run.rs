@@ -16,11 +16,12 @@ use crate::call::history::{History, PastCall};
 use crate::call::hotline;
 use crate::call::journal::{Action, Ended, Journal, Record, Started, Stated, Step, StepResult};
 use crate::call::leg::{Gone, GoneWatch, Leg, Request};
+use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
-use crate::call::plan::Hotline;
+use crate::call::plan::{Hotline, Snapshot};
 use crate::call::timeline::Timeline;
 use crate::call::{CallId, Desk};
-use crate::oncall::{E164, PersonId, Roster};
+use crate::oncall::{E164, PersonId};
 
 /// How long a call waits for the disk before it goes on without it.
 pub const DISK_PATIENCE: Duration = Duration::from_millis(500);
@@ -34,6 +35,8 @@ pub struct House {
     pub occupancy: Occupancy,
     /// What is known of the calls before.
     pub history: History,
+    /// Wrong PINs of late.
+    pub lockout: Lockout,
     /// The way to the switch.
     pub requests: mpsc::UnboundedSender<Request>,
     /// The time.
@@ -61,8 +64,8 @@ pub struct Incoming {
     pub trunk: String,
     /// The Call-ID.
     pub sip_call_id: String,
-    /// The people, teams and schedules as they stand now.
-    pub roster: Arc<Roster>,
+    /// All hotlines, people, teams and schedules as they stand now.
+    pub snapshot: Arc<Snapshot>,
     /// Seeds the order in which people are rung.
     pub seed: [u8; 32],
 }
@@ -96,9 +99,10 @@ pub async fn run(incoming: Incoming, house: House) {
         caller: incoming.caller.id(),
         caller_number: incoming.from,
         hotline: incoming.hotline,
-        roster: incoming.roster,
+        roster: incoming.snapshot.roster.clone(),
+        snapshot: incoming.snapshot,
         front: false,
-        held_since: None,
+        ticket: None,
         house: house.clone(),
         timeline: timeline.clone(),
         facts: facts.clone(),

@@ -2,18 +2,18 @@
 
 use crate::call::consent::{self, Consent};
 use crate::call::journal::{Action, Step, StepResult};
-use crate::call::leg::{Farewell, Gone, Heard, Leg};
+use crate::call::leg::{Farewell, Gone, Heard, KeySource, Leg};
 use crate::call::plan::{Accept, AcceptKey, Route};
 use crate::call::prompt::Prompt;
 use crate::call::race::Race;
 use crate::call::timeline::OpenStep;
-use crate::call::{Desk, describe};
+use crate::call::{Desk, describe, waiting};
 use crate::oncall::{Person, Rung};
 
 /// What an answered phone said.
 #[derive(Debug, PartialEq, Eq)]
 enum Said {
-    Accepted(Option<char>),
+    Accepted(Option<(char, KeySource)>),
     Declined(char),
     Nothing,
     Gone(Gone),
@@ -46,7 +46,7 @@ pub async fn confirm(
     let mut said = tokio::select! {
         biased;
         winner = race.lost() => Said::TooLate(winner),
-        said = ask(&mut leg, accept, accept.prompt.to(person.language)) => said,
+        said = ask(desk, &mut leg, accept, accept.prompt.to(person.language)) => said,
     };
     let mut consent = Consent::NotAsked;
     if let Said::Accepted(_) = said {
@@ -78,6 +78,7 @@ async fn take(desk: &Desk, race: &Race, leg: &mut Leg) -> Result<Consent, Said> 
         permit = race.claim() => permit,
     };
     let consent = consent::tell_responder(desk, leg).await.map_err(Said::Left)?;
+    waiting::say_connected(desk, leg).await.map_err(Said::Left)?;
     match leg.gone().now() {
         Some(why) => Err(Said::Left(why)),
         None => Ok(consent),
@@ -89,7 +90,9 @@ fn told(said: Said, step: OpenStep, accept: &Accept) -> Result<(), Rung> {
     match said {
         Said::Accepted(key) => {
             step.done(&match key {
-                Some(key) => format!("accepted with {key}"),
+                Some((key, KeySource::Told)) => format!("accepted with {key}"),
+                // A mailbox could have made it: whoever wonders about a call should see that.
+                Some((key, KeySource::Tone)) => format!("accepted with {key}, heard as a tone"),
                 None => "accepted by picking up".to_owned(),
             });
             Ok(())
@@ -126,12 +129,14 @@ fn told(said: Said, step: OpenStep, accept: &Accept) -> Result<(), Rung> {
     }
 }
 
-async fn ask(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
+async fn ask(desk: &Desk, leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
     if accept.key == AcceptKey::None {
         return Said::Accepted(None);
     }
+    // Pressed before the question was asked: a phone in a pocket, a mailbox that dials as it picks up.
+    leg.forget_keys();
     for _ in 0..accept.attempts {
-        match once(leg, accept, prompt).await {
+        match once(leg, accept, &prompt.filled(&desk.spoken())).await {
             Said::Nothing => {}
             said => return said,
         }
@@ -141,9 +146,9 @@ async fn ask(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
 
 /// Plays the prompt once and waits. Keys that mean nothing are passed over.
 async fn once(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
-    let means = |key| meaning(Heard::Key(key), accept).is_some();
+    let means = |key| meaning(Heard::Key(key), accept, KeySource::Told).is_some();
     let heard = leg.play_unless(prompt, means).await;
-    if let Some(said) = meaning(heard, accept) {
+    if let Some(said) = meaning(heard, accept, leg.key_source()) {
         return said;
     }
     let deadline = tokio::time::Instant::now() + accept.timeout;
@@ -152,7 +157,7 @@ async fn once(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
         match leg.key(left).await {
             Heard::Nothing => return Said::Nothing,
             heard => {
-                if let Some(said) = meaning(heard, accept) {
+                if let Some(said) = meaning(heard, accept, leg.key_source()) {
                     return said;
                 }
             }
@@ -160,11 +165,11 @@ async fn once(leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
     }
 }
 
-fn meaning(heard: Heard, accept: &Accept) -> Option<Said> {
+fn meaning(heard: Heard, accept: &Accept, source: KeySource) -> Option<Said> {
     match heard {
         Heard::Key(key) if accept.decline == Some(key) => Some(Said::Declined(key)),
         Heard::Key(key) if accept.key == AcceptKey::Any || accept.key == AcceptKey::Key(key) => {
-            Some(Said::Accepted(Some(key)))
+            Some(Said::Accepted(Some((key, source))))
         }
         Heard::Gone(gone) => Some(Said::Gone(gone)),
         Heard::Key(_) | Heard::Nothing => None,

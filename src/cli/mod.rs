@@ -68,7 +68,7 @@ enum Command {
     People(people::Options),
     /// The call that would happen, with the reason for everyone rung and not rung
     Simulate(simulate::Options),
-    /// On-call data of other services
+    /// Shifts ahead; on-call data of other services
     #[command(subcommand)]
     Schedule(schedule::Command),
     /// The call log; with an id the whole timeline of one call

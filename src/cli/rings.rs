@@ -35,6 +35,9 @@ pub struct Rings {
 pub struct Ringing {
     pub chain: Vec<Rings>,
     pub not_rung: Vec<NotRung>,
+    /// Who is busy to the end.
+    #[serde(skip)]
+    pub busy: Vec<PersonId>,
     #[serde(skip)]
     order: Order,
 }
@@ -55,7 +58,8 @@ impl Ringing {
         for (turn, together) in (1..).zip(turns(&mut walk, busy)) {
             chain.extend(together.into_iter().map(|attempt| rings(attempt, turn, trunks)));
         }
-        Self { chain, not_rung: walk.not_rung(), order: policy.order }
+        let busy = walk.waits_for().into_iter().map(|(person, _)| person.id.clone()).collect();
+        Self { chain, not_rung: walk.not_rung(), busy, order: policy.order }
     }
 }
 

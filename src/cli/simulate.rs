@@ -1,6 +1,8 @@
 //! `nightbell simulate`: the call that would happen. It asks the very rules live calls run on: the
 //! caller filter, the menu, the resolver and the walk along the chain.
 
+mod way;
+
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,11 +11,14 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::way::{Keys, follow};
 use super::rings::Ringing;
 use super::{Common, Failure, output};
+use crate::call::describe;
 use crate::call::filter::Admission;
-use crate::call::plan::{Hotline, Route};
+use crate::call::plan::{Hotline, Route, Snapshot};
 use crate::call::prompt::Prompt;
+use crate::call::reception::{Reception, Visitor};
 use crate::call::settings::FallbackKind;
 use crate::daemon::findings::Findings;
 use crate::oncall::{E164, PersonId, Roster};
@@ -30,9 +35,12 @@ pub struct Options {
     /// The caller's number; left out: withheld
     #[arg(long, value_name = "NUMBER")]
     from: Option<String>,
-    /// The keys the caller presses
+    /// The keys the caller presses; a comma is a pause, and ends a PIN as # does: 4711,1
     #[arg(long, default_value = "")]
     keys: String,
+    /// How often this number has called within the time of [hotlines.repeated], this call counted
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    calls: usize,
     /// At this time instead of now: 2026-12-24T18:00 (local), with zone, or RFC 3339
     #[arg(long, value_name = "TIME", value_parser = super::output::moment)]
     at: Option<Timestamp>,
@@ -52,6 +60,9 @@ struct Simulated {
     caller_allowed: bool,
     #[serde(flatten)]
     ringing: Ringing,
+    /// Who is busy and would be waited for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waits_for: Vec<PersonId>,
     fallback: Option<String>,
     incident: Option<String>,
     #[serde(skip)]
@@ -84,9 +95,9 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     if options.from.is_some() && from.is_none() {
         return Err(Failure::Usage("--from is not a number; write +49... or leave it out".to_owned()));
     }
-    let trunks: Vec<&Trunk> =
-        config.trunks.iter().filter(|trunk| hotline.trunks.contains(&trunk.name)).collect();
-    let simulated = simulate(hotline, &trunks, &roster, options, from.as_ref());
+    let hotline = hotline.clone();
+    let snapshot = Arc::new(Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) });
+    let simulated = simulate(&hotline, &config.trunks, &snapshot, options, from.as_ref());
     if options.json {
         output::json(&simulated)?;
     } else {
@@ -96,9 +107,9 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
 }
 
 fn simulate(
-    hotline: &Hotline,
-    trunks: &[&Trunk],
-    roster: &Roster,
+    hotline: &Arc<Hotline>,
+    trunks: &[Trunk],
+    snapshot: &Arc<Snapshot>,
     options: &Options,
     from: Option<&E164>,
 ) -> Simulated {
@@ -107,6 +118,7 @@ fn simulate(
         route: None,
         caller_allowed: true,
         ringing: Ringing::default(),
+        waits_for: Vec::new(),
         fallback: None,
         incident: None,
         story: Vec::new(),
@@ -120,30 +132,20 @@ fn simulate(
         simulated.story.push(format!("the line is closed: the caller hears {}", hotline.prompts.closed));
         return simulated;
     }
-    simulated.story.push(format!("the caller hears {}", hotline.prompts.welcome));
-    if let Some(route) = menu(hotline, &options.keys, &mut simulated.story) {
-        simulated.route = Some(route.name.clone());
-        chain(&route, &hotline.prompts.consent, trunks, roster, options, &mut simulated);
+    let at = options.at.unwrap_or_else(Timestamp::now);
+    let visitor = Visitor { number: from.cloned(), at, calls: options.calls };
+    let reception = Reception::new(snapshot.clone(), hotline.clone(), visitor);
+    if let Some(arrived) = follow(reception, Keys::new(&options.keys), &mut simulated.story) {
+        simulated.route = Some(arrived.route.name.clone());
+        if !arrived.route.preset.is_empty() {
+            simulated.story.push(format!("{}: {}", arrived.route.name, arrived.route.preset));
+        }
+        let trunks: Vec<&Trunk> =
+            trunks.iter().filter(|trunk| arrived.hotline.trunks.contains(&trunk.name)).collect();
+        let consent = &arrived.hotline.prompts.consent;
+        chain(&arrived.route, consent, &trunks, &snapshot.roster, options, &mut simulated);
     }
     simulated
-}
-
-/// The route the keys lead to, by the rule of a live menu.
-fn menu(hotline: &Hotline, keys: &str, story: &mut Vec<String>) -> Option<Arc<Route>> {
-    let Some(menu) = &hotline.menu else {
-        return hotline.routes.first().cloned();
-    };
-    let mut keys = keys.chars();
-    for _ in 0..menu.attempts {
-        story.push(format!("the menu: {}", menu.prompt));
-        let (route, what) = hotline.answer(menu, keys.next());
-        story.push(format!("the caller {what}"));
-        if route.is_some() {
-            return route;
-        }
-    }
-    story.push(format!("the caller hears {}, and we hang up", hotline.prompts.goodbye));
-    None
 }
 
 fn chain(
@@ -168,6 +170,7 @@ fn chain(
         let busy: BTreeSet<PersonId> =
             options.busy.iter().map(|name| PersonId::from(name.as_str())).collect();
         simulated.ringing = Ringing::of(&route.policy, roster, trunks, &busy, at);
+        simulated.waits(route);
     }
     let last = if closing { &fallback.closing } else { &fallback.greeting };
     simulated.story.push(format!("whoever answers hears {}", route.accept.prompt.usual));
@@ -175,6 +178,22 @@ fn chain(
         simulated.story.push(format!("whoever accepts hears {consent}, and the call is recorded"));
     }
     simulated.story.push(format!("if nobody accepts, the caller hears {last}"));
+}
+
+impl Simulated {
+    /// For whom the caller would wait, once all others have been tried.
+    fn waits(&mut self, route: &Route) {
+        if route.waiting.for_busy.is_zero() {
+            return;
+        }
+        self.waits_for = self.ringing.busy.clone();
+        if !self.waits_for.is_empty() {
+            let whom: Vec<_> = self.waits_for.iter().map(ToString::to_string).collect();
+            let length = describe(route.waiting.for_busy);
+            self.story
+                .push(format!("if nobody accepts, the caller waits up to {length} for {}", whom.join(", ")));
+        }
+    }
 }
 
 impl std::fmt::Display for Simulated {

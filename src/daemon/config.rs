@@ -13,7 +13,7 @@ use crate::call::prompt::{Piece, Prompt};
 use crate::call::settings::{CallerIdSetting, HotlineSettings};
 use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
-use crate::daemon::reading::{read, unreadable};
+use crate::daemon::reading::{read, secret, unreadable};
 use crate::oncall::{OncallFile, Phone, Roster};
 use crate::problem::Problem;
 use crate::sip::Forwarded;
@@ -147,6 +147,7 @@ impl Config {
             roster,
             trunks: &trunks,
             voice: self.voice.is_some(),
+            secret,
             folder: self.source.path.parent().unwrap_or(Path::new("")),
         };
         let compiled = compile(&self.hotlines, around);

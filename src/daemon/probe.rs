@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use crate::call::clock::Clock;
 use crate::call::history::History;
 use crate::call::journal::Journal;
+use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
@@ -29,6 +30,7 @@ pub async fn probe(config: &Config) -> Result<(Vec<String>, Vec<TrunkReport>), S
         journal,
         occupancy: Occupancy::default(),
         history: History::default(),
+        lockout: Lockout::default(),
         requests: requests_to,
         clock: Clock::starting_at(Timestamp::now()),
         shutdown,

@@ -3,6 +3,7 @@
 
 use std::io::{self, Read};
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use crate::problem::{Problem, nearest};
 
 /// The longest settings file, in bytes. A device or a log named by mistake must not fill the memory.
 const LONGEST: u64 = 16 << 20;
+/// The longest secret, in bytes.
+const LONGEST_SECRET: u64 = 4096;
 
 /// Reads a file. `named_at` is the place that names it, where another file does.
 pub fn read(
@@ -38,6 +41,24 @@ pub fn read(
         None => findings.add_elsewhere(problem),
     }
     None
+}
+
+/// Reads a file with a secret on its only line: nobody else may be able to read it. The error says what is
+/// wrong with it, as in "is in a file that others can read".
+pub fn secret(path: &Path) -> Result<String, String> {
+    let unreadable =
+        |error: io::Error| format!("is in {}, which cannot be read: {}", path.display(), plain(&error));
+    let about = std::fs::metadata(path).map_err(unreadable)?;
+    if !about.is_file() || about.len() > LONGEST_SECRET {
+        return Err(format!("is to be in {}, which is no file with a secret", path.display()));
+    }
+    if about.permissions().mode() & 0o077 != 0 {
+        let path = path.display();
+        return Err(format!("is in {path}, which others can read (chmod 600 {path})"));
+    }
+    let text = String::from_utf8(bytes(path).map_err(unreadable)?);
+    text.map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+        .map_err(|_| format!("is in {}, which is no text", path.display()))
 }
 
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {

@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::call::clock::Clock;
 use crate::call::history::{self, History, PastCall};
 use crate::call::journal::{Journal, Record};
+use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
@@ -105,6 +106,7 @@ impl Daemon {
             journal,
             occupancy: occupancy.clone(),
             history: past_calls(&store)?,
+            lockout: Lockout::default(),
             requests: requests_to,
             clock: Clock::starting_at(Timestamp::now()),
             shutdown: shutdown_reader,

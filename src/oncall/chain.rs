@@ -1,6 +1,7 @@
 //! The dial chain: everybody a route may ring for one call, in order, with the reason for each;
 //! and those it may not, with theirs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -59,7 +60,14 @@ impl fmt::Display for NotRung {
 
 /// Finds out whom a route rings for a call that comes in at an instant.
 pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut impl Rng) -> Chain {
-    let mut chain = Chain::default();
+    let mut resolving = Resolving {
+        roster,
+        policy,
+        at,
+        chain: Chain::default(),
+        people: BTreeMap::new(),
+        refused: BTreeSet::new(),
+    };
     let mut unfolding = Unfolding::new(roster, at);
     for (level, targets) in (1_usize..).zip(&policy.levels) {
         for (index, mut rank) in unfolding.route_level(targets).into_iter().enumerate() {
@@ -67,36 +75,19 @@ pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut im
                 rank.shuffle(rng);
             }
             let label = if index == 0 { level.to_string() } else { format!("{level}.{index}") };
-            for found in rank {
-                chain.add(roster, policy, at, &label, found);
-            }
+            rank.into_iter().for_each(|found| resolving.add(&label, found));
         }
     }
+    unfolding.dead_ends.iter().for_each(|end| resolving.dead_end(end));
+    let mut chain = resolving.chain;
     chain.repeat = match policy.repeat {
         Repeat::Times(times) => times,
         Repeat::Own => unfolding.repeat,
     };
-    unfolding.dead_ends.iter().for_each(|end| chain.dead_end(end, roster, at));
     chain
 }
 
 impl Chain {
-    fn add(&mut self, roster: &Roster, policy: &DialPolicy, at: Timestamp, level: &str, found: Found) {
-        match reachable(roster, &found.person, at) {
-            Ok(person) => {
-                let most = match policy.phones {
-                    PhoneChoice::All => usize::MAX,
-                    PhoneChoice::First => 1,
-                };
-                let phones = person.confirmed_phones().take(most).cloned().collect();
-                let because = because(level, found.because, person);
-                let person = self.shared(person);
-                self.candidates.push(Candidate { level: level.to_owned(), person, phones, because });
-            }
-            Err(because) => self.refuse(found.person, because),
-        }
-    }
-
     /// Puts a person before all others, for a reason. Returns whether the chain leads to that person at all.
     pub fn put_first(&mut self, person: &PersonId, why: &str) -> bool {
         let Some(index) = self.candidates.iter().position(|candidate| candidate.person.id == *person) else {
@@ -107,31 +98,55 @@ impl Chain {
         self.candidates.insert(0, first);
         true
     }
+}
 
-    fn shared(&self, person: &Person) -> Arc<Person> {
-        let known = self.candidates.iter().find(|candidate| candidate.person.id == person.id);
-        known.map_or_else(|| Arc::new(person.clone()), |candidate| Arc::clone(&candidate.person))
+/// A chain on its way to be whole.
+struct Resolving<'a> {
+    roster: &'a Roster,
+    policy: &'a DialPolicy,
+    at: Timestamp,
+    chain: Chain,
+    /// Those who are in it.
+    people: BTreeMap<&'a PersonId, Arc<Person>>,
+    /// Those who may not be rung.
+    refused: BTreeSet<PersonId>,
+}
+
+impl Resolving<'_> {
+    fn add(&mut self, level: &str, found: Found) {
+        let Some(person) = self.roster.people.get(&found.person) else {
+            return self.refuse(found.person, "is not among the people".to_owned());
+        };
+        if let Some(because) = person.unreachable(self.at) {
+            return self.refuse(found.person, because);
+        }
+        let most = match self.policy.phones {
+            PhoneChoice::All => usize::MAX,
+            PhoneChoice::First => 1,
+        };
+        let phones = person.confirmed_phones().take(most).cloned().collect();
+        let because = because(level, found.because, person);
+        let person = self.people.entry(&person.id).or_insert_with(|| Arc::new(person.clone()));
+        let person = Arc::clone(person);
+        self.chain.candidates.push(Candidate { level: level.to_owned(), person, phones, because });
     }
 
     /// Notes who is not rung, each person once.
     fn refuse(&mut self, person: PersonId, because: String) {
-        let person = Some(person);
-        if !self.not_rung.iter().any(|entry| entry.person == person) {
-            self.not_rung.push(NotRung { person, because });
+        if self.refused.insert(person.clone()) {
+            self.chain.not_rung.push(NotRung { person: Some(person), because });
         }
     }
 
     /// Notes a target that leads to nobody; who is not on call because of an override is somebody.
-    fn dead_end(&mut self, end: &DeadEnd, roster: &Roster, at: Timestamp) {
-        let because = end.say(roster, at);
+    fn dead_end(&mut self, end: &DeadEnd) {
+        let because = end.say(self.roster, self.at);
         match &end.kind {
-            DeadEndKind::LeftOut { who, .. } if !self.has(who) => self.refuse(who.clone(), because),
-            _ => self.not_rung.push(NotRung { person: None, because }),
+            DeadEndKind::LeftOut { who, .. } if !self.people.contains_key(who) => {
+                self.refuse(who.clone(), because);
+            }
+            _ => self.chain.not_rung.push(NotRung { person: None, because }),
         }
-    }
-
-    fn has(&self, person: &PersonId) -> bool {
-        self.candidates.iter().any(|candidate| candidate.person.id == *person)
     }
 }
 
@@ -144,15 +159,13 @@ fn because(level: &str, way: String, person: &Person) -> String {
     }
 }
 
-fn reachable<'a>(roster: &'a Roster, id: &PersonId, at: Timestamp) -> Result<&'a Person, String> {
-    let person = roster.people.get(id).ok_or("is not among the people")?;
-    person.unreachable(at).map_or(Ok(person), Err)
-}
-
 impl DeadEnd {
     /// The reason, as a person understands it.
     pub(super) fn say(&self, roster: &Roster, at: Timestamp) -> String {
         let reason = match &self.kind {
+            DeadEndKind::NobodyOnCall { schedule, .. } if roster.lacks_its_calendar(schedule) => {
+                format!("schedule {schedule}: its calendar has not been read yet")
+            }
             DeadEndKind::NobodyOnCall { schedule, on_purpose } => {
                 let purpose =
                     on_purpose.as_ref().map_or_else(String::new, |rule| format!(" on purpose ({rule})"));

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::oncall::ical::{Calendar, Fault, Occurrence, short};
-use crate::oncall::name::{PersonId, Target};
-use crate::oncall::roster::Person;
+use crate::oncall::name::{PersonId, ScheduleId, Target};
+use crate::oncall::roster::{Person, Roster};
 use crate::oncall::turn::Edges;
 use crate::oncall::zone::Zone;
 use crate::problem::nearest;
@@ -38,6 +38,14 @@ pub struct Feed {
     stretches: Arc<[Stretch]>,
     /// All who have shifts, in order.
     people: Arc<[Target]>,
+}
+
+impl Roster {
+    /// Whether a schedule is fed by a calendar that is not there.
+    pub(super) fn lacks_its_calendar(&self, schedule: &ScheduleId) -> bool {
+        let calendar = self.schedules.get(schedule).and_then(|schedule| schedule.calendar.as_ref());
+        calendar.is_some_and(|calendar| calendar.feed.is_none())
+    }
 }
 
 /// One shift of a feed.

@@ -21,6 +21,7 @@ mod on_duty;
 mod overrides;
 mod phone;
 mod policy;
+mod preview;
 mod recurrence;
 mod roster;
 mod schedule;
@@ -44,6 +45,7 @@ pub use numbering::NumberFormat;
 pub use overrides::Overrides;
 pub use phone::{E164, NumberError, Phone, PhoneError, SipAddress};
 pub use policy::{DialPolicy, Order, PhoneChoice, Repeat};
+pub use preview::Previewed;
 pub use recurrence::{RecurrenceRule, RuleError};
 pub use roster::{Availability, Person, PersonPhone, Roster, Team, UnknownTarget};
 pub use schedule::{

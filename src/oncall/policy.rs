@@ -1,5 +1,7 @@
 //! How a route wants people to be rung.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use crate::oncall::name::Target;
@@ -57,6 +59,26 @@ pub enum PhoneChoice {
     All,
     /// The first alone.
     First,
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Shuffled => "shuffled",
+            Self::Listed => "listed",
+            Self::OneRandom => "one-random",
+            Self::AllAtOnce => "all-at-once",
+        })
+    }
+}
+
+impl fmt::Display for PhoneChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "all",
+            Self::First => "first",
+        })
+    }
 }
 
 impl Default for DialPolicy {

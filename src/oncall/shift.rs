@@ -27,9 +27,9 @@ pub struct Shift {
 }
 
 /// Who is on call at one instant, and when that may change.
-struct Sight {
-    people: Rank,
-    edges: Edges,
+pub(super) struct Sight {
+    pub people: Rank,
+    pub edges: Edges,
     dead_ends: Vec<DeadEnd>,
 }
 
@@ -135,13 +135,12 @@ impl Roster {
     }
 
     /// Who is on call, and when that may change next.
-    fn sight(&self, schedule: &ScheduleId, at: Timestamp) -> Sight {
+    pub(super) fn sight(&self, schedule: &ScheduleId, at: Timestamp) -> Sight {
         self.look(schedule, Edges::after(at), at)
     }
 
     fn look(&self, schedule: &ScheduleId, edges: Edges, at: Timestamp) -> Sight {
-        let mut unfolding = Unfolding::new(self, at);
-        unfolding.edges = Some(edges);
+        let mut unfolding = Unfolding::with_edges(self, at, edges);
         let ranks = unfolding.target(&Target::Schedule(schedule.clone()), "");
         let people = ranks.into_iter().find(|rank| !rank.is_empty()).unwrap_or_default();
         Sight { people, edges: unfolding.edges.unwrap_or(edges), dead_ends: unfolding.dead_ends }

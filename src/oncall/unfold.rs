@@ -63,7 +63,7 @@ pub(super) struct Unfolding<'a> {
     depth: usize,
     /// How often the escalations that were met say they are repeated; the one that says most.
     pub repeat: u8,
-    /// The instants around at which the result may be another.
+    /// The instants around at which the result may be another, where somebody wants to know.
     pub edges: Option<Edges>,
     /// What led to nobody.
     pub dead_ends: Vec<DeadEnd>,
@@ -71,15 +71,13 @@ pub(super) struct Unfolding<'a> {
 
 impl<'a> Unfolding<'a> {
     pub fn new(roster: &'a Roster, at: Timestamp) -> Self {
-        Self {
-            roster,
-            at,
-            targets_left: MOST_TARGETS,
-            depth: 0,
-            repeat: 0,
-            edges: None,
-            dead_ends: Vec::new(),
-        }
+        let targets_left = MOST_TARGETS;
+        Self { roster, at, targets_left, depth: 0, repeat: 0, edges: None, dead_ends: Vec::new() }
+    }
+
+    /// One that notes when its result may be another: that takes as long again.
+    pub fn with_edges(roster: &'a Roster, at: Timestamp, edges: Edges) -> Self {
+        Self { edges: Some(edges), ..Self::new(roster, at) }
     }
 
     /// Unfolds a level of a route. What one level has too much of does not cost the next anything.

@@ -101,7 +101,7 @@ impl Zone {
     }
 
     /// `Mon 09:00` for a time within six days of `now`, else with the date: `Mon 2026-01-05 09:00`.
-    pub(super) fn say(&self, at: Timestamp, now: Timestamp) -> String {
+    pub fn say(&self, at: Timestamp, now: Timestamp) -> String {
         let near = at.duration_since(now).abs() < SignedDuration::from_hours(6 * 24);
         let form = if near { "%a %H:%M" } else { "%a %Y-%m-%d %H:%M" };
         self.local(at).strftime(form).to_string()

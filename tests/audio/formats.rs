@@ -50,7 +50,10 @@ fn what_is_no_sound_is_refused_in_plain_words() {
         assert_eq!(decode(content), Err(Unplayable::UnknownKind), "{content:?}");
     }
     let message = decode(b"<html></html>").unwrap_err().to_string();
-    assert_eq!(message, "not a whole sound file of a known kind (WAV, AIFF, FLAC, MP3 or Ogg Vorbis)");
+    assert_eq!(
+        message,
+        "not a whole sound file of a known kind (WAV, AIFF, FLAC, MP3, Ogg Vorbis, GSM or raw G.711)"
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod damage;
 mod formats;
 mod g722;
+mod sentence;
 mod talk_off;
 
 use std::fs;

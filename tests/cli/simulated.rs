@@ -279,3 +279,22 @@ fn a_repeat_of_the_escalations_own_is_shown() {
     assert_eq!(lines, ["  1. anna", "  2. bob", "  3. carla", again, "  4. anna", "  5. bob", "  6. carla"]);
     assert_eq!(json["chain"][3]["pass"], 2);
 }
+
+#[test]
+fn row_59_phones_in_any_country_are_rung_that_the_trunk_may_dial() {
+    let oncall =
+        "[[people]]\nid = \"bob\"\nphones = [\"+4366012345\", \"+12125550123\", \"+8613912345678\"]\n";
+    let settings = |destinations: &str| {
+        crate::SETTINGS.replace(
+            "destinations = [\"sip:*@127.0.0.1\"]",
+            &format!("server = \"udp:127.0.0.1:5060\"\ndestinations = {destinations}"),
+        )
+    };
+    let reached = |name: &str, destinations: &str| -> Vec<bool> {
+        let folder = Folder::with(name, settings(destinations).as_bytes(), oncall.as_bytes());
+        let (_, json) = simulate(&folder, &[]);
+        json["chain"].as_array().unwrap().iter().map(|rings| rings.get("unreachable").is_none()).collect()
+    };
+    assert_eq!(reached("two-countries", "[\"+43\", \"+1\"]"), [true, true, false]);
+    assert_eq!(reached("all-countries", "[\"+43\", \"+1\", \"+86\"]"), [true, true, true]);
+}

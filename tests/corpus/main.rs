@@ -6,6 +6,8 @@
 mod digest;
 #[path = "../../fuzz/checks/events.rs"]
 mod events;
+#[path = "../../fuzz/checks/gsm.rs"]
+mod gsm;
 #[path = "../../fuzz/checks/header.rs"]
 mod header;
 #[path = "../../fuzz/checks/rtp.rs"]
@@ -119,6 +121,11 @@ fn uris() {
 #[test]
 fn telephone_events() {
     replay("events", events::events);
+}
+
+#[test]
+fn gsm_frames() {
+    replay("gsm", gsm::check);
 }
 
 #[test]

@@ -22,6 +22,10 @@ const SETTINGS: Page = (
         ("## [trunks.tls]", "src/switch/settings.rs", "TrunkTlsSettings"),
         ("## [[hotlines]]", "src/call/settings/hotline.rs", "HotlineSettings"),
         ("## [hotlines.menu]", "src/call/settings/menu.rs", "MenuSettings"),
+        ("## [hotlines.pin]", "src/call/settings/pin.rs", "PinSettings"),
+        ("## [[hotlines.pin.codes]]", "src/call/settings/pin.rs", "PinCodeSettings"),
+        ("## [[hotlines.callers]]", "src/call/settings/callers.rs", "CallerSettings"),
+        ("## [hotlines.repeated]", "src/call/settings/callers.rs", "RepeatedSettings"),
         ("## [hotlines.prompts]", "src/call/settings/prompts.rs", "PromptsSettings"),
         ("## [hotlines.waiting]", "src/call/settings/waiting.rs", "WaitingSettings"),
         ("## [hotlines.recording]", "src/call/settings/hotline.rs", "RecordingSettings"),
@@ -54,6 +58,7 @@ fn fields(source: &str, name: &str) -> BTreeSet<String> {
         let line = line.strip_prefix("    ")?;
         let line = line.strip_prefix("pub ").unwrap_or(line);
         let (field, _) = line.split_once(": ")?;
+        let field = field.strip_prefix("r#").unwrap_or(field);
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         (!field.is_empty() && field.chars().all(plain)).then(|| field.to_owned())
     };

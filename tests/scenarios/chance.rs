@@ -119,6 +119,7 @@ fn settings() -> impl Strategy<Value = (String, bool)> {
 name = "Support"
 numbers = ["+4930123456"]
 trunks = ["carrier"]
+prompts = {{ connected = true }}
 max_calls = {max_calls}
 {menu}
 [[hotlines.routes]]

@@ -11,8 +11,10 @@ use nightbell::call::compile::{Surroundings, compile};
 use nightbell::call::history::History;
 use nightbell::call::journal::{Journal, Record, Stated};
 use nightbell::call::leg::Leg;
+use nightbell::call::lockout::Lockout;
 use nightbell::call::occupancy::Occupancy;
-use nightbell::call::plan::Hotline;
+use nightbell::call::plan::{Hotline, Snapshot};
+use nightbell::call::prompt::Prompt;
 use nightbell::call::run::{self, Incoming};
 use nightbell::call::settings::HotlineSettings;
 use nightbell::call::{CallId, run::House as Shared};
@@ -91,6 +93,7 @@ levels = [["person:bob"]]
 pub struct House {
     hotline: Arc<Hotline>,
     roster: Arc<Roster>,
+    snapshot: Arc<Snapshot>,
     shared: Shared,
     switch: Switch,
     seed: u8,
@@ -106,26 +109,43 @@ impl House {
     pub fn with(settings: &str, oncall: &str) -> Self {
         let (roster, problems) = OncallFile::parse(oncall).expect("the on-call file is read").compile();
         assert!(problems.iter().all(|problem| !problem.is_error()), "{problems:?}");
+        // "You are connected" is left out, but where a scenario is about it.
+        let said_connected = settings.contains("connected");
         let settings: Settings = toml::from_str(settings).expect("the settings are read");
-        let around =
-            Surroundings { roster: &roster, trunks: &["carrier"], voice: false, folder: Path::new("/etc") };
+        let around = Surroundings {
+            roster: &roster,
+            trunks: &["carrier"],
+            voice: false,
+            secret: no_secret,
+            folder: Path::new("/etc"),
+        };
         let compiled = compile(&settings.hotlines, around);
         assert!(compiled.problems.iter().all(|problem| !problem.is_error()), "{:?}", compiled.problems);
+        let mut hotlines = compiled.hotlines;
+        if !said_connected {
+            for hotline in &mut hotlines {
+                Arc::make_mut(hotline).prompts.connected = Prompt::default();
+            }
+        }
+        let hotline = hotlines.first().expect("there is a hotline").clone();
         let (journal, records) = Journal::new();
         let (requests, asked) = mpsc::unbounded_channel();
         let (stop, shutdown) = watch::channel(false);
         let clock = Clock::starting_at(NOW.parse::<Timestamp>().unwrap());
         let mut switch = Switch::new(asked, records, stop);
         switch.phones = phones(&roster);
-        let routes = compiled.hotlines.iter().flat_map(|hotline| &hotline.routes);
+        let routes = &hotline.routes;
         switch.together = routes.into_iter().any(|route| route.policy.order == Order::AllAtOnce);
+        let roster = Arc::new(roster);
         Self {
-            hotline: compiled.hotlines.into_iter().next().expect("there is a hotline"),
-            roster: Arc::new(roster),
+            hotline,
+            snapshot: Arc::new(Snapshot { hotlines, roster: roster.clone() }),
+            roster,
             shared: Shared {
                 journal,
                 occupancy: Occupancy::default(),
                 history: History::default(),
+                lockout: Lockout::default(),
                 requests,
                 clock,
                 shutdown,
@@ -220,7 +240,7 @@ impl House {
             stated: Stated::default(),
             trunk: "carrier".to_owned(),
             sip_call_id: format!("{index}@carrier.example"),
-            roster: self.roster.clone(),
+            snapshot: self.snapshot.clone(),
             seed: [self.seed; 32],
         }
     }
@@ -246,6 +266,11 @@ impl House {
         let sights = self.switch.sights.iter().filter(|sight| sight.call == index).cloned().collect();
         Told::new(name, records, sights, &self.hotline, self.switch.lost)
     }
+}
+
+/// No scenario keeps anything in a file.
+fn no_secret(path: &Path) -> Result<String, String> {
+    Err(format!("is in {}, which is not there", path.display()))
 }
 
 fn id(index: usize) -> CallId {

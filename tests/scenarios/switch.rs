@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use nightbell::call::journal::Record;
-use nightbell::call::leg::{Cut, Dial, Farewell, Gone, Leg, LegEvents, LegId, Recorded, Request};
+use nightbell::call::leg::{Cut, Dial, Farewell, Gone, KeySource, Leg, LegEvents, LegId, Recorded, Request};
 use nightbell::call::prompt::Prompt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -527,7 +527,7 @@ impl Switch {
             }
             Deed::Press(key) if line.answered => {
                 line.keys.push(key);
-                line.events.key(key);
+                line.events.key(key, KeySource::Told);
             }
             Deed::GoUnheard => line.events.unheard(),
             Deed::FallSilent => {

@@ -150,7 +150,8 @@ impl Told {
         }
     }
 
-    /// A responder who was bridged has pressed what the route asks for, last of all.
+    /// A responder who was bridged has pressed what the route asks for. (What is pressed while "you are connected"
+    /// is said changes nothing.)
     fn nobody_is_bridged_unasked(&self, accept: &Accept) {
         for sight in self.sights.iter().filter(|sight| sight.who != self.name) {
             if let Seen::Bridged { keys } = &sight.seen {
@@ -303,10 +304,9 @@ impl Told {
 }
 
 fn accepted(accept: &Accept, keys: &str) -> bool {
-    let last = keys.chars().last();
     match accept.key {
         AcceptKey::None => true,
-        AcceptKey::Any => last.is_some() && last != accept.decline,
-        AcceptKey::Key(key) => last == Some(key),
+        AcceptKey::Any => keys.chars().any(|key| accept.decline != Some(key)),
+        AcceptKey::Key(key) => keys.contains(key),
     }
 }

@@ -313,6 +313,53 @@ async fn callers_hear_that_the_next_person_is_tried_where_that_is_set() {
     assert_eq!(call.heard("caller"), heard);
 }
 
+/// A hotline where both hear that they are connected.
+fn connecting(levels: &str) -> String {
+    one_route(levels, "").replace("trunks =", "prompts = { connected = true }\ntrunks =")
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_hear_that_they_are_connected_at_the_same_time_and_then_each_other() {
+    let mut house = House::with(&connecting(ANNA), PEOPLE);
+    house.phone("anna", accepts_after(secs(9)));
+    let call = house.call(talks("caller", 0, 5)).await;
+    let caller = ["[en/welcome]", "[en/please-hold]", "[Hold]... --", "[en/connected]", "the other one"];
+    assert_eq!(call.heard("caller"), caller);
+    assert_eq!(
+        call.heard("anna").last_chunk(),
+        Some(&["[en/connected]".to_owned(), "the other one".to_owned()])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_responder_who_hangs_up_while_being_connected_leaves_the_caller_to_the_next() {
+    let mut house = House::with(&connecting(BOTH), PEOPLE);
+    house.phone("anna", accepts_after(secs(2)).hangs_up(upon(Sign::Hears("connected")).plus(ms(300))));
+    house.phone("bob", accepts_after(secs(2)));
+    let call = house.call(talks("caller", 0, 5)).await;
+    assert_eq!((call.rang(), call.outcome), (vec!["anna", "bob"], Outcome::Accepted));
+    assert!(call.timeline().contains("anna: accepted, then hung up before the call was put through"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_accept_prompt_may_tell_who_calls_and_for_how_long() {
+    let prompt = "accept = { prompt = { say = \"A call from {caller}, waiting for {waiting}. Press 1.\" } }";
+    let heard = async |caller: Caller| {
+        let mut house = House::with(&one_route(BOTH, prompt), PEOPLE);
+        house.phone("anna", rings_out());
+        house.phone("bob", answers_after(secs(2)).presses('1', upon(Sign::HasHeard("Press 1"))));
+        house.call(caller.hangs_up(upon(Sign::Bridged))).await.heard("bob").remove(0)
+    };
+    let digits = "[en/plus] [en/4] [en/9] [150 ms] [en/1] [en/5] [en/1] [150 ms] [en/5] [en/5] [en/5] [150 ms] [en/0] [en/0]";
+    let text = |who: &str| {
+        format!(
+            "\u{201c}A call from\u{201d} {who} \u{201c}waiting for\u{201d} [en/20] [en/seconds] [250 ms] \u{201c}Press 1.\u{201d}"
+        )
+    };
+    assert_eq!(heard(caller()).await, text(digits));
+    assert_eq!(heard(caller().anonymous()).await, text("[en/withheld-number]"));
+}
+
 /// How somebody behaves at a phone, by chance; nobody declines.
 fn by_chance(rng: &mut StdRng) -> Story {
     match rng.random_range(0..8) {

@@ -11,6 +11,7 @@ use nightbell::call::clock::Clock;
 use nightbell::call::history::History;
 use nightbell::call::journal::{Journal, Record};
 use nightbell::call::leg::{Dial, Leg, LegId, Request, Ring};
+use nightbell::call::lockout::Lockout;
 use nightbell::call::occupancy::Occupancy;
 use nightbell::call::plan::Snapshot;
 use nightbell::call::prompt::Prompt;
@@ -86,6 +87,7 @@ impl Bench {
             journal,
             occupancy: Occupancy::default(),
             history: History::default(),
+            lockout: Lockout::default(),
             requests: requests.clone(),
             clock: Clock::starting_at(Timestamp::UNIX_EPOCH),
             shutdown: shutdown_reader,

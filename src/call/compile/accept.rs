@@ -1,20 +1,40 @@
 //! How a responder accepts a call.
 
+use toml::Spanned;
+
 use super::Compiler;
+use super::values::spanned_text;
 use crate::call::plan::{Accept, AcceptKey};
-use crate::call::settings::AcceptSettings;
+use crate::call::preset::{ACCEPT_KEY, DECLINE, FilledIn};
+use crate::call::prompt::{Piece, Prompt};
+use crate::call::settings::{AcceptSettings, AudioSetting};
+use crate::call::spoken::Value;
 use crate::call::wording::{Names, Voice};
+use crate::oncall::Language;
+
+/// The pause after a sentence that ends in a value, in ms.
+const SENTENCE_PAUSE_MS: u32 = 250;
 
 impl Compiler<'_> {
-    pub(super) fn accept(&mut self, settings: &AcceptSettings, names: Names<'_>, voice: Voice) -> Accept {
-        let key = match settings.key.get_ref().as_str() {
+    pub(super) fn accept(
+        &mut self,
+        settings: Option<&AcceptSettings>,
+        names: Names<'_>,
+        voice: Voice,
+        preset: &mut FilledIn,
+    ) -> Accept {
+        let unwritten = AcceptSettings::default();
+        let settings = settings.unwrap_or(&unwritten);
+        let accept = spanned_text(preset, &ACCEPT_KEY, settings.key.as_ref());
+        let declines = spanned_text(preset, &DECLINE, settings.decline.as_ref());
+        let key = match accept.get_ref().as_str() {
             "any" => AcceptKey::Any,
             "none" => AcceptKey::None,
-            _ => self.key(&settings.key, "0123456789*#").map_or(AcceptKey::Any, AcceptKey::Key),
+            _ => self.key(&accept, "0123456789*#").map_or(AcceptKey::Any, AcceptKey::Key),
         };
-        let decline = match settings.decline.get_ref().as_str() {
+        let decline = match declines.get_ref().as_str() {
             "none" => None,
-            _ => self.key(&settings.decline, "0123456789*#"),
+            _ => self.key(&declines, "0123456789*#"),
         };
         let accept_key = match key {
             AcceptKey::Key(key) => Some(key),
@@ -22,12 +42,12 @@ impl Compiler<'_> {
         };
         if decline.is_some() && decline == accept_key {
             self.error(
-                settings.decline.span(),
+                if settings.decline.is_some() { declines.span() } else { accept.span() },
                 "one key cannot both accept and decline",
                 "choose another key",
             );
         }
-        let own = self.audio(settings.prompt.as_ref(), names, voice).into();
+        let own = self.accept_words(settings.prompt.as_ref(), names, voice).into();
         Accept {
             key,
             decline,
@@ -35,5 +55,81 @@ impl Compiler<'_> {
             attempts: self.count(&settings.attempts, 1..=5, "accept.attempts"),
             prompt: self.translated(own, voice, |voice| voice.accept(names, accept_key, decline)),
         }
+    }
+
+    /// The operator's own words, which may say who calls and since when.
+    fn accept_words(
+        &mut self,
+        written: Option<&Spanned<AudioSetting>>,
+        names: Names<'_>,
+        voice: Voice,
+    ) -> Option<Prompt> {
+        let audio = written?;
+        let parts =
+            audio.get_ref().say.as_deref().map(|text| parts(text, voice.language)).unwrap_or_default();
+        if !parts.iter().any(|part| matches!(part, Piece::Value { .. })) {
+            return self.audio(written, names, voice);
+        }
+        let mut words = Prompt::default();
+        for part in parts {
+            let part = match part {
+                Piece::Say { text, .. } => {
+                    let text = AudioSetting { say: Some(text), ..audio.get_ref().clone() };
+                    self.one_audio(&text, audio.span(), names, voice, false)?
+                }
+                other => Prompt(vec![other]),
+            };
+            words = words.then(part);
+        }
+        Some(words)
+    }
+}
+
+/// What is known only in a call, as it is written.
+const VALUES: [(&str, Value); 2] = [("{caller}", Value::CallerNumber), ("{waiting}", Value::WaitingTime)];
+
+/// Cuts a text at what is known only in a call. What is left of a sentence's end becomes a pause.
+fn parts(text: &str, language: Language) -> Vec<Piece> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    let next = |rest: &str| {
+        let found = VALUES.iter().filter_map(|(name, value)| Some((rest.find(name)?, *name, *value)));
+        found.min_by_key(|(at, ..)| *at)
+    };
+    while let Some((at, name, value)) = next(rest) {
+        parts.extend(rest.get(..at).into_iter().flat_map(|before| fragment(before, language)));
+        parts.push(Piece::Value { language, value });
+        rest = rest.get(at + name.len()..).unwrap_or_default();
+    }
+    parts.extend(fragment(rest, language));
+    parts
+}
+
+fn fragment(text: &str, language: Language) -> Vec<Piece> {
+    let words = text.trim_start_matches(|c: char| c.is_whitespace() || ",.;:!?".contains(c)).trim_end();
+    let mut pieces = Vec::new();
+    if text.starts_with(['.', '!', '?', ';']) && !words.is_empty() {
+        pieces.push(Piece::Pause(SENTENCE_PAUSE_MS));
+    }
+    if !words.is_empty() {
+        pieces.push(Piece::Say { language, text: words.to_owned() });
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_at_what_is_known_only_in_a_call() {
+        let cut = |text| Prompt(parts(text, Language::En)).to_string();
+        assert_eq!(
+            cut("A call from {caller}, waiting for {waiting}. Press 1."),
+            "\u{201c}A call from\u{201d} {caller} \u{201c}waiting for\u{201d} {waiting} [250 ms] \u{201c}Press 1.\u{201d}"
+        );
+        assert_eq!(cut("{caller} calls."), "{caller} \u{201c}calls.\u{201d}");
+        assert_eq!(cut("Caller: {caller}."), "\u{201c}Caller:\u{201d} {caller}");
+        assert_eq!(cut("This is {hotline}."), "\u{201c}This is {hotline}.\u{201d}");
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::Compiler;
+use super::values::spanned;
 use crate::call::plan::Fallback;
+use crate::call::preset::{FilledIn, MAX_LENGTH, THEN};
 use crate::call::prompt::{Prompt, Tone};
 use crate::call::settings::{FallbackSettings, SilenceSetting};
 use crate::call::wording::{Names, Voice};
@@ -13,18 +15,25 @@ use crate::call::wording::{Names, Voice};
 impl Compiler<'_> {
     pub(super) fn fallback(
         &mut self,
-        settings: &FallbackSettings,
+        settings: Option<&FallbackSettings>,
         names: Names<'_>,
         voice: Voice,
+        preset: &mut FilledIn,
     ) -> Fallback {
+        let unwritten = FallbackSettings::default();
+        let settings = settings.unwrap_or(&unwritten);
         let greeting = self.audio(settings.greeting.as_ref(), names, voice);
         let closing = self.audio(settings.closing.as_ref(), names, voice);
         Fallback {
-            then: settings.then,
+            then: preset.value(&THEN, settings.then),
             greeting: greeting.unwrap_or_else(|| voice.shipped("leave-message")),
             beep: Prompt::tone(Tone::Beep),
             closing: closing.unwrap_or_else(|| voice.shipped("nobody-available")),
-            max_length: self.period(&settings.max_length, 5..=600, "fallback.max_length"),
+            max_length: self.period(
+                &spanned(preset, &MAX_LENGTH, settings.max_length.as_ref()),
+                5..=600,
+                "fallback.max_length",
+            ),
             silence: self.silence_limit(&settings.silence),
         }
     }

@@ -1,52 +1,59 @@
 //! A hotline: who may call it, over which trunks, and where it leads.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use toml::Spanned;
 
 use super::Compiler;
+use super::choice::Spot;
 use crate::call::filter::{CallerFilter, Entry};
-use crate::call::plan::{Hotline, HotlineNumber, Route};
+use crate::call::plan::{Hotline, HotlineNumber};
+use crate::call::preset::{CALLER_ID, FilledIn};
 use crate::call::settings::{HotlineSettings, NumberList};
 use crate::call::wording::{Names, Voice};
 use crate::problem::nearest;
 
-impl Compiler<'_> {
-    pub(super) fn hotline(&mut self, settings: &HotlineSettings) -> Hotline {
+impl<'a> Compiler<'a> {
+    pub(super) fn hotline(&mut self, settings: &'a HotlineSettings) -> Hotline {
         self.check_name(&settings.name);
         let name = settings.name.get_ref().as_str();
         let voice = Voice { language: settings.language, speaks: self.around.voice };
         let names = Names { hotline: name, route: "" };
-        let routes: Vec<_> = settings
-            .routes
-            .iter()
-            .map(|route| {
-                let named = Names { route: route.name.get_ref(), ..names };
-                Arc::new(self.route(route, settings.recording.calls, named, voice))
-            })
-            .collect();
-        self.check_routes(settings, &routes);
+        let mut preset = FilledIn::by(settings.preset);
+        let spot = Spot { hotline: settings, voice, preset: settings.preset, depth: 1 };
+        let choices = self.choices(&settings.routes, settings.menu.as_ref(), spot);
+        let routes: Vec<_> = choices.iter().flat_map(|choice| choice.routes()).collect();
+        self.check_routes(settings);
         if settings.max_calls == 0 {
             let message = format!("the hotline `{name}` takes no call: max_calls is 0");
             self.error(settings.name.span(), message, "1 at least; enabled = false closes the line");
         }
         let prompts = self.prompts(settings, &routes, names, voice);
-        let menu =
-            settings.menu.as_ref().map(|menu| self.menu(menu, names, voice, &routes, &prompts.welcome));
-        Hotline {
+        let menu = settings.menu.as_ref();
+        let menu = menu.map(|menu| {
+            Arc::new(self.menu(menu, names, spot, choices.clone(), (Some(&prompts.welcome), &mut preset)))
+        });
+        let hotline = Hotline {
             name: name.to_owned(),
             numbers: self.numbers(settings),
             trunks: self.trunks(settings),
             enabled: settings.enabled,
             filter: CallerFilter::new(self.entries(&settings.allow), self.entries(&settings.block)),
-            caller_id: settings.caller_id,
+            caller_id: preset.value(&CALLER_ID, settings.caller_id),
             max_calls: settings.max_calls,
-            announcements: self.announcements(&settings.waiting, voice),
+            announcements: self.announcements(&settings.waiting, &prompts.next_person, voice),
             prompts,
+            opening: self.opening(settings.hours.as_ref(), settings.outside.as_ref(), None, spot),
+            pin: settings.pin.as_ref().map(|gate| Arc::new(self.pin(gate, spot))),
+            callers: settings.callers.iter().map(|rule| self.caller_rule(rule, spot)).collect(),
+            repeated: settings.repeated.as_ref().map(|rule| self.repeated(rule, spot)),
             menu,
+            choices,
             routes,
-        }
+            preset,
+        };
+        self.check_pins(settings, &hotline);
+        hotline
     }
 
     /// Names are spoken, and shown on terminals.
@@ -110,37 +117,16 @@ impl Compiler<'_> {
         entries
     }
 
-    pub(super) fn check_routes(&mut self, settings: &HotlineSettings, routes: &[Arc<Route>]) {
+    fn check_routes(&mut self, settings: &HotlineSettings) {
         let at = settings.name.span();
-        match (settings.menu.is_some(), routes.len()) {
-            (_, 0) => self.error(at, "the hotline has no route", "add a [[hotlines.routes]] with its levels"),
-            _ if !routes.iter().any(|route| route.enabled) => self.error(
+        if settings.routes.is_empty() {
+            self.error(at, "the hotline has no route", "add a [[hotlines.routes]] with its levels");
+        } else if !settings.routes.iter().any(|route| route.enabled) {
+            self.error(
                 at,
                 "no route of the hotline is enabled",
                 "enable one, or write enabled = false at the hotline: callers then hear that it is closed",
-            ),
-            (false, 1) => {}
-            (false, _) => self.error(
-                at,
-                "the hotline has several routes but no menu",
-                "add [hotlines.menu], so that callers can choose",
-            ),
-            (true, _) => self.check_keys(settings),
-        }
-    }
-
-    pub(super) fn check_keys(&mut self, settings: &HotlineSettings) {
-        let mut seen: HashMap<&str, &str> = HashMap::new();
-        for route in &settings.routes {
-            let Some(key) = &route.key else {
-                let message = format!("the route `{}` has no key", route.name.get_ref());
-                self.error(route.name.span(), message, "with a menu every route has a key: 1-9, 0 or *");
-                continue;
-            };
-            if let Some(other) = seen.insert(key.get_ref(), route.name.get_ref()) {
-                let message = format!("the key {} already leads to `{other}`", key.get_ref());
-                self.error(key.span(), message, "give each route a key of its own");
-            }
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The menu of a hotline.
+//! The menu of a hotline, or of a route that leads to further routes.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,40 +6,57 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::Compiler;
-use crate::call::plan::{Menu, Route};
+use super::choice::Spot;
+use super::values::spanned;
+use crate::call::choice::{Choice, of_key};
+use crate::call::menu::Menu;
+use crate::call::preset::{FilledIn, WRONG_KEYS};
 use crate::call::prompt::Prompt;
 use crate::call::settings::{MenuPromptSetting, MenuSettings};
-use crate::call::wording::{Names, Voice};
+use crate::call::wording::Names;
 
 impl Compiler<'_> {
+    /// `welcome`: the first words of the hotline, if it is its first menu; with what its preset fills in.
     pub(super) fn menu(
         &mut self,
         settings: &MenuSettings,
         names: Names<'_>,
-        voice: Voice,
-        routes: &[Arc<Route>],
-        welcome: &Prompt,
+        spot: Spot<'_>,
+        choices: Arc<[Arc<Choice>]>,
+        (welcome, preset): (Option<&Prompt>, &mut FilledIn),
     ) -> Menu {
-        let said_by_welcome =
-            matches!(settings.prompt.as_ref().map(Spanned::get_ref), Some(MenuPromptSetting::Welcome));
-        let prompt = match &settings.prompt {
-            Some(written) => match written.get_ref() {
-                MenuPromptSetting::Welcome => {
-                    self.check_welcome(welcome, written.span());
-                    Some(welcome.clone())
-                }
-                MenuPromptSetting::Audio(audio) => self.one_audio(audio, written.span(), names, voice, false),
-            },
-            None => None,
-        };
-        let offered = || routes.iter().filter(|route| route.enabled);
-        let keys = || offered().filter_map(|route| Some((route.key?, route.name.as_str())));
+        let written = settings.prompt.as_ref();
+        let said_by_welcome = matches!(written.map(Spanned::get_ref), Some(MenuPromptSetting::Welcome));
+        let back = settings.back.as_ref().and_then(|key| self.back(key, &choices, welcome.is_none()));
+        let prompt = written.and_then(|written| match (written.get_ref(), welcome) {
+            (MenuPromptSetting::Welcome, Some(welcome)) => {
+                self.check_welcome(welcome, written.span());
+                Some(welcome.clone())
+            }
+            (MenuPromptSetting::Welcome, None) => {
+                let message = "the welcome cannot say the menu of a route";
+                self.error(written.span(), message, "write { say = \"...\" }, or leave it out");
+                None
+            }
+            (MenuPromptSetting::Audio(audio), _) => {
+                self.one_audio(audio, written.span(), names, spot.voice, false)
+            }
+        });
+        let offered = choices.iter().filter(|choice| choice.enabled);
+        let keys = offered.filter_map(|choice| Some((choice.key?, choice.name.as_str())));
         Menu {
-            prompt: prompt.unwrap_or_else(|| voice.menu(keys())),
+            prompt: prompt.unwrap_or_else(|| spot.voice.menu(keys, back)),
             said_by_welcome,
             timeout: self.period(&settings.timeout, 1..=60, "menu.timeout"),
             attempts: self.count(&settings.attempts, 1..=9, "menu.attempts"),
-            silence: self.silence(&settings.silence, routes),
+            wrong_keys: self.count(
+                &spanned(preset, &WRONG_KEYS, settings.wrong_keys.as_ref()),
+                1..=9,
+                "menu.wrong_keys",
+            ),
+            back,
+            silence: self.silence(&settings.silence, &choices),
+            choices,
         }
     }
 
@@ -51,17 +68,31 @@ impl Compiler<'_> {
         }
     }
 
-    pub(super) fn silence(&mut self, written: &Spanned<String>, routes: &[Arc<Route>]) -> Option<Arc<Route>> {
+    /// The key that leads back to the menu before.
+    fn back(&mut self, written: &Spanned<String>, choices: &[Arc<Choice>], nested: bool) -> Option<char> {
+        if !nested {
+            let message = "before the first menu of a hotline there is none";
+            self.error(written.span(), message, "write `back` in the menu of a route, or leave it out");
+            return None;
+        }
+        let key = self.key(written, "0123456789*")?;
+        if let Some(other) = choices.iter().find(|choice| choice.key == Some(key)) {
+            let message = format!("the key {key} already leads to `{}`", other.name);
+            self.error(written.span(), message, "choose another key");
+        }
+        Some(key)
+    }
+
+    fn silence(&mut self, written: &Spanned<String>, choices: &[Arc<Choice>]) -> Option<Arc<Choice>> {
         if written.get_ref() == "replay" {
             return None;
         }
-        let key = written.get_ref().strip_prefix("route:");
-        let route = key.and_then(|key| {
-            let leads =
-                |route: &&Arc<Route>| route.enabled && route.key.is_some_and(|own| key.chars().eq([own]));
-            routes.iter().find(leads).cloned()
-        });
-        if route.is_none() {
+        let mut keys = written.get_ref().strip_prefix("route:").unwrap_or_default().chars();
+        let choice = match (keys.next(), keys.next()) {
+            (Some(key), None) => of_key(choices, key).filter(|choice| choice.key == Some(key)).cloned(),
+            _ => None,
+        };
+        if choice.is_none() {
             let message = format!("`{}` is not what silence can mean", written.get_ref());
             self.error(
                 written.span(),
@@ -69,6 +100,6 @@ impl Compiler<'_> {
                 "write \"replay\", or \"route:KEY\" with the key of a route that is enabled",
             );
         }
-        route
+        choice
     }
 }

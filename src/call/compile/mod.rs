@@ -1,20 +1,26 @@
 //! From settings to plan: fills defaults in, looks names up, and collects every problem it finds.
 
 mod accept;
+mod callers;
+mod choice;
 mod fallback;
 mod hotline;
 mod menu;
+mod opening;
+mod pin;
 mod prompts;
 mod route;
 mod unique;
 mod values;
 mod waiting;
+mod ways;
 
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::call::compile::unique::{name_used_twice, number_used_twice};
+use crate::call::compile::ways::Ways;
 use crate::call::plan::Hotline;
 use crate::call::prompt::Piece;
 use crate::call::settings::HotlineSettings;
@@ -30,6 +36,8 @@ pub struct Surroundings<'a> {
     pub trunks: &'a [&'a str],
     /// Whether there is a voice command.
     pub voice: bool,
+    /// Reads a file with something that nobody may see. The error says what is wrong with it: `is empty`.
+    pub secret: fn(&Path) -> Result<String, String>,
     /// The folder of the settings file: audio files are relative to it.
     pub folder: &'a Path,
 }
@@ -47,15 +55,18 @@ pub struct Compiled {
 
 /// Compiles all hotlines.
 pub fn compile(settings: &[HotlineSettings], around: Surroundings<'_>) -> Compiled {
-    let mut compiler = Compiler { around, problems: Vec::new(), pieces: Vec::new() };
-    let hotlines = settings.iter().map(|hotline| Arc::new(compiler.hotline(hotline))).collect();
+    let mut compiler = Compiler { settings, around, problems: Vec::new(), pieces: Vec::new() };
+    let hotlines: Vec<_> = settings.iter().map(|hotline| compiler.hotline(hotline)).collect();
     let Compiler { mut problems, pieces, .. } = compiler;
     name_used_twice(settings, &mut problems);
     number_used_twice(settings, &mut problems);
+    problems.extend(Ways { settings, hotlines: &hotlines }.problems());
+    let hotlines = hotlines.into_iter().map(Arc::new).collect();
     Compiled { hotlines, problems, pieces }
 }
 
 struct Compiler<'a> {
+    settings: &'a [HotlineSettings],
     around: Surroundings<'a>,
     problems: Vec<Problem>,
     pieces: Vec<(Piece, Range<usize>)>,

@@ -168,7 +168,7 @@ impl Compiler<'_> {
                 Some(prompt)
             }
             Err(message) => {
-                let help = "write { say = \"...\" } (placeholders: {hotline}, {route}), { file = \"...\" } \
+                let help = "write { say = \"...\" } (placeholders: {hotline}, {route}, and in accept prompts {caller}, {waiting}), { file = \"...\" } \
                             or { ringback = \"de\" }";
                 self.error(span, message, help);
                 None

@@ -5,23 +5,20 @@ use std::str::FromStr;
 use toml::Spanned;
 
 use super::Compiler;
+use super::choice::Spot;
+use super::values::spanned;
 use crate::call::plan::Route;
+use crate::call::preset::{FilledIn, MAX_PEOPLE, ORDER, PHONES, REPEAT, RING, SKIP_BUSY, SKIP_DIALLED};
 use crate::call::settings::{DirectSetting, RouteSettings};
-use crate::call::wording::{Names, Voice};
+use crate::call::wording::Names;
 use crate::oncall::{DialPolicy, Repeat, Target};
 use crate::problem::Problem;
 
 impl Compiler<'_> {
-    pub(super) fn route(
-        &mut self,
-        settings: &RouteSettings,
-        record_calls: bool,
-        names: Names<'_>,
-        voice: Voice,
-    ) -> Route {
-        self.check_name(&settings.name);
+    pub(super) fn route(&mut self, settings: &RouteSettings, names: Names<'_>, spot: Spot<'_>) -> Route {
+        let mut preset = FilledIn::by(spot.preset);
         let levels = self.levels(settings);
-        let max_people = settings.max_people.get_ref().0;
+        let max_people = preset.value(&MAX_PEOPLE, settings.max_people).0;
         let direct_voicemail = settings.direct == DirectSetting::Voicemail || max_people == Some(0);
         if levels.is_empty() && !direct_voicemail {
             self.error(
@@ -30,36 +27,39 @@ impl Compiler<'_> {
                 "name who is rung in levels = [[\"schedule:NAME\"]], or set direct = \"voicemail\"",
             );
         }
-        let repeat = settings.repeat.get_ref().0;
-        if repeat != Repeat::Times(0) && settings.skip_dialled {
-            self.problems.push(
-                Problem::warning(
-                    settings.repeat.span(),
-                    "repeat rings the same phones again although skip_dialled is set",
-                )
-                .help("skip_dialled holds within one pass of the chain; set it to false beside repeat"),
-            );
-        }
+        let policy = DialPolicy {
+            levels,
+            order: preset.value(&ORDER, settings.order),
+            phones: preset.value(&PHONES, settings.phones),
+            max_people,
+            repeat: preset.value(&REPEAT, settings.repeat.as_ref().map(|repeat| *repeat.get_ref())).0,
+            skip_dialled: preset.value(&SKIP_DIALLED, settings.skip_dialled),
+            skip_busy: preset.value(&SKIP_BUSY, settings.skip_busy),
+        };
+        self.check_repeat(settings, &policy);
         Route {
             key: settings.key.as_ref().and_then(|key| self.key(key, "0123456789*")),
             name: settings.name.get_ref().clone(),
             enabled: settings.enabled,
             direct_voicemail,
-            record_calls: settings.record_calls.unwrap_or(record_calls),
-            policy: DialPolicy {
-                levels,
-                order: settings.order,
-                phones: settings.phones,
-                max_people,
-                repeat,
-                skip_dialled: settings.skip_dialled,
-                skip_busy: settings.skip_busy,
-            },
-            waiting: self.waiting(settings),
-            ring: self.period(&settings.ring, 5..=120, "ring"),
-            accept: self.accept(&settings.accept, names, voice),
-            fallback: self.fallback(&settings.fallback, names, voice),
+            record_calls: settings.record_calls.unwrap_or(spot.hotline.recording.calls),
+            waiting: self.waiting(settings, policy.skip_busy),
+            policy,
+            ring: self.period(&spanned(&mut preset, &RING, settings.ring.as_ref()), 5..=120, "ring"),
+            accept: self.accept(settings.accept.as_ref(), names, spot.voice, &mut preset),
+            fallback: self.fallback(settings.fallback.as_ref(), names, spot.voice, &mut preset),
+            preset,
         }
+    }
+
+    fn check_repeat(&mut self, settings: &RouteSettings, policy: &DialPolicy) {
+        if policy.repeat == Repeat::Times(0) || !policy.skip_dialled {
+            return;
+        }
+        let at = settings.repeat.as_ref().map_or_else(|| settings.name.span(), Spanned::span);
+        let message = "repeat rings the same phones again although skip_dialled is set";
+        let help = "skip_dialled holds within one pass of the chain; set it to false beside repeat";
+        self.problems.push(Problem::warning(at, message).help(help));
     }
 
     pub(super) fn levels(&mut self, settings: &RouteSettings) -> Vec<Vec<Target>> {

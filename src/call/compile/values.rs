@@ -1,12 +1,33 @@
 //! Single values: keys, lengths of time and numbers, each within its range.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use toml::Spanned;
 
 use super::Compiler;
+use crate::call::preset::{FilledIn, Row};
 use crate::call::settings::Period;
+
+/// What is written, with its place, or what the preset says.
+pub(super) fn spanned<T: Copy + fmt::Display>(
+    preset: &mut FilledIn,
+    row: &Row<T>,
+    written: Option<&Spanned<T>>,
+) -> Spanned<T> {
+    let place = written.map_or(0..0, Spanned::span);
+    Spanned::new(place, preset.value(row, written.map(|written| *written.get_ref())))
+}
+
+/// The same of a text.
+pub(super) fn spanned_text(
+    preset: &mut FilledIn,
+    row: &Row<&'static str>,
+    written: Option<&Spanned<String>>,
+) -> Spanned<String> {
+    written.cloned().unwrap_or_else(|| Spanned::new(0..0, preset.value(row, None).to_owned()))
+}
 
 impl Compiler<'_> {
     pub(super) fn key(&mut self, written: &Spanned<String>, allowed: &str) -> Option<char> {

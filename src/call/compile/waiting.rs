@@ -12,21 +12,26 @@ use crate::problem::Problem;
 const HOUR: u64 = 3600;
 
 impl Compiler<'_> {
-    pub(super) fn announcements(&mut self, settings: &WaitingSettings, voice: Voice) -> Announcements {
+    pub(super) fn announcements(
+        &mut self,
+        settings: &WaitingSettings,
+        next_person: &Prompt,
+        voice: Voice,
+    ) -> Announcements {
         let value = |value| Prompt(vec![Piece::Value { language: voice.language, value }]);
         let position = || voice.shipped("your-position").then(value(Value::Position));
         let time = || voice.shipped("waiting-minutes").then(value(Value::WaitingMinutes));
         Announcements {
-            next_person: settings.next_person.then(|| voice.shipped("next-person")),
+            next_person: settings.next_person.then(|| next_person.clone()),
             position: settings.position.then(position),
             time: settings.time.then(time),
             every: self.period(&settings.every, 10..=600, "waiting.every"),
         }
     }
 
-    pub(super) fn waiting(&mut self, settings: &RouteSettings) -> Waiting {
+    pub(super) fn waiting(&mut self, settings: &RouteSettings, skip_busy: bool) -> Waiting {
         let for_busy = self.period(&settings.wait_for_busy, 0..=HOUR, "wait_for_busy");
-        if !for_busy.is_zero() && !settings.skip_busy {
+        if !for_busy.is_zero() && !skip_busy {
             let at = settings.wait_for_busy.span();
             let idle =
                 Problem::warning(at, "nobody is ever waited for: skip_busy = false rings the busy, too");

@@ -10,9 +10,9 @@ use super::{AudioSetting, Period, unspanned};
 #[serde(deny_unknown_fields, default)]
 pub struct AcceptSettings {
     /// A key, `"any"`, or `"none"`: picking up is accepting.
-    pub key: Spanned<String>,
+    pub key: Option<Spanned<String>>,
     /// A key, or `"none"`.
-    pub decline: Spanned<String>,
+    pub decline: Option<Spanned<String>>,
     /// How long to wait after the prompt, at each attempt.
     pub timeout: Spanned<Period>,
     /// How often the prompt is played.
@@ -24,8 +24,8 @@ pub struct AcceptSettings {
 impl Default for AcceptSettings {
     fn default() -> Self {
         Self {
-            key: unspanned("1".to_owned()),
-            decline: unspanned("2".to_owned()),
+            key: None,
+            decline: None,
             timeout: unspanned(Period::seconds(10)),
             attempts: unspanned(2),
             prompt: None,

@@ -1,5 +1,7 @@
 //! What happens when nobody is left, as it is written.
 
+use std::fmt;
+
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -11,13 +13,13 @@ use super::{AudioSetting, Period, unspanned};
 #[serde(deny_unknown_fields, default)]
 pub struct FallbackSettings {
     /// `"voicemail"` or `"closing"`.
-    pub then: FallbackKind,
+    pub then: Option<FallbackKind>,
     /// Before the beep.
     pub greeting: Option<Spanned<AudioSetting>>,
     /// The closing message.
     pub closing: Option<Spanned<AudioSetting>>,
     /// The longest message.
-    pub max_length: Spanned<Period>,
+    pub max_length: Option<Spanned<Period>>,
     /// So much silence ends a message, or `"off"`.
     pub silence: Spanned<SilenceSetting>,
 }
@@ -33,6 +35,15 @@ pub enum FallbackKind {
     Closing,
 }
 
+impl fmt::Display for FallbackKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Voicemail => "voicemail",
+            Self::Closing => "closing",
+        })
+    }
+}
+
 /// How much silence ends a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SilenceSetting(pub Option<Period>);
@@ -40,10 +51,10 @@ pub struct SilenceSetting(pub Option<Period>);
 impl Default for FallbackSettings {
     fn default() -> Self {
         Self {
-            then: FallbackKind::Voicemail,
+            then: None,
             greeting: None,
             closing: None,
-            max_length: unspanned(Period::seconds(120)),
+            max_length: None,
             silence: unspanned(SilenceSetting(Some(Period::seconds(30)))),
         }
     }

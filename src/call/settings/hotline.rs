@@ -1,12 +1,15 @@
 //! A hotline as it is written.
 
+use std::fmt;
+
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    AudioSetting, MenuSettings, NumberList, PromptSetting, PromptsSettings, RouteSettings, WaitingSettings,
-    yes,
+    AudioSetting, CallerSettings, MenuSettings, NumberList, OutsideSetting, PinSettings, PromptSetting,
+    PromptsSettings, RepeatedSettings, RouteSettings, WaitingSettings, yes,
 };
+use crate::call::preset::Preset;
 use crate::oncall::Language;
 
 /// One hotline.
@@ -26,9 +29,11 @@ pub struct HotlineSettings {
     pub welcome: Option<Spanned<PromptSetting>>,
     /// What a caller hears while people are rung. Default: a shipped hold tone.
     pub hold: Option<Spanned<AudioSetting>>,
-    /// The number responders see.
+    /// Fills in what is left out here and at the routes.
     #[serde(default)]
-    pub caller_id: CallerIdSetting,
+    pub preset: Preset,
+    /// The number responders see.
+    pub caller_id: Option<CallerIdSetting>,
     /// Who may call; empty: everyone.
     #[serde(default)]
     pub allow: NumberList,
@@ -41,6 +46,17 @@ pub struct HotlineSettings {
     /// `false`: callers hear that the line is closed.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Opening hours, by their id in the on-call file; left out: always open.
+    pub hours: Option<Spanned<String>>,
+    /// What is done outside the hours; left out: callers hear that the line is closed.
+    pub outside: Option<Spanned<OutsideSetting>>,
+    /// Who has no PIN does not get through.
+    pub pin: Option<PinSettings>,
+    /// What holds for certain callers; the first that fits counts.
+    #[serde(default)]
+    pub callers: Vec<CallerSettings>,
+    /// What holds for callers who call again and again.
+    pub repeated: Option<RepeatedSettings>,
     /// What is said at each turn of a call.
     #[serde(default)]
     pub prompts: PromptsSettings,
@@ -80,4 +96,13 @@ pub enum CallerIdSetting {
 
 fn default_max_calls() -> usize {
     20
+}
+
+impl fmt::Display for CallerIdSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hotline => "hotline",
+            Self::Caller => "caller",
+        })
+    }
 }

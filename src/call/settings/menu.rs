@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::{AudioSetting, Period, unspanned};
 
-/// The menu of a hotline.
+/// The menu of a hotline, or of a route that leads to further routes.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MenuSettings {
@@ -20,6 +20,10 @@ pub struct MenuSettings {
     /// How often the menu is played; wrong keys and silence both count.
     #[serde(default = "default_menu_attempts")]
     pub attempts: Spanned<u8>,
+    /// After so many wrong keys the menu is over, whatever `attempts` says; left out: `attempts` alone counts.
+    pub wrong_keys: Option<Spanned<u8>>,
+    /// The key that leads back to the menu before; only in the menu of a route.
+    pub back: Option<Spanned<String>>,
     /// What silence means: `"replay"`, or `"route:KEY"` for callers that cannot press keys.
     #[serde(default = "default_silence")]
     pub silence: Spanned<String>,

@@ -6,7 +6,10 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
-use super::{AcceptSettings, FallbackSettings, PauseSettings, Period, unspanned, unspanned_default, yes};
+use super::{
+    AcceptSettings, FallbackSettings, MenuSettings, OutsideSetting, PauseSettings, Period, unspanned, yes,
+};
+use crate::call::preset::Preset;
 use crate::oncall::{Order, PhoneChoice, Repeat};
 
 /// One route of a hotline.
@@ -20,33 +23,42 @@ pub struct RouteSettings {
     /// `false`: its key is an unknown key.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Opening hours, by their id in the on-call file; left out: always.
+    pub hours: Option<Spanned<String>>,
+    /// What is done outside the hours; left out: callers hear that the line is closed.
+    pub outside: Option<Spanned<OutsideSetting>>,
+    /// The names of the PINs that open this route; left out: none is asked for here.
+    #[serde(default)]
+    pub pin: Vec<Spanned<String>>,
+    /// A menu of its own: the key leads to further routes.
+    pub menu: Option<MenuSettings>,
+    /// The routes of that menu.
+    #[serde(default)]
+    pub routes: Vec<RouteSettings>,
+    /// The call goes on at another hotline.
+    pub redirect: Option<Spanned<RedirectSettings>>,
     /// `"voicemail"`: nobody is rung.
     #[serde(default)]
     pub direct: DirectSetting,
     /// Who is rung, level by level.
     #[serde(default)]
     pub levels: Vec<Vec<Spanned<String>>>,
+    /// Fills in what is left out here; left out: the hotline's.
+    pub preset: Option<Preset>,
     /// The order within a level.
-    #[serde(default)]
-    pub order: Order,
+    pub order: Option<Order>,
     /// How long one phone rings, from the first 18x.
-    #[serde(default = "default_ring")]
-    pub ring: Spanned<Period>,
+    pub ring: Option<Spanned<Period>>,
     /// Which phones of a person.
-    #[serde(default)]
-    pub phones: PhoneChoice,
+    pub phones: Option<PhoneChoice>,
     /// People tried at most: a number, or `"all"`; 0: voicemail only.
-    #[serde(default = "unspanned_default")]
-    pub max_people: Spanned<MaxPeople>,
+    pub max_people: Option<MaxPeople>,
     /// How often the whole chain is tried again: a number, or `"own"`, as its escalations say.
-    #[serde(default = "unspanned_default")]
-    pub repeat: Spanned<RepeatSetting>,
+    pub repeat: Option<Spanned<RepeatSetting>>,
     /// Leave out phones already rung in this pass of the chain.
-    #[serde(default = "yes")]
-    pub skip_dialled: bool,
+    pub skip_dialled: Option<bool>,
     /// Leave out who is busy with another call; they are tried again last.
-    #[serde(default = "yes")]
-    pub skip_busy: bool,
+    pub skip_busy: Option<bool>,
     /// How long a caller may wait for somebody who is busy; `"0s"`: not at all.
     #[serde(default = "nothing")]
     pub wait_for_busy: Spanned<Period>,
@@ -62,11 +74,40 @@ pub struct RouteSettings {
     /// Whether calls of this route are recorded; left out: as the hotline says.
     pub record_calls: Option<bool>,
     /// How a responder accepts.
-    #[serde(default)]
-    pub accept: AcceptSettings,
+    pub accept: Option<AcceptSettings>,
     /// What happens when nobody is left.
-    #[serde(default)]
-    pub fallback: FallbackSettings,
+    pub fallback: Option<FallbackSettings>,
+}
+
+impl RouteSettings {
+    /// Keys that are written although they are about ringing somebody.
+    pub fn ringing_keys(&self) -> Vec<&'static str> {
+        let written = [
+            ("levels", !self.levels.is_empty()),
+            ("direct", self.direct == DirectSetting::Voicemail),
+            ("order", self.order.is_some()),
+            ("ring", self.ring.is_some()),
+            ("phones", self.phones.is_some()),
+            ("max_people", self.max_people.is_some()),
+            ("repeat", self.repeat.is_some()),
+            ("skip_dialled", self.skip_dialled.is_some()),
+            ("skip_busy", self.skip_busy.is_some()),
+            ("record_calls", self.record_calls.is_some()),
+            ("accept", self.accept.is_some()),
+            ("fallback", self.fallback.is_some()),
+        ];
+        written.into_iter().filter(|(_, is_written)| *is_written).map(|(key, _)| key).collect()
+    }
+}
+
+/// Where a call goes on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedirectSettings {
+    /// The other hotline, by its name.
+    pub hotline: String,
+    /// Its route, by its key or its name; left out: as if the caller had called that hotline.
+    pub route: Option<String>,
 }
 
 /// Whether a route rings anybody.
@@ -83,6 +124,15 @@ pub enum DirectSetting {
 /// How many people are tried: a number, or all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MaxPeople(pub Option<u32>);
+
+impl fmt::Display for MaxPeople {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(most) => most.fmt(f),
+            None => f.write_str("all"),
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for MaxPeople {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -113,9 +163,12 @@ impl<'de> Deserialize<'de> for MaxPeople {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RepeatSetting(pub Repeat);
 
-impl Default for RepeatSetting {
-    fn default() -> Self {
-        Self(Repeat::Times(0))
+impl fmt::Display for RepeatSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Repeat::Times(times) => times.fmt(f),
+            Repeat::Own => f.write_str("own"),
+        }
     }
 }
 
@@ -142,10 +195,6 @@ impl<'de> Deserialize<'de> for RepeatSetting {
         }
         deserializer.deserialize_any(Words)
     }
-}
-
-fn default_ring() -> Spanned<Period> {
-    unspanned(Period::seconds(20))
 }
 
 fn nothing() -> Spanned<Period> {

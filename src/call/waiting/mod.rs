@@ -9,7 +9,7 @@
 mod held;
 mod queue;
 
-pub use held::held;
+pub use held::{held, say_connected};
 pub(in crate::call) use queue::{Handed, Queue};
 pub use queue::{Ticket, Wanted};
 

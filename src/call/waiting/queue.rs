@@ -93,13 +93,20 @@ pub struct Ticket {
     number: u64,
     since: Instant,
     next_person: Notify,
+    connected: Notify,
 }
 
 impl Ticket {
     /// A caller is held on a route from now on. `front`: before all who are not.
     pub fn draw(occupancy: &Occupancy, hotline: &str, route: &str, front: bool) -> Self {
         let number = occupancy.queue(|queue| queue.enter(hotline, route, front));
-        Self { occupancy: occupancy.clone(), number, since: Instant::now(), next_person: Notify::new() }
+        Self {
+            occupancy: occupancy.clone(),
+            number,
+            since: Instant::now(),
+            next_person: Notify::new(),
+            connected: Notify::new(),
+        }
     }
 
     /// The place among those who are held on the same route, from 1, and how many these are.
@@ -120,6 +127,16 @@ impl Ticket {
     /// Resolves when somebody else is tried.
     pub async fn next_is_tried(&self) {
         self.next_person.notified().await;
+    }
+
+    /// The caller is about to be put through.
+    pub fn connects(&self) {
+        self.connected.notify_one();
+    }
+
+    /// Resolves when the caller is about to be put through.
+    pub async fn is_connected(&self) {
+        self.connected.notified().await;
     }
 
     /// Waits until one of these people is free and rested, and it is this caller's turn: then they are

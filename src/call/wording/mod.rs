@@ -52,6 +52,8 @@ struct Words {
     welcome: &'static str,
     /// The menu's sentence for one route.
     menu: &'static str,
+    /// Which key leads back to the menu before.
+    back: &'static str,
     /// Who calls whom, to whoever picks up.
     accept: &'static str,
     /// Which key accepts; the sentence may go on.
@@ -110,17 +112,24 @@ impl Voice {
         }
     }
 
-    /// The menu made from the routes: keys and names, in their order.
-    pub fn menu<'a>(self, routes: impl Iterator<Item = (char, &'a str)>) -> Prompt {
+    /// The menu made from the routes: keys and names, in their order; then the key that leads back.
+    pub fn menu<'a>(self, routes: impl Iterator<Item = (char, &'a str)>, back: Option<char>) -> Prompt {
         if self.speaks {
             let sentences =
                 routes.map(|(key, name)| self.with_key(self.words().menu, key).replace("{route}", name));
-            return self.say(sentences.collect::<Vec<_>>().join(" "));
+            let back = back.map(|key| self.with_key(self.words().back, key));
+            return self.say(sentences.chain(back).collect::<Vec<_>>().join(" "));
         }
         let pause = || Prompt(vec![Piece::Pause(400)]);
-        routes.fold(Prompt::default(), |menu, (key, _)| {
+        let menu = routes.fold(Prompt::default(), |menu, (key, _)| {
             menu.then(self.shipped("press")).then(self.key(key)).then(pause())
-        })
+        });
+        match back {
+            Some(key) => {
+                menu.then(self.shipped("press")).then(self.key(key)).then(self.shipped("to-go-back"))
+            }
+            None => menu,
+        }
     }
 
     /// The accept prompt of a route.
@@ -186,30 +195,32 @@ mod tests {
     #[test]
     fn without_a_voice_the_menu_needs_no_names() {
         let voice = Voice { language: Language::De, speaks: false };
-        let menu = voice.menu([('1', "Störung"), ('*', "Rest")].into_iter());
+        let menu = voice.menu([('1', "Störung"), ('*', "Rest")].into_iter(), None);
         assert_eq!(menu.to_string(), "[de/press] [de/1] [400 ms] [de/press] [de/star] [400 ms]");
     }
 
     #[test]
     fn with_a_voice_it_says_the_names() {
         let voice = Voice { language: Language::En, speaks: true };
-        let menu = voice.menu([('1', "Production"), ('2', "billing")].into_iter());
+        let menu = voice.menu([('1', "Production"), ('2', "billing")].into_iter(), None);
         assert_eq!(menu.to_string(), "“For Production, press 1. For billing, press 2.”");
     }
 
     #[test]
     fn every_language_has_every_sentence_with_its_placeholders() {
         for language in Language::ALL {
-            let Words { welcome, menu, accept, accept_key, accept_any, decline_key, star } = words(language);
+            let Words { welcome, menu, back, accept, accept_key, accept_any, decline_key, star } =
+                words(language);
             let has = |sentence: &str| {
                 ["{hotline}", "{route}", "{key}"].map(|placeholder| sentence.matches(placeholder).count())
             };
             let placeholders =
-                [welcome, menu, accept, accept_key, accept_any, decline_key, star].map(|s| has(s));
-            let wanted = [[1, 0, 0], [0, 1, 1], [1, 1, 0], [0, 0, 1], [0, 0, 0], [0, 0, 1], [0, 0, 0]];
+                [welcome, menu, back, accept, accept_key, accept_any, decline_key, star].map(|s| has(s));
+            let wanted =
+                [[1, 0, 0], [0, 1, 1], [0, 0, 1], [1, 1, 0], [0, 0, 1], [0, 0, 0], [0, 0, 1], [0, 0, 0]];
             assert_eq!(placeholders, wanted, "{language}");
             assert!(!star.is_empty() && !accept_any.is_empty(), "{language}");
-            for sentence in [welcome, menu, accept] {
+            for sentence in [welcome, menu, back, accept] {
                 assert!(sentence.ends_with('.'), "{language}: {sentence} is no whole sentence");
             }
             let others = Language::ALL.into_iter().filter(|other| *other != language);

@@ -1,7 +1,8 @@
-//! `nightbell schedule`: on-call data of other services.
+//! `nightbell schedule`: shifts ahead, and on-call data of other services.
 
 mod export;
 mod import;
+mod preview;
 
 use std::process::ExitCode;
 
@@ -12,6 +13,8 @@ use super::Failure;
 /// What there is to do with schedules.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Who will be on call when, and when nobody will be
+    Preview(preview::Options),
     /// On-call data of another service as an on-call file of ours
     #[command(subcommand)]
     Import(import::Command),
@@ -20,6 +23,7 @@ pub enum Command {
 /// Does it.
 pub fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
+        Command::Preview(options) => preview::run(options),
         Command::Import(command) => import::run(command),
     }
 }

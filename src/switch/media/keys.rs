@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::call::leg::LegEvents;
+use crate::call::leg::{KeySource, LegEvents};
 
 /// How long after a press was last known to be held the same key by another way is that press. A phone
 /// that tells of its keys in the signalling may do so only when they are let go of.
@@ -58,7 +58,7 @@ impl Keys {
             return false;
         }
         self.last = Some(Press { key, ways: way.bit(), held: now, began });
-        self.leg.key(key);
+        self.leg.key(key, way.source());
         true
     }
 
@@ -84,6 +84,13 @@ impl Press {
 }
 
 impl Way {
+    fn source(self) -> KeySource {
+        match self {
+            Self::Event | Self::Signalled => KeySource::Told,
+            Self::InBand => KeySource::Tone,
+        }
+    }
+
     fn bit(self) -> u8 {
         match self {
             Self::Event => 1,

@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub use voice::{VoiceCommand, VoiceSettings};
 
 use crate::audio::g722::WIDE_RATE;
-use crate::audio::prompt::Sound;
+use crate::audio::prompt::{Headerless, Sound};
 use crate::audio::seam::OVERLAP_MS;
 use crate::audio::{self, LINE_RATE, tone};
 use crate::call::prompt::{Piece, Prompt, SoundFile};
@@ -278,7 +278,8 @@ fn file(path: &Path, rate: u32, manner: Manner) -> Result<Sound, Unmade> {
         Unmade::new(format!("cannot read {}: {error}", path.display()), help)
     })?;
     let repeat_ms = if manner == Manner::Hold { OVERLAP_MS } else { 0 };
-    audio::prompt::load(&file, rate, repeat_ms).map_err(|error| {
+    let named = path.extension().and_then(|ending| Headerless::of_ending(ending.to_str()?));
+    audio::prompt::load_named(&file, named, rate, repeat_ms).map_err(|error| {
         let help = "convert it to WAV, FLAC, MP3, Ogg Vorbis or AIFF, 15 minutes at most";
         Unmade::new(format!("cannot play {}: {error}", path.display()), help)
     })

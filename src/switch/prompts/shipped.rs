@@ -40,6 +40,7 @@ macro_rules! recordings {
             "caller-on-hold"
             "to-accept"
             "to-decline"
+            "to-go-back"
             "any-key-to-accept"
             "please-hold"
             "leave-message"

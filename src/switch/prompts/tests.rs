@@ -4,6 +4,7 @@ use super::*;
 use crate::audio::g711::alaw_to_linear;
 use crate::audio::level::{FULL_SCALE_SINE, SQUARE_OVER_SINE, dbm0};
 use crate::call::prompt::Tone;
+use crate::call::spoken::{Spoken, Value};
 use crate::switch::scratch::Scratch;
 
 fn load(prompts: impl IntoIterator<Item = Prompt>) -> (Library, Vec<PromptError>) {
@@ -322,4 +323,38 @@ fn a_misspelt_recording_is_met_with_the_nearest_name() {
 fn an_empty_prompt_is_a_clip_of_no_length() {
     let (library, errors) = load([Prompt::default()]);
     assert_eq!((library.clip(&Prompt::default()).unwrap().duration_ms(), errors.len()), (0, 0));
+}
+
+#[test]
+fn what_is_put_together_in_a_call_sounds_as_if_it_had_been_rendered_before() {
+    let value = |value| Piece::Value { language: Language::De, value };
+    let template = Prompt::shipped(Language::De, "your-position").then(Prompt(vec![
+        value(Value::Position),
+        Piece::Pause(250),
+        value(Value::WaitingTime),
+    ]));
+    let (library, errors) = Library::load([template.clone()], &sources(true));
+    assert_eq!(errors, []);
+    assert!(library.clip(&template).is_none(), "it is not filled in");
+    for (position, seconds) in [(1, 12), (7, 60), (33, 200)] {
+        let waiting = std::time::Duration::from_secs(seconds);
+        let filled = template.filled(&Spoken { position, waiting, ..Spoken::default() });
+        let (joined, rendered) = (library.clip(&filled).unwrap(), wide_clip(&filled));
+        assert_eq!(
+            (&joined.pcma, &joined.pcmu, &joined.wide),
+            (&rendered.pcma, &rendered.pcmu, &rendered.wide)
+        );
+    }
+    assert!(library.clip(&Prompt::shipped(Language::De, "welcome")).is_none(), "nobody asked for it");
+}
+
+#[test]
+fn every_word_of_every_value_ships_in_every_language() {
+    let values =
+        [Value::CallerNumber, Value::WaitingTime, Value::WaitingMinutes, Value::Position, Value::CallerName];
+    for language in Language::ALL {
+        let template = Prompt(values.map(|value| Piece::Value { language, value }).to_vec());
+        let (_, errors) = load([template]);
+        assert_eq!(errors, [], "{language}");
+    }
 }

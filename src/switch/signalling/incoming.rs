@@ -76,7 +76,7 @@ impl Signalling {
             stated: trunk.stated(&call.identity),
             trunk: trunk.name.clone(),
             sip_call_id: call.call_id.clone(),
-            roster: standing.snapshot.roster.clone(),
+            snapshot: standing.snapshot.clone(),
             seed: self.rng.random(),
             caller,
         };

@@ -3,5 +3,6 @@
 
 mod audio;
 mod filter;
+mod screening;
 mod targets;
 mod waiting;

@@ -1,8 +1,11 @@
 //! Sound files of any kind become mono samples at the rate that is wanted.
 //!
-//! WAV (PCM, A-law, u-law, float), AIFF, FLAC, MP3 and Ogg Vorbis, of any rate and any number of
-//! channels; which of them it is, the content tells, not the name. What is made of the sound then
+//! WAV (PCM, A-law, u-law, float, GSM 06.10), AIFF, FLAC, MP3 and Ogg Vorbis, of any rate and any number of
+//! channels; which of them it is, the content tells, not the name. Raw G.711 and GSM 06.10 say nothing of
+//! themselves: there the name has to. What is made of the sound then
 //! (its level, its ends, its seam) is in `active_level`, `limiter`, `edges` and `seam`.
+
+mod telephone;
 
 use std::io::{Cursor, ErrorKind};
 use std::panic::catch_unwind;
@@ -15,6 +18,9 @@ use symphonia::core::formats::{FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::packet::Packet;
 
+pub use telephone::Headerless;
+
+use super::LINE_RATE;
 use super::resample::Resampler;
 
 /// The longest sound that is taken, in seconds. It is held in memory for as long as the daemon runs.
@@ -27,7 +33,7 @@ const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unplayable {
     /// None of the kinds we know.
-    #[error("not a whole sound file of a known kind (WAV, AIFF, FLAC, MP3 or Ogg Vorbis)")]
+    #[error("not a whole sound file of a known kind (WAV, AIFF, FLAC, MP3, Ogg Vorbis, GSM or raw G.711)")]
     UnknownKind,
     /// A known container with something else in it.
     #[error("the file holds no sound that can be decoded: {0}")]
@@ -62,18 +68,31 @@ pub struct Sound {
 /// `repeat_ms` of its beginning follow its end, as if the file had gone round before its rate was
 /// changed: a filter then finds no gap there.
 pub fn load(file: &[u8], rate: u32, repeat_ms: u32) -> Result<Sound, Unplayable> {
+    load_named(file, None, rate, repeat_ms)
+}
+
+/// The same of a file whose name says that it may be one which says nothing of itself.
+pub fn load_named(
+    file: &[u8],
+    named: Option<Headerless>,
+    rate: u32,
+    repeat_ms: u32,
+) -> Result<Sound, Unplayable> {
+    let sound = Progress { wanted_rate: rate, repeat_ms, ..Progress::default() };
+    if let Some(samples) = telephone::decode(file, named) {
+        return sound.of(LINE_RATE, &samples?);
+    }
     // Symphonia trusts some lengths in headers and then overflows; a broken file must be an error.
-    catch_unwind(|| load_trusting(file, rate, repeat_ms))
+    catch_unwind(|| load_trusting(file, sound))
         .unwrap_or_else(|_| Err(Unplayable::Damaged("its header contradicts itself".to_owned())))
 }
 
-fn load_trusting(file: &[u8], rate: u32, repeat_ms: u32) -> Result<Sound, Unplayable> {
+fn load_trusting(file: &[u8], mut sound: Progress) -> Result<Sound, Unplayable> {
     let stream = MediaSourceStream::new(Box::new(Cursor::new(file)), Default::default());
     let mut format = symphonia::default::get_probe()
         .probe(&Hint::new(), stream, Default::default(), Default::default())
         .map_err(unrecognised)?;
     let (track, mut decoder) = open(format.as_ref())?;
-    let mut sound = Progress { wanted_rate: rate, repeat_ms, ..Progress::default() };
     while let Some(packet) = next(format.as_mut())? {
         if packet.track_id != track {
             continue;
@@ -137,23 +156,37 @@ struct Progress {
 impl Progress {
     fn add(&mut self, decoded: &GenericAudioBufferRef<'_>) -> Result<(), Unplayable> {
         let (rate, channels) = (decoded.spec().rate(), decoded.spec().channels().count().max(1));
+        let mut mono = std::mem::take(&mut self.mono);
+        decoded.copy_to_vec_interleaved(&mut self.interleaved);
+        mono.clear();
+        mono.extend(self.interleaved.chunks_exact(channels).map(mix));
+        let added = self.add_mono(rate, &mono);
+        self.mono = mono;
+        added
+    }
+
+    fn add_mono(&mut self, rate: u32, mono: &[f32]) -> Result<(), Unplayable> {
         if !RATES.contains(&rate) || (self.resampler.is_some() && rate != self.rate) {
             return Err(Unplayable::Rate(rate));
         }
         self.rate = rate;
-        decoded.copy_to_vec_interleaved(&mut self.interleaved);
-        self.mono.clear();
-        self.mono.extend(self.interleaved.chunks_exact(channels).map(mix));
-        self.tops.look_at(&self.mono);
-        self.samples_in += self.mono.len() as u64;
+        self.tops.look_at(mono);
+        self.samples_in += mono.len() as u64;
         let head = (u64::from(rate) * u64::from(self.repeat_ms) / 1000) as usize;
-        self.head.extend(self.mono.iter().take(head.saturating_sub(self.head.len())));
+        self.head.extend(mono.iter().take(head.saturating_sub(self.head.len())));
         let resampler = self.resampler.get_or_insert_with(|| Resampler::new(rate, self.wanted_rate));
-        resampler.push(&self.mono, &mut self.converted);
+        resampler.push(mono, &mut self.converted);
         match self.converted.len() > (u64::from(MAX_SECONDS) * u64::from(self.wanted_rate)) as usize {
             true => Err(Unplayable::TooLong),
             false => Ok(()),
         }
+    }
+
+    /// The sound that is all in these samples.
+    fn of(mut self, rate: u32, mono: &[f32]) -> Result<Sound, Unplayable> {
+        // A part at a time: what is too long is noticed before it is converted.
+        mono.chunks(rate as usize).try_for_each(|part| self.add_mono(rate, part))?;
+        self.finish()
     }
 
     fn finish(mut self) -> Result<Sound, Unplayable> {
