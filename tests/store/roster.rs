@@ -429,7 +429,7 @@ fn roster() -> impl Strategy<Value = Roster> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn what_is_applied_is_what_is_found_whatever_was_there_before(first in roster(), second in roster()) {
