@@ -7,6 +7,7 @@ mod de;
 mod en;
 mod es;
 mod fr;
+mod incall;
 mod it;
 mod nl;
 mod pl;
@@ -137,12 +138,14 @@ impl Voice {
         if self.speaks {
             return self.say(self.accept_text(names, accept, decline));
         }
-        let mut prompt = self.shipped("caller-on-hold");
-        prompt = match accept {
-            Some(key) => {
-                prompt.then(self.shipped("press")).then(self.key(key)).then(self.shipped("to-accept"))
-            }
-            None => prompt.then(self.shipped("any-key-to-accept")),
+        self.shipped("caller-on-hold").then(self.accept_keys(accept, decline))
+    }
+
+    /// Which keys accept and decline, from shipped recordings.
+    fn accept_keys(self, accept: Option<char>, decline: Option<char>) -> Prompt {
+        let prompt = match accept {
+            Some(key) => self.shipped("press").then(self.key(key)).then(self.shipped("to-accept")),
+            None => self.shipped("any-key-to-accept"),
         };
         match decline {
             Some(key) => {
