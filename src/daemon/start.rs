@@ -17,6 +17,7 @@ use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
+use crate::daemon::changes::{self, Change, ChangeError, Changed};
 use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::feeds::{self, Poller};
@@ -207,6 +208,13 @@ impl Daemon {
                 // The command may have gone away meanwhile.
                 let _ = asked.reply.send(reply);
             }
+            control::Command::Change(change) => {
+                let reply = match self.change(change).await {
+                    Ok(changed) => control::Reply::Changed(changed),
+                    Err(error) => control::Reply::Failed(error.to_string()),
+                };
+                let _ = asked.reply.send(reply);
+            }
             control::Command::Trunks { ping } => self.tell_trunks(ping, asked.reply),
         }
     }
@@ -246,6 +254,15 @@ impl Daemon {
             self.feeds.roster_changed();
         }
         Ok(changes.iter().map(ToString::to_string).collect())
+    }
+
+    /// Changes who is on call, from the next call on.
+    async fn change(&mut self, change: Change) -> Result<Changed, ChangeError> {
+        let store = self.store.clone();
+        tracing::info!(?change, "on call: a command");
+        let changed = blocking(move || changes::carry_out(&store, &change, Timestamp::now())).await?;
+        self.reload_roster().await?;
+        Ok(changed)
     }
 
     /// Takes what the database says of people, teams and schedules into use.

@@ -5,8 +5,10 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod chain;
+mod changes;
 mod circles;
 mod compile;
+mod doubt;
 mod duty;
 mod escalation;
 mod feed;
@@ -33,6 +35,8 @@ mod week;
 mod zone;
 
 pub use chain::{Candidate, Chain, NotRung, resolve};
+pub use changes::Changes;
+pub use doubt::Doubt;
 pub use escalation::{Escalation, EscalationLevel};
 pub use feed::{Feed, FeedError, FeedShift, UnknownName, calendar_label};
 pub use hours::{Holiday, Hours, HoursException, HoursState};
@@ -57,4 +61,4 @@ pub use shift::Shift;
 pub use stretches::{Stretch, Stretches};
 pub use walk::{Attempt, Next, Rung, Standing, Stands, Walk};
 pub use week::{WeekError, WeekInterval};
-pub use zone::{Zone, ZoneError};
+pub use zone::{TimeError, Zone, ZoneError};

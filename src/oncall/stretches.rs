@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::oncall::changes::Changes;
 use crate::oncall::name::{PersonId, Target};
 use crate::oncall::roster::Roster;
 use crate::oncall::unfold::Unfolding;
@@ -25,6 +26,7 @@ pub struct Stretch {
 pub struct Stretches<'a> {
     roster: &'a Roster,
     target: &'a Target,
+    changes: Changes<'a>,
     at: Timestamp,
     until: Timestamp,
 }
@@ -32,7 +34,7 @@ pub struct Stretches<'a> {
 impl Roster {
     /// Who is behind a target from one instant to another.
     pub fn stretches<'a>(&'a self, target: &'a Target, from: Timestamp, until: Timestamp) -> Stretches<'a> {
-        Stretches { roster: self, target, at: from, until }
+        Stretches { roster: self, target, changes: self.changes([target], from, until), at: from, until }
     }
 }
 
@@ -44,12 +46,9 @@ impl Iterator for Stretches<'_> {
         if from >= self.until {
             return None;
         }
-        let mut unfolding = Unfolding::with_edges(self.roster, from);
-        let ranks = unfolding.route_level(std::slice::from_ref(self.target));
+        let ranks = Unfolding::new(self.roster, from).route_level(std::slice::from_ref(self.target));
         let people = ranks.into_iter().flatten().map(|found| found.person).collect();
-        // A change that does not lie ahead would be told for ever.
-        let next = unfolding.edges.and_then(|edges| edges.next).filter(|next| from < *next);
-        self.at = next.map_or(self.until, |next| next.min(self.until));
+        self.at = self.changes.find(|change| from < *change).unwrap_or(self.until);
         Some(Stretch { from, until: self.at, people })
     }
 }

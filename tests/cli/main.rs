@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod calendars;
+mod changes;
 mod doctor;
 mod foresight;
 mod import;
