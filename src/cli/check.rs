@@ -1,11 +1,14 @@
 //! `nightbell check`: everything that can be known before the first call.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{Common, Failure, output};
+use super::simulate::House;
+use super::{Common, Failure, expect, output};
+use crate::call::plan::Snapshot;
 use crate::daemon::config::Config;
 use crate::daemon::findings::Finding;
 use crate::problem::Severity;
@@ -49,6 +52,12 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
             let (roster, calendars) = super::calendars::check(config, roster, &mut findings)?;
             let plan = config.plan(&roster, &mut findings);
             super::coverage::check(config, &roster, &mut findings);
+            // Of settings with errors, a call would say nothing.
+            if !findings.has_errors() {
+                let snapshot = Snapshot { hotlines: plan.hotlines.clone(), roster: Arc::new(roster.clone()) };
+                let house = House { snapshot: &Arc::new(snapshot), trunks: &config.trunks };
+                findings.add(&config.source, expect::problems(&config.expect, house));
+            }
             met = plan.hotlines.iter().map(|hotline| format!("{hotline}\n")).collect();
             met.push_str(&calendars);
         }

@@ -10,6 +10,7 @@ mod check;
 mod coverage;
 mod demo;
 mod doctor;
+mod expect;
 mod oncall;
 mod output;
 mod overrides;
@@ -18,6 +19,8 @@ mod rings;
 mod run;
 mod schedule;
 mod simulate;
+mod story;
+mod sweep;
 mod voicemail;
 
 use std::path::PathBuf;

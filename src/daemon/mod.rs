@@ -3,6 +3,7 @@
 pub mod changes;
 pub mod config;
 pub mod control;
+pub mod expect;
 pub mod feeds;
 pub mod findings;
 pub mod limits;

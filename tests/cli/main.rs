@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod calendars;
 mod changes;
 mod doctor;
+mod foresight;
+mod import;
 mod settings;
 mod signals;
 mod simulated;
+mod verify;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -251,8 +251,9 @@ fn name() -> impl Strategy<Value = String> {
     "[a-z0-9][a-z0-9_.-]{0,6}"
 }
 
+/// As settings may have it.
 fn wall() -> impl Strategy<Value = DateTime> {
-    (0_i16..=9998, 1_i8..=12, 1_i8..=28, 0_i8..24, 0_i8..60, 0_i8..60).prop_map(
+    (1970_i16..2200, 1_i8..=12, 1_i8..=28, 0_i8..24, 0_i8..60, 0_i8..60).prop_map(
         |(year, month, day, hour, minute, second)| date(year, month, day).at(hour, minute, second, 0),
     )
 }
@@ -443,4 +444,21 @@ proptest! {
         prop_assert_eq!(&store.reader().load_roster().unwrap(), &second);
         prop_assert_eq!(store.apply_roster(&second, false).unwrap(), []);
     }
+}
+
+#[test]
+fn the_address_of_a_calendar_is_never_told_but_a_new_one_is() {
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.path()).unwrap();
+    let roster = |address: &str| {
+        let text = format!(
+            "[[schedules]]\nid = \"s\"\ntimezone = \"UTC\"\ncalendar = \"https://cal.example/{address}\"\n"
+        );
+        OncallFile::parse(&text).unwrap().compile().0
+    };
+    store.apply_roster(&roster("secret-one"), false).unwrap();
+    let changes = store.apply_roster(&roster("secret-two"), false).unwrap();
+    assert_eq!(changes.len(), 1);
+    let told = changes[0].to_string();
+    assert!(told.contains("https://cal.example/...") && !told.contains("secret"), "{told}");
 }
