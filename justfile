@@ -27,6 +27,7 @@ bench *options:
     cargo bench --bench codecs
     cargo bench --bench dtmf
     cargo bench --bench jitter
+    cargo bench --bench mix
     cargo bench --bench recording
     cargo bench --bench barge_in
     cargo bench --bench srtp

@@ -12,6 +12,8 @@ pub mod g722;
 pub mod gsm;
 pub mod level;
 pub mod limiter;
+pub mod mix;
+pub mod playout;
 pub mod plc;
 pub mod prompt;
 pub mod resample;

@@ -37,12 +37,28 @@ pub async fn chain(desk: &mut Desk, route: &Route, ticket: &Ticket) -> Option<Re
     let mut chain = resolve(&desk.roster, &route.policy, desk.house.clock.now(), &mut desk.rng);
     let known = waiting::same_responder_first(desk, route, &mut chain);
     let summary = summary(&chain, route.policy.order, known.as_deref());
+    along(desk, route, ticket, chain, &summary).await
+}
+
+/// Rings the people of a chain that an ongoing call asks for. Nobody: none accepted.
+pub async fn another(desk: &Desk, route: &Route, ticket: &Ticket, chain: Chain) -> Option<Responder> {
+    let summary = summary(&chain, route.policy.order, None);
+    along(desk, route, ticket, chain, &summary).await
+}
+
+async fn along(
+    desk: &Desk,
+    route: &Route,
+    ticket: &Ticket,
+    chain: Chain,
+    summary: &str,
+) -> Option<Responder> {
     desk.timeline.write(
         Step::DialChainResolved,
         Action::Internal,
         StepResult::Processed,
         Some(&route.name),
-        &summary,
+        summary,
     );
     let mut told = ToldWalk { walk: Walk::new(chain, &route.policy), timeline: desk.timeline.clone() };
     walk(desk, route, ticket, &mut told.walk).await
@@ -93,6 +109,7 @@ async fn ring(
     let mut reservation = reserved.unwrap_or_else(hold);
     let accepted = target(desk, route, race, &attempt).await;
     let rung = accepted.as_ref().map_or_else(|rung| *rung, |_| Rung::Accepted);
+    desk.facts.learn(|known| _ = known.asked.insert(attempt.person.id.clone(), rung));
     waiting::learn(desk, &attempt.person.id, rung, &mut reservation);
     let responder =
         accepted.map(|(leg, consent)| Responder { person: attempt.person, leg, consent, reservation });

@@ -1,5 +1,6 @@
 //! What is known of a call whatever becomes of its script: the epilogue reads it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::call::journal::{Action, Journal, Outcome, Record, RecordingKind, Step
 use crate::call::leg::Recorded;
 use crate::call::timeline::Timeline;
 use crate::call::{CallId, describe_ms};
+use crate::oncall::{PersonId, Rung};
 
 /// How long the end of a call waits for its recording to be whole.
 const RECORDING_PATIENCE: Duration = Duration::from_secs(10);
@@ -58,6 +60,8 @@ pub struct Known {
     pub route: Option<String>,
     /// The id of the person who accepted.
     pub responder: Option<String>,
+    /// Who was rung, and what came of it last.
+    pub asked: BTreeMap<PersonId, Rung>,
     /// The caller and a responder were bridged.
     pub bridged: bool,
     /// The caller was not let in.

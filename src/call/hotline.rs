@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::call::consent::Consent;
+use crate::call::bridge::{self, End};
 use crate::call::filter::Admission;
-use crate::call::journal::{Action, Record, RecordingKind, Step, StepResult};
-use crate::call::leg::{Farewell, Gone, Leg};
+use crate::call::journal::{Action, Step, StepResult};
+use crate::call::leg::{Farewell, Leg};
 use crate::call::plan::Route;
 use crate::call::receive::receive;
 use crate::call::run::DISK_PATIENCE;
@@ -42,8 +42,10 @@ pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
     desk.facts.learn(|known| known.route = Some(route.name.clone()));
     desk.consent = consent::tell_caller(caller, &desk, &route).await;
     desk.caller_name = naming::ask(caller, &desk, &route).await;
-    if let Some(responder) = ring(caller, &mut desk, &route).await {
-        return bridge(caller, &desk, responder).await;
+    if let Some(responder) = ring(caller, &mut desk, &route).await
+        && let End::Over(reason) = bridge::talk(caller, &mut desk, &route, responder).await
+    {
+        return reason;
     }
     match route.last_resort() {
         FallbackKind::Voicemail => voicemail::take(caller, &desk, &route).await,
@@ -76,46 +78,6 @@ async fn ring(caller: &Leg, desk: &mut Desk, route: &Route) -> Option<dial::Resp
     desk.ticket = None;
     caller.silence();
     responder
-}
-
-/// The caller and the responder hear each other until one of them hangs up.
-async fn bridge(caller: &Leg, desk: &Desk, responder: dial::Responder) -> String {
-    let person = &responder.person;
-    caller.bridge(&responder.leg);
-    desk.facts.learn(|known| {
-        known.bridged = true;
-        known.responder = Some(person.id.to_string());
-    });
-    let recorded = record(caller, desk, &responder).await;
-    let detail = format!("the caller and {} hear each other{recorded}", person.name);
-    let target = person.id.to_string();
-    desk.timeline.write(Step::Bridge, Action::Internal, StepResult::Processed, Some(&target), &detail);
-    match responder.leg.gone().ended().await {
-        Gone::MediaTimeout => format!("nothing was heard from {}'s phone any more", person.name),
-        Gone::TooLong => "max_call_length was reached".to_owned(),
-        Gone::Broken(why) => why,
-        Gone::HungUp | Gone::NoAck | Gone::NotAnswered(_) => format!("{} hung up", person.name),
-    }
-}
-
-/// Records the call, if both sides have heard that it may be. Returns what there is to say of it.
-async fn record(caller: &Leg, desk: &Desk, responder: &dial::Responder) -> String {
-    match &responder.consent {
-        Consent::NotAsked => String::new(),
-        Consent::Missing(why) => format!("; not recorded: {why}"),
-        Consent::Heard => {
-            let file = format!("{}.call.wav", desk.id);
-            desk.house.journal.write(Record::RecordingStarted {
-                call: desk.id,
-                kind: RecordingKind::Call,
-                file: file.clone(),
-                at: desk.house.clock.now(),
-            });
-            let recording = caller.record_bridge(&responder.leg, file);
-            desk.facts.recording(RecordingKind::Call, recording).await;
-            "; both were told, and the call is recorded".to_owned()
-        }
-    }
 }
 
 async fn closing(caller: &mut Leg, desk: &Desk, words: &crate::call::prompt::Prompt, why: &str) -> String {

@@ -60,6 +60,15 @@ pub enum Request {
     },
     /// Let two answered legs hear each other. Ends with either leg.
     Bridge(LegId, LegId),
+    /// Let several answered legs hear each other. Goes on without those that end.
+    Confer(Vec<LegId>),
+    /// What the keys of a leg are for.
+    Keys {
+        /// Whose.
+        leg: LegId,
+        /// For what.
+        used: KeyUse,
+    },
     /// Find out whether there is room for a recording.
     Room {
         /// What is to be recorded.
@@ -89,16 +98,23 @@ pub enum Request {
         /// Sent once they are over: the words, if any were said. Whoever drops its other end forgets them.
         done: oneshot::Sender<Option<Memo>>,
     },
-    /// Record two bridged legs into one file, until either ends.
+    /// Record legs that hear each other into one file, until the last of them ends.
     RecordBridge {
         /// Who is on the left.
         caller: LegId,
-        /// Who is on the right.
-        responder: LegId,
+        /// Who are on the right, together.
+        responders: Vec<LegId>,
         /// The name of the recording, without a folder: `<call>.call.wav`.
         name: String,
         /// Sent once the file is whole on the disk.
         done: oneshot::Sender<Recorded>,
+    },
+    /// Another leg joins those on the right of the recording of a call.
+    JoinRecording {
+        /// Who is on its left.
+        caller: LegId,
+        /// Who joins.
+        leg: LegId,
     },
     /// End the recording of a leg.
     StopRecording {
@@ -145,6 +161,18 @@ pub enum KeySource {
     Told,
     /// As a tone in the audio. Anything that sounds can make it; it counts where the phone has no other way.
     Tone,
+}
+
+/// What the keys of a phone are for that hears another one. The script is told of all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeyUse {
+    /// They are the other one's to hear.
+    #[default]
+    Partner,
+    /// A star and one of these is a command to us; all else is the other one's to hear.
+    Commands(KeySet),
+    /// They are the script's alone.
+    Script,
 }
 
 /// What is cut off the end of a recording.
@@ -281,6 +309,7 @@ pub struct LegEvents {
     detours: Arc<Mutex<Vec<String>>>,
     progress: watch::Sender<Progress>,
     keys: mpsc::Sender<(char, KeySource)>,
+    commands: mpsc::Sender<char>,
     unheard: Arc<Notify>,
     gone: watch::Sender<Option<Gone>>,
 }
@@ -338,6 +367,12 @@ impl LegEvents {
         let _ = self.keys.try_send((key, source));
     }
 
+    /// A star and this key were pressed, which is a command to us.
+    pub fn command(&self, key: char) {
+        // A script that has ended no longer listens.
+        let _ = self.commands.try_send(key);
+    }
+
     /// Nothing has ever been heard of the phone, for so long that whoever holds it should be told.
     pub fn unheard(&self) {
         self.unheard.notify_one();
@@ -374,6 +409,17 @@ pub enum Heard {
     Gone(Gone),
 }
 
+/// What came first of somebody who is in a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// The key of a command, without its star.
+    Command(char),
+    /// A key.
+    Key(char),
+    /// The leg is gone.
+    Gone(Gone),
+}
+
 /// A phone, as the script holds it.
 #[derive(Debug)]
 pub struct Leg {
@@ -383,6 +429,7 @@ pub struct Leg {
     progress: watch::Receiver<Progress>,
     keys: mpsc::Receiver<(char, KeySource)>,
     key_source: KeySource,
+    commands: mpsc::Receiver<char>,
     unheard: Arc<Notify>,
     gone: watch::Receiver<Option<Gone>>,
     farewell: Farewell,
@@ -396,6 +443,7 @@ impl Leg {
         let id = LegId(NEXT.fetch_add(1, Ordering::Relaxed));
         let (progress_tx, progress) = watch::channel(Progress::Calling(0));
         let (keys_tx, keys) = mpsc::channel(UNREAD_KEYS);
+        let (commands_tx, commands) = mpsc::channel(UNREAD_KEYS);
         let (gone_tx, gone) = watch::channel(None);
         let unheard = Arc::<Notify>::default();
         let detours = Arc::<Mutex<Vec<String>>>::default();
@@ -406,12 +454,20 @@ impl Leg {
             progress,
             keys,
             key_source: KeySource::Told,
+            commands,
             unheard: unheard.clone(),
             gone,
             farewell: Farewell::Done,
             clip: None,
         };
-        let events = LegEvents { detours, progress: progress_tx, keys: keys_tx, unheard, gone: gone_tx };
+        let events = LegEvents {
+            detours,
+            progress: progress_tx,
+            keys: keys_tx,
+            commands: commands_tx,
+            unheard,
+            gone: gone_tx,
+        };
         (leg, events)
     }
 
@@ -579,6 +635,22 @@ impl Leg {
         self.key_source
     }
 
+    /// Waits for a command ([`KeyUse::Commands`]); with `keys`, for any key.
+    pub async fn listen(&mut self, keys: bool) -> Said {
+        let mut gone = self.gone();
+        tokio::select! {
+            biased;
+            why = gone.ended() => Said::Gone(why),
+            Some(key) = self.commands.recv() => Said::Command(key),
+            Some((key, _)) = self.keys.recv(), if keys => Said::Key(key),
+        }
+    }
+
+    /// What its keys are for from now on.
+    pub fn use_keys(&self, used: KeyUse) {
+        self.ask(Request::Keys { leg: self.id, used });
+    }
+
     /// Forgets the keys pressed so far.
     pub fn forget_keys(&mut self) {
         while self.keys.try_recv().is_ok() {}
@@ -592,6 +664,11 @@ impl Leg {
     /// Lets two answered legs hear each other.
     pub fn bridge(&self, other: &Leg) {
         self.ask(Request::Bridge(self.id, other.id));
+    }
+
+    /// Lets several answered legs hear each other.
+    pub fn confer<'a>(&self, others: impl Iterator<Item = &'a Leg>) {
+        self.ask(Request::Confer(std::iter::once(self.id).chain(others.map(Leg::id)).collect()));
     }
 
     /// Whether there is room for a recording. The error says in words what is in the way; a disk that
@@ -627,11 +704,21 @@ impl Leg {
         said
     }
 
-    /// Records what is said on this leg and on the one it is bridged to.
-    pub fn record_bridge(&self, other: &Leg, name: String) -> oneshot::Receiver<Recorded> {
+    /// Records what is said on this leg and on those that it hears.
+    pub fn record_bridge<'a>(
+        &self,
+        others: impl Iterator<Item = &'a Leg>,
+        name: String,
+    ) -> oneshot::Receiver<Recorded> {
         let (done, recorded) = oneshot::channel();
-        self.ask(Request::RecordBridge { caller: self.id, responder: other.id, name, done });
+        let responders = others.map(Leg::id).collect();
+        self.ask(Request::RecordBridge { caller: self.id, responders, name, done });
         recorded
+    }
+
+    /// Somebody else whom this leg hears joins the recording.
+    pub fn record_also(&self, other: &Leg) {
+        self.ask(Request::JoinRecording { caller: self.id, leg: other.id });
     }
 
     /// Ends the recording, without what is to be cut off its end.
@@ -707,6 +794,11 @@ impl Playing {
     /// Resolves at the end of the prompt, or when something took its place.
     pub async fn ended(&mut self) {
         let _ = (&mut self.0).await;
+    }
+
+    /// The same. Tells whether it was played to its end.
+    pub async fn whole(&mut self) -> bool {
+        (&mut self.0).await.is_ok()
     }
 }
 

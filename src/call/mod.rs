@@ -16,6 +16,7 @@
 //!    never waits, but the call's row is durable before the 200 OK and the intent before an
 //!    outbound INVITE; either wait ends after 500 ms.
 
+pub mod bridge;
 pub mod callers;
 pub mod choice;
 pub mod clock;
@@ -26,6 +27,8 @@ pub mod facts;
 pub mod filter;
 pub mod history;
 pub mod hotline;
+pub mod incall;
+pub mod invite;
 pub mod journal;
 pub mod leg;
 pub mod lockout;
@@ -55,6 +58,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::call::consent::Consent;
@@ -125,6 +129,27 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// The same call, for something that goes on beside the script; with what those it rings are to be told
+    /// about a recording.
+    pub fn another(&mut self, consent: Consent) -> Self {
+        Self {
+            id: self.id,
+            caller: self.caller,
+            caller_number: self.caller_number.clone(),
+            hotline: self.hotline.clone(),
+            roster: self.roster.clone(),
+            front: self.front,
+            snapshot: self.snapshot.clone(),
+            caller_name: self.caller_name.clone(),
+            ticket: self.ticket.clone(),
+            house: self.house.clone(),
+            timeline: self.timeline.clone(),
+            facts: self.facts.clone(),
+            consent,
+            rng: StdRng::from_rng(&mut self.rng),
+        }
+    }
+
     /// What may be said of the caller now.
     pub fn spoken(&self) -> Spoken<'_> {
         let waiting = self.ticket.as_ref().map_or(Duration::ZERO, |ticket| ticket.waited());

@@ -10,6 +10,7 @@ use crate::call::callers::{CallerRule, Repeated};
 use crate::call::choice::{Choice, Goal};
 use crate::call::describe;
 use crate::call::filter::CallerFilter;
+use crate::call::incall::{Invite, Keys};
 use crate::call::menu::Menu;
 use crate::call::opening::{Instead, Opening};
 use crate::call::pin::PinGate;
@@ -194,6 +195,10 @@ pub struct Route {
     pub waiting: Waiting,
     /// How a responder accepts.
     pub accept: Accept,
+    /// What a responder can ask for during a call.
+    pub keys: Keys,
+    /// Who is rung when that is another person.
+    pub invite: Invite,
     /// When nobody is left.
     pub fallback: Fallback,
     /// What of it came from a preset.
@@ -309,7 +314,7 @@ impl Route {
 impl Hotline {
     /// Whether any call may be recorded.
     pub fn records_calls(&self) -> bool {
-        self.routes.iter().any(|route| route.record_calls)
+        self.routes.iter().any(|route| route.record_calls || route.keys.record.is_some())
     }
 
     /// The number shown to responders on calls of this hotline.
@@ -367,6 +372,10 @@ impl Hotline {
         for route in &self.routes {
             let fallback = &route.fallback;
             all.extend(route.accept.prompt.all().cloned());
+            all.extend(route.keys.prompts());
+            if route.keys.invites() {
+                all.extend(route.invite.which.all().chain(route.invite.ask.all()).cloned());
+            }
             all.extend([fallback.greeting.clone(), fallback.beep.clone(), fallback.closing.clone()]);
         }
         all.retain(|prompt| !prompt.is_empty());
@@ -388,6 +397,9 @@ impl std::fmt::Display for Route {
         write!(f, "{}", self.waiting)?;
         if !self.preset.is_empty() {
             writeln!(f, "  {}", self.preset)?;
+        }
+        if !self.direct_voicemail {
+            write!(f, "{}{}", self.keys, self.invite)?;
         }
         let last = match self.last_resort() {
             FallbackKind::Closing => format!("closing: {}", self.fallback.closing),

@@ -59,6 +59,7 @@ fn no_packet_costs_an_allocation_once_a_call_is_under_way() {
     protected_legs(&media);
     own_audio(&media);
     heard_and_recorded(&media);
+    conference(&media);
 }
 
 /// Runs packets until nothing new is to be expected, and then counts.
@@ -193,6 +194,24 @@ fn own_audio(media: &Media) {
         phone.stream.play(Arc::clone(&clip), true, oneshot::channel().0);
     }
     assert_quiet_over("a clip", 0..=10, 11..=60, &mut hear_all);
+}
+
+/// Four rooms of three phones, in all codecs, at the pace of the packets that they hear.
+fn conference(media: &Media) {
+    let codecs = [Codec::Pcma, Codec::Pcmu, Codec::G722];
+    let rooms: Vec<_> = (0..4).map(|_| codecs.map(|codec| Phone::new(media, |p| p.codec = codec))).collect();
+    for [one, other, third] in &rooms {
+        one.stream.confer([&other.stream, &third.stream].into_iter());
+    }
+    let mut talk_all = |n| {
+        let mut buffer = [0; 2048];
+        let (packet, len) = datagram(n, AUDIO, [0x2a; FRAME]);
+        for phone in rooms.iter().flatten() {
+            phone.hear(&mut buffer);
+            phone.say(&packet[..len]);
+        }
+    };
+    assert_quiet_over("a conference", 0..=60, 61..=160, &mut talk_all);
 }
 
 /// Twenty phones whose audio is listened to for keys, and then recorded too, at the pace of the packets that

@@ -6,6 +6,7 @@ mod doctor;
 mod settings;
 mod signals;
 mod simulated;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

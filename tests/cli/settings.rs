@@ -64,6 +64,23 @@ fn a_route_to_an_unknown_schedule_is_an_error() {
 }
 
 #[test]
+fn a_key_for_use_during_a_call_is_a_star_and_a_digit_and_does_one_thing() {
+    let keys = |keys: &str| format!("[hotlines.keys]\n{keys}\n[[hotlines.routes]]");
+    let refused = |name: &str, written: &str, says: &[&str]| {
+        settings_are_refused(name, "[[hotlines.routes]]", &keys(written), says);
+    };
+    refused(
+        "star",
+        "transfer = \"2\"",
+        &["nightbell.toml:14:12", "`2` is no key for use during a call", "\"*1\""],
+    );
+    refused("twice", "help = \"*3\"", &["nightbell.toml:14:8", "the key *3 already does something else"]);
+    refused("keys", "conferense = \"*1\"", &["did you mean `conference`?"]);
+    let unknown = "levels = [[\"person:bob\"]]\ninvite = [\"person:rob\"]";
+    settings_are_refused("invite", "levels = [[\"person:bob\"]]", unknown, &["there is no person `rob`"]);
+}
+
+#[test]
 fn an_audio_file_that_is_missing_is_an_error() {
     let welcome = "trunks = [\"lan\"]\nwelcome = { file = \"none.mp3\" }";
     settings_are_refused(

@@ -29,6 +29,7 @@ const SETTINGS: Page = (
         ("## [hotlines.prompts]", "src/call/settings/prompts.rs", "PromptsSettings"),
         ("## [hotlines.waiting]", "src/call/settings/waiting.rs", "WaitingSettings"),
         ("## [hotlines.recording]", "src/call/settings/hotline.rs", "RecordingSettings"),
+        ("## [hotlines.keys]", "src/call/settings/keys.rs", "KeysSettings"),
         ("## [[hotlines.routes]]", "src/call/settings/route.rs", "RouteSettings"),
         ("## [hotlines.routes.pause]", "src/call/settings/waiting.rs", "PauseSettings"),
         ("## [hotlines.routes.accept]", "src/call/settings/accept.rs", "AcceptSettings"),

@@ -44,6 +44,16 @@ fn deeds() -> impl Strategy<Value = Vec<(Duration, Deed)>> {
     prop::collection::vec((within(secs(40)), deed), 0..4)
 }
 
+/// What a responder asks for during a call, at any time after the first word.
+fn stars() -> impl Strategy<Value = Vec<(Duration, char)>> {
+    let key = prop::sample::select(vec!['1', '1', '2', '2', '3', '0', '#', '7']);
+    prop::collection::vec((within(secs(60)), key), 0..5)
+}
+
+fn asks(story: Story, stars: Vec<(Duration, char)>) -> Story {
+    stars.into_iter().fold(story, |story, (after, key)| story.stars(key, upon(Sign::Bridged).plus(after)))
+}
+
 fn acts(story: Story, deeds: Vec<(Duration, Deed)>) -> Story {
     deeds.into_iter().fold(story, |story, (after, deed)| story.does(deed, upon(Sign::Answered).plus(after)))
 }
@@ -64,7 +74,8 @@ fn phone() -> impl Strategy<Value = Story> {
         2 => Just(rings_out()),
         2 => why.prop_map(refused),
         1 => within(secs(25)).prop_map(lost),
-        6 => (within(secs(25)), deeds()).prop_map(|(after, deeds)| acts(answers_after(after), deeds)),
+        6 => (within(secs(25)), deeds(), stars())
+            .prop_map(|(after, deeds, stars)| asks(acts(answers_after(after), deeds), stars)),
     ]
 }
 
@@ -99,7 +110,10 @@ fn settings() -> impl Strategy<Value = (String, bool)> {
         one_of(&["0", "1", "2", "\"all\"", "\"all\""]),
         (any::<bool>(), any::<bool>(), any::<bool>()),
         (one_of(&["1", "any", "none", "5"]), one_of(&["2", "none"])),
-        one_of(&["voicemail", "closing"]),
+        (
+            one_of(&["voicemail", "closing"]),
+            one_of(&["[]", "[]", r#"["person:dora"]"#, r#"["person:dora", "person:bob"]"#]),
+        ),
         one_of(&["shuffled", "listed", "one-random", "all-at-once", "all-at-once"]),
     )
         .prop_map(
@@ -108,7 +122,7 @@ fn settings() -> impl Strategy<Value = (String, bool)> {
                 max_people,
                 (dialled, skip_busy, first),
                 (accept, decline),
-                then,
+                (then, invite),
                 order,
             )| {
                 let menu = if menu { "[hotlines.menu]\nattempts = 2" } else { "" };
@@ -131,6 +145,7 @@ max_people = {max_people}
 repeat = {repeat}
 skip_dialled = {dialled}
 skip_busy = {skip_busy}
+invite = {invite}
 phones = "{phones}"
 accept = {{ key = "{accept}", decline = "{decline}", attempts = {attempts} }}
 fallback = {{ then = "{then}", max_length = "20s" }}

@@ -135,7 +135,7 @@ impl House {
         let mut switch = Switch::new(asked, records, stop);
         switch.phones = phones(&roster);
         let routes = &hotline.routes;
-        switch.together = routes.into_iter().any(|route| route.policy.order == Order::AllAtOnce);
+        switch.together = routes.iter().any(|route| route.policy.order == Order::AllAtOnce);
         let roster = Arc::new(roster);
         Self {
             hotline,

@@ -8,6 +8,7 @@ mod chain;
 mod chance;
 mod hangup;
 mod house;
+mod incall;
 mod menu;
 mod recorded;
 mod rows;

@@ -23,6 +23,8 @@ pub enum Sign {
     HasHeard(&'static str),
     /// The leg is bridged.
     Bridged,
+    /// It hears several others.
+    Conferred,
     /// What it says is recorded.
     Recorded,
 }
@@ -46,6 +48,8 @@ pub enum Deed {
     /// The phone is picked up.
     PickUp,
     Press(char),
+    /// Presses a star and this key.
+    Star(char),
     /// Nothing has ever been heard of the phone, and the switch says so.
     GoUnheard,
     /// Says no more.
@@ -113,6 +117,10 @@ impl Story {
 
     pub fn presses(self, key: char, when: Cue) -> Self {
         self.does(Deed::Press(key), when)
+    }
+
+    pub fn stars(self, key: char, when: Cue) -> Self {
+        self.does(Deed::Star(key), when)
     }
 
     pub fn hangs_up(self, when: Cue) -> Self {

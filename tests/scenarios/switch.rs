@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use nightbell::call::journal::Record;
-use nightbell::call::leg::{Cut, Dial, Farewell, Gone, KeySource, Leg, LegEvents, LegId, Recorded, Request};
+use nightbell::call::leg::{
+    Cut, Dial, Farewell, Gone, KeySource, KeyUse, Leg, LegEvents, LegId, Recorded, Request,
+};
 use nightbell::call::prompt::{Memo, Prompt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -50,6 +52,12 @@ pub enum Seen {
     Bridged {
         keys: String,
     },
+    /// It hears several others.
+    Conferred {
+        keys: String,
+    },
+    /// It joins those on the right of the recording of the call.
+    JoinsRecording,
     Recording,
     /// What was said was thrown away.
     Discarded,
@@ -88,6 +96,7 @@ struct Line {
     over: bool,
     released: bool,
     keys: String,
+    used: KeyUse,
     playing: Option<Playing>,
     recording: Option<Recording>,
     /// Where the name goes that it says.
@@ -301,6 +310,12 @@ impl Switch {
             Request::Play { leg, prompt, looped, done, .. } => self.play(leg, &prompt, looped, done),
             Request::Silence { leg } => self.cut(leg),
             Request::Bridge(caller, responder) => self.bridge(caller, responder),
+            Request::Confer(legs) => self.confer(&legs),
+            Request::Keys { leg, used } => self.line(leg).used = used,
+            Request::JoinRecording { caller, leg } => {
+                assert!(self.line(caller).recording.is_some(), "a recording is joined that is none");
+                self.saw(leg, Seen::JoinsRecording);
+            }
             Request::Room { what: _, done } => {
                 _ = done.send(self.no_room.map_or(Ok(()), |why| Err(why.to_owned())));
             }
@@ -308,8 +323,8 @@ impl Switch {
                 self.begin_recording(leg, silence, done);
             }
             Request::RecordName { leg, longest, done } => self.begin_name(leg, longest, done),
-            Request::RecordBridge { caller, responder, name: _, done } => {
-                self.record_bridge(caller, responder, done);
+            Request::RecordBridge { caller, responders, name: _, done } => {
+                self.record_bridge(caller, &responders, done);
             }
             Request::StopRecording { leg, cut } => self.end_recording(leg, cut),
             Request::Release { leg, clip, reason } => self.release(leg, clip, reason),
@@ -330,7 +345,8 @@ impl Switch {
     fn dial(&mut self, dial: Dial) {
         let caller = &self.lines[&dial.beside];
         let call = caller.call;
-        let unreleased = |line: &&Line| line.outbound && line.call == call && !line.released;
+        let unreleased =
+            |line: &&Line| line.outbound && line.call == call && !line.released && !line.answered;
         let ringing = self.lines.values().filter(unreleased);
         assert!(self.together || ringing.count() == 0, "two phones ring at once for one call");
         let written =
@@ -384,12 +400,28 @@ impl Switch {
         for leg in [caller, responder] {
             let line = self.line(leg);
             assert!(line.answered && !line.released, "{} is bridged without being there", line.who);
-            assert!(line.playing.is_none(), "{} is bridged while something is played", line.who);
+            // A responder may hear words about keys.
+            assert!(
+                line.outbound || line.playing.is_none(),
+                "the caller is bridged and hears something else"
+            );
             let keys = line.keys.clone();
             self.saw(leg, Seen::Bridged { keys });
         }
         self.sign(caller, &Sign::Bridged);
         self.sign(responder, &Sign::Bridged);
+    }
+
+    fn confer(&mut self, legs: &[LegId]) {
+        assert!(legs.len() > 2, "two are bridged");
+        for leg in legs {
+            let line = self.line(*leg);
+            assert!(line.answered && !line.released, "{} is conferred without being there", line.who);
+            assert!(line.outbound || line.playing.is_none(), "the caller hears something else");
+            let keys = line.keys.clone();
+            self.saw(*leg, Seen::Conferred { keys });
+        }
+        legs.iter().for_each(|leg| self.sign(*leg, &Sign::Conferred));
     }
 
     fn begin_recording(&mut self, leg: LegId, silence: Option<Duration>, done: oneshot::Sender<Recorded>) {
@@ -427,13 +459,16 @@ impl Switch {
         }
     }
 
-    fn record_bridge(&mut self, caller: LegId, responder: LegId, done: oneshot::Sender<Recorded>) {
+    fn record_bridge(&mut self, caller: LegId, responders: &[LegId], done: oneshot::Sender<Recorded>) {
         let bridged = |leg| {
             let of_it = |sight: &&Sight| sight.leg == leg;
             let mut seen = self.sights.iter().filter(of_it);
-            seen.any(|sight| matches!(sight.seen, Seen::Bridged { .. }))
+            seen.any(|sight| matches!(sight.seen, Seen::Bridged { .. } | Seen::Conferred { .. }))
         };
-        assert!(bridged(caller) && bridged(responder), "a call is recorded before it is one");
+        assert!(
+            bridged(caller) && responders.iter().all(|leg| bridged(*leg)),
+            "a call is recorded before it is one"
+        );
         let began = Instant::now();
         let recording = Recording { number: 0, began, silence: None, bridge: true, done };
         self.line(caller).recording = Some(recording);
@@ -549,9 +584,19 @@ impl Switch {
                 self.sign(leg, &Sign::Answered);
             }
             Deed::Press(key) if line.answered => {
-                line.keys.push(key);
+                if line.used != KeyUse::Script {
+                    line.keys.push(key);
+                }
                 line.events.key(key, KeySource::Told);
             }
+            Deed::Star(key) => match line.used {
+                KeyUse::Commands(known) if known.contains(key) => line.events.command(key),
+                KeyUse::Script => {
+                    ['*', key].into_iter().for_each(|key| line.events.key(key, KeySource::Told))
+                }
+                // They are the other one's to hear.
+                KeyUse::Commands(_) | KeyUse::Partner => {}
+            },
             Deed::GoUnheard => line.events.unheard(),
             Deed::FallSilent => {
                 let recording = line.recording.as_ref();
@@ -594,6 +639,7 @@ impl Line {
             over: false,
             released: false,
             keys: String::new(),
+            used: KeyUse::Partner,
             playing: None,
             recording: None,
             name: None,

@@ -122,7 +122,7 @@ impl Told {
         };
         assert!(right, "the call was not {:?}:\n{}", self.outcome, self.timeline());
         assert_eq!(self.ended.responder.is_some(), bridged);
-        assert_eq!(self.count(Step::Bridge), usize::from(bridged));
+        assert_eq!(self.count(Step::Bridge) > 0, bridged);
     }
 
     fn every_leg_is_released_once(&self) {
@@ -153,8 +153,11 @@ impl Told {
     /// A responder who was bridged has pressed what the route asks for. (What is pressed while "you are connected"
     /// is said changes nothing.)
     fn nobody_is_bridged_unasked(&self, accept: &Accept) {
+        let mut known = BTreeSet::new();
         for sight in self.sights.iter().filter(|sight| sight.who != self.name) {
-            if let Seen::Bridged { keys } = &sight.seen {
+            if let Seen::Bridged { keys } | Seen::Conferred { keys } = &sight.seen
+                && known.insert(sight.leg)
+            {
                 assert!(accepted(accept, keys), "{} is bridged after pressing {keys:?}", sight.who);
             }
         }
@@ -162,6 +165,10 @@ impl Told {
 
     /// Where the chain is not repeated: as many people as may be, and no phone twice.
     fn no_more_is_rung_than_the_route_allows(&self, policy: &DialPolicy) {
+        if self.timeline().contains("during the call: ") {
+            // Somebody has asked for more.
+            return;
+        }
         if policy.repeat != Repeat::Times(0) {
             return;
         }
@@ -264,6 +271,7 @@ impl Told {
                 }
                 Seen::Cut(_) => heard.iter_mut().rev().take(1).for_each(|last| last.push_str(" --")),
                 Seen::Bridged { .. } => heard.push("the other one".to_owned()),
+                Seen::Conferred { .. } => heard.push("all others".to_owned()),
                 _ => {}
             }
         }

@@ -313,6 +313,21 @@ async fn callers_hear_that_the_next_person_is_tried_where_that_is_set() {
     assert_eq!(call.heard("caller"), heard);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_is_to_be_in_front_is_served_before_those_who_wait_longer() {
+    let vip = "[[hotlines.callers]]\nname = \"VIP\"\nnumbers = [\"+4915155509\"]\nposition = \"front\"\n";
+    let settings =
+        one_route(ANNA, TWO_MINUTES).replace("[[hotlines.routes]]", &format!("{vip}[[hotlines.routes]]"));
+    let mut house = House::with(&settings, PEOPLE);
+    house.phone("anna", accepts_after(secs(2)));
+    let vip = talks("vip", 40, 5).from("+4915155509");
+    let calls = house.calls(vec![talks("a", 0, 60), talks("b", 20, 5), talks("c", 30, 5), vip]).await;
+    let rung = |index: usize, at| rung_at(&calls[index], at);
+    let order = [rung(0, 0), rung(3, 40), rung(1, 20), rung(2, 30)];
+    assert!(order.is_sorted(), "{order:?}");
+    assert!(calls[3].timeline().contains("1. of 3 callers in line"), "{}", calls[3].timeline());
+}
+
 /// A hotline where both hear that they are connected.
 fn connecting(levels: &str) -> String {
     one_route(levels, "").replace("trunks =", "prompts = { connected = true }\ntrunks =")

@@ -36,6 +36,67 @@ fn hangs_up(caller: &mut Phone, phone: &mut Phone, what: &str) -> Duration {
     phone.expects(what).at.duration_since(before)
 }
 
+/// A tone that each of three phones says, and whole periods in 20 ms.
+const TONES: [f64; 3] = [400.0, 1000.0, 1700.0];
+
+/// Each hears the other two, equally loud, and not itself.
+fn assert_all_hear_each_other(phones: [&Phone; 3]) {
+    for (who, phone) in phones.iter().enumerate() {
+        let shares = TONES.map(|hz| phone.share_of(hz));
+        for (other, share) in shares.into_iter().enumerate() {
+            let wanted = if who == other { 0.0..=0.02 } else { 0.4..=0.6 };
+            assert!(wanted.contains(&share), "phone {who} hears {shares:?}");
+        }
+    }
+}
+
+/// A caller, anna who has accepted, and bob, who is asked for with these keys and has accepted too.
+fn bob_is_asked_for(keys: &str) -> ([Phone; 3], Daemon) {
+    let [mut caller, mut anna, mut bob] = std::array::from_fn(|_| Phone::ordinary());
+    let daemon = Daemon::start(&[("anna", anna.port()), ("bob", bob.port())], "");
+    caller.calls(&daemon.address(), TONES[0]);
+    caller.presses('1');
+    anna.picks_up(TONES[1]);
+    anna.presses('1');
+    daemon.wait_for_step("Bridge");
+    keys.chars().for_each(|key| anna.presses(key));
+    bob.picks_up(TONES[2]);
+    bob.presses('1');
+    ([caller, anna, bob], daemon)
+}
+
+#[test]
+fn a_third_joins_and_each_of_the_three_hears_the_other_two_until_two_are_left() {
+    let ([caller, anna, mut bob], daemon) = bob_is_asked_for("*1");
+    daemon.wait_for_log("the caller, anna and bob hear each other");
+    assert_all_hear_each_other([&caller, &anna, &bob]);
+    bob.asks("BYE", "");
+    bob.expects("SIP/2.0 200");
+    daemon.wait_for_log("bob hung up: the caller and anna hear each other");
+    assert!(caller.share_of(TONES[1]) > 0.95 && anna.share_of(TONES[0]) > 0.95);
+    drop([caller, anna]);
+}
+
+#[test]
+fn before_a_transfer_two_speak_alone_and_then_the_caller_has_the_other_one() {
+    let ([mut caller, mut anna, bob], daemon) = bob_is_asked_for("*2");
+    daemon.wait_for_log("anna and bob speak alone, the caller is on hold");
+    assert!(anna.share_of(TONES[2]) > 0.95 && bob.share_of(TONES[1]) > 0.95);
+    assert!(caller.share_of(TONES[1]) < 0.1 && caller.share_of(TONES[2]) < 0.1);
+    "*2".chars().for_each(|key| anna.presses(key));
+    anna.expects("BYE");
+    daemon.wait_for_log("anna has handed the call over: the caller and bob hear each other");
+    assert!(caller.share_of(TONES[2]) > 0.95 && bob.share_of(TONES[0]) > 0.95);
+    caller.asks("BYE", "");
+    caller.expects("SIP/2.0 200");
+    let call = daemon.only_call();
+    assert_eq!(
+        (outcome(&call), call["responder"].as_str()),
+        (("accepted", "the caller hung up"), Some("bob"))
+    );
+    assert!(says(&call, "GatherDtmf", Some("anna"), "pressed *2 during the call: transfer"), "{call:#}");
+}
+
 fn outcome(call: &Value) -> (&str, &str) {
     (call["outcome"].as_str().unwrap(), call["end_reason"].as_str().unwrap())
 }

@@ -5,6 +5,7 @@ mod callers;
 mod choice;
 mod fallback;
 mod hotline;
+mod keys;
 mod menu;
 mod opening;
 mod pin;

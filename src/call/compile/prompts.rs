@@ -102,7 +102,9 @@ impl Compiler<'_> {
         names: Names<'_>,
         voice: Voice,
     ) -> Prompt {
-        let records = routes.iter().any(|route| route.record_calls && !route.direct_voicemail);
+        let records = routes
+            .iter()
+            .any(|route| (route.record_calls || route.keys.record.is_some()) && !route.direct_voicemail);
         if let Some(consent) = settings.consent.as_ref().filter(|_| !records) {
             let unheard = Problem::warning(consent.span(), "nobody ever hears the words of consent");
             self.problems

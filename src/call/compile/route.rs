@@ -37,6 +37,10 @@ impl Compiler<'_> {
             skip_busy: preset.value(&SKIP_BUSY, settings.skip_busy),
         };
         self.check_repeat(settings, &policy);
+        let accept =
+            self.accept(settings.accept.as_ref(), settings.record_name, names, spot.voice, &mut preset);
+        let keys = self.keys(&settings.keys.or(&spot.hotline.keys), spot.voice);
+        let invite = self.invite(&settings.invite, &keys, &accept, spot.voice);
         Route {
             key: settings.key.as_ref().and_then(|key| self.key(key, "0123456789*")),
             name: settings.name.get_ref().clone(),
@@ -47,13 +51,9 @@ impl Compiler<'_> {
             policy,
             ring: self.period(&spanned(&mut preset, &RING, settings.ring.as_ref()), 5..=120, "ring"),
             record_name: settings.record_name,
-            accept: self.accept(
-                settings.accept.as_ref(),
-                settings.record_name,
-                names,
-                spot.voice,
-                &mut preset,
-            ),
+            accept,
+            keys,
+            invite,
             fallback: self.fallback(settings.fallback.as_ref(), names, spot.voice, &mut preset),
             preset,
         }

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    AudioSetting, CallerSettings, MenuSettings, NumberList, OutsideSetting, PinSettings, PromptSetting,
-    PromptsSettings, RepeatedSettings, RouteSettings, WaitingSettings, yes,
+    AudioSetting, CallerSettings, KeysSettings, MenuSettings, NumberList, OutsideSetting, PinSettings,
+    PromptSetting, PromptsSettings, RepeatedSettings, RouteSettings, WaitingSettings, yes,
 };
 use crate::call::preset::Preset;
 use crate::oncall::Language;
@@ -68,6 +68,9 @@ pub struct HotlineSettings {
     /// Whether calls are recorded that somebody accepts.
     #[serde(default)]
     pub recording: RecordingSettings,
+    /// What a responder can ask for with a star and a key.
+    #[serde(default)]
+    pub keys: KeysSettings,
     /// Where calls go.
     #[serde(default)]
     pub routes: Vec<RouteSettings>,

@@ -7,7 +7,8 @@ use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
 use super::{
-    AcceptSettings, FallbackSettings, MenuSettings, OutsideSetting, PauseSettings, Period, unspanned, yes,
+    AcceptSettings, FallbackSettings, KeysSettings, MenuSettings, OutsideSetting, PauseSettings, Period,
+    unspanned, yes,
 };
 use crate::call::preset::Preset;
 use crate::oncall::{Order, PhoneChoice, Repeat};
@@ -78,6 +79,12 @@ pub struct RouteSettings {
     pub record_name: bool,
     /// How a responder accepts.
     pub accept: Option<AcceptSettings>,
+    /// What a responder can ask for with a star and a key; left out: as the hotline says.
+    #[serde(default)]
+    pub keys: KeysSettings,
+    /// Who is rung when a responder asks for another person; left out: the others of the levels.
+    #[serde(default)]
+    pub invite: Vec<Spanned<String>>,
     /// What happens when nobody is left.
     pub fallback: Option<FallbackSettings>,
 }

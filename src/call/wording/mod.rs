@@ -7,6 +7,7 @@ mod de;
 mod en;
 mod es;
 mod fr;
+mod incall;
 mod it;
 mod nl;
 mod pl;
@@ -150,12 +151,14 @@ impl Voice {
                 false => self.say(format!("{who} {keys}")),
             };
         }
-        let mut prompt = self.shipped("caller-on-hold").then(name);
-        prompt = match accept {
-            Some(key) => {
-                prompt.then(self.shipped("press")).then(self.key(key)).then(self.shipped("to-accept"))
-            }
-            None => prompt.then(self.shipped("any-key-to-accept")),
+        self.shipped("caller-on-hold").then(name).then(self.accept_keys(accept, decline))
+    }
+
+    /// Which keys accept and decline, from shipped recordings.
+    fn accept_keys(self, accept: Option<char>, decline: Option<char>) -> Prompt {
+        let prompt = match accept {
+            Some(key) => self.shipped("press").then(self.key(key)).then(self.shipped("to-accept")),
+            None => self.shipped("any-key-to-accept"),
         };
         match decline {
             Some(key) => {

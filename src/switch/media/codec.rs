@@ -272,6 +272,11 @@ impl Conversion {
         }
     }
 
+    /// What follows fades in.
+    pub fn fade_in(&mut self) {
+        self.fader = Fader::shut();
+    }
+
     /// Another stream follows.
     pub fn begin_anew(&mut self) {
         *self = Self::default();

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::leg::Leg;
 use super::{Opening, Parameters};
-use crate::call::leg::{Cut, KeySet};
+use crate::call::leg::{Cut, KeySet, KeyUse};
 use crate::switch::clip::Clip;
 use crate::switch::recorder::Tap;
 
@@ -21,6 +21,7 @@ pub(super) enum Command {
     Open(Token, Box<Opening>),
     Close(Token),
     Bridge(Token, Token),
+    Confer(Vec<Token>),
     Leg(Token, Order),
     /// A key in the signalling: it concerns the partner too.
     Press(Token, char),
@@ -37,6 +38,7 @@ pub(super) enum Order {
     Play { clip: Arc<Clip>, looped: bool, until: KeySet, done: oneshot::Sender<()> },
     Silence,
     Record(Tap),
+    Keys(KeyUse),
     StopRecording { cut: Cut },
 }
 
@@ -48,6 +50,7 @@ impl Order {
             Self::Play { clip, looped, until, done } => leg.play(now, clip, looped, until, done),
             Self::Silence => leg.silence(),
             Self::Record(tap) => leg.record(now, tap),
+            Self::Keys(used) => leg.use_keys(used),
             Self::StopRecording { cut } => leg.stop_recording(cut),
         }
     }

@@ -56,6 +56,11 @@ impl Deadlines {
         Self { begin, cursor: 0, slots, occupied, legs: Vec::new() }
     }
 
+    #[cfg(test)]
+    pub fn begin(&self) -> Instant {
+        self.begin
+    }
+
     /// A point of the grid of 20 ms from now on, shifted by a phase in ms: legs of different phases do not
     /// send at once.
     pub fn grid(&self, now: Instant, phase: u64) -> Instant {

@@ -1,4 +1,5 @@
-//! What is done with a leg's own audio besides passing it on: in-band keys and the recording.
+//! What is done with a leg's own audio besides passing it on: in-band keys, the recording, and the way into a
+//! mix.
 
 use std::time::Instant;
 
@@ -7,8 +8,10 @@ use super::keys::Began;
 use super::recording::Recording;
 use crate::audio::LINE_RATE;
 use crate::audio::dtmf::{Detector, Digit};
+use crate::audio::playout::Playout;
 use crate::rtp::jitter::{Figures, JitterBuffer, Piece, Sound};
 use crate::sip::Codec;
+use crate::switch::clip::FRAME;
 use crate::switch::recorder::Tap;
 
 /// How much of a pause is listened to, in samples; no key lasts through 100 ms of silence.
@@ -47,6 +50,8 @@ pub(super) struct InBandKey {
 struct Consumers {
     listener: Option<Listener>,
     recording: Option<Box<Recording>>,
+    /// Its way into a mix.
+    playout: Option<Box<Playout>>,
     /// What the stream is spoken in.
     codec: Option<Codec>,
     /// Of the stream in its order; it begins afresh with what listens.
@@ -108,6 +113,32 @@ impl Ear {
         self.buffer.as_ref().map(|buffer| buffer.figures().since(&self.before))
     }
 
+    /// Begins to be heard in a mix.
+    pub fn begin_playout(&mut self, now: Instant) {
+        self.buffer.get_or_insert_with(|| Box::new(JitterBuffer::new(now)));
+        self.consumers.playout = Some(Box::default());
+    }
+
+    /// Is heard in a mix no longer.
+    pub fn end_playout(&mut self) {
+        self.consumers.playout = None;
+    }
+
+    /// What is heard in the mix in the next 20 ms. A packet that is missing is waited for no longer than until
+    /// it is wanted here.
+    pub fn frame(&mut self, now: Instant) -> [i16; FRAME] {
+        self.tick(now);
+        if self.consumers.playout.as_ref().is_some_and(|playout| playout.is_short()) {
+            self.flush();
+        }
+        self.consumers.playout.as_mut().map_or([0; FRAME], |playout| playout.frame())
+    }
+
+    /// Frames of the mix are left out.
+    pub fn skip_frames(&mut self, frames: u32) {
+        self.consumers.playout.iter_mut().for_each(|playout| playout.skip(u64::from(frames)));
+    }
+
     /// When time alone has something to do here: a packet has been waited for long enough.
     pub fn due(&self) -> Option<Instant> {
         self.buffer.as_ref()?.due()
@@ -164,7 +195,7 @@ impl Ear {
 
 impl Consumers {
     fn is_idle(&self) -> bool {
-        self.listener.is_none() && self.recording.is_none()
+        self.listener.is_none() && self.recording.is_none() && self.playout.is_none()
     }
 
     fn take(&mut self, piece: Piece<'_>) {
@@ -173,13 +204,16 @@ impl Consumers {
             Piece::Lost { at, samples } => {
                 self.recording.iter_mut().for_each(|recording| recording.lose(at, samples));
                 self.listener.iter_mut().for_each(|listener| listener.lose(samples));
+                self.playout.iter_mut().for_each(|playout| playout.lose(samples));
             }
             Piece::Pause { at, samples } => {
                 self.recording.iter_mut().for_each(|recording| recording.pause(at, samples));
                 self.listener.iter_mut().for_each(|listener| listener.pause(samples));
+                self.playout.iter_mut().for_each(|playout| playout.pause(samples));
             }
             Piece::Noise { payload, .. } => {
                 self.recording.iter_mut().for_each(|recording| recording.comfort(payload));
+                self.playout.iter_mut().for_each(|playout| playout.comfort(payload));
             }
         }
     }
@@ -192,10 +226,17 @@ impl Consumers {
             if let Some(recording) = &mut self.recording {
                 recording.hear(at, samples);
             }
+            let mut sounds = false;
             if let Some(listener) = &mut self.listener {
                 let key = listener.hear(at, samples);
-                let sounds = listener.detector.tone_since().is_some();
+                sounds = listener.detector.tone_since().is_some();
                 self.recording.iter_mut().for_each(|recording| recording.mute_key(key, sounds));
+            }
+            if let Some(playout) = &mut self.playout {
+                // The tone of a key, or what may be its begin, is nobody's to hear.
+                let silence = [0; FRAME];
+                let muted = silence.get(..samples.len()).unwrap_or(&silence);
+                playout.hear(if sounds { muted } else { samples });
             }
             at = at.saturating_add(samples.len() as u64);
         });

@@ -16,7 +16,7 @@ use super::wire::Wire;
 use super::{InBand, KeyRules, Opening, Parameters};
 use crate::audio::dtmf::{Detector, frequencies};
 use crate::audio::tone::{Sine, tone};
-use crate::call::leg::{self as call, Heard, KeySet};
+use crate::call::leg::{self as call, Heard, KeySet, KeyUse, Said};
 use crate::rtp::packet::{Header, Packet};
 use crate::rtp::telephone_event::{Payload, Receiver};
 use crate::sip::Codec;
@@ -103,6 +103,18 @@ impl Side {
         Self { leg, phone, script, codec, sequence: 65_500 }
     }
 
+    /// The commands that its script was told of.
+    fn commands(&mut self) -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let mut commands = String::new();
+        while let Ok(Said::Command(key)) =
+            runtime.block_on(async { tokio::time::timeout(Duration::ZERO, self.script.listen(false)).await })
+        {
+            commands.push(key);
+        }
+        commands
+    }
+
     /// The keys that its script has heard.
     fn script_heard(&mut self) -> String {
         let mut keys = String::new();
@@ -169,8 +181,16 @@ impl Line {
         let mut datagram = [&header.to_octets()[..], payload].concat();
         let from = side.phone.local_addr().expect("bound");
         let onward = side.leg.receive(self.now, &mut datagram, from);
+        self.tell_owed(who);
         if let Some(onward) = onward.filter(|_| self.sides[who].leg.partner.is_some()) {
             self.sides[1 - who].leg.forward(self.now, &onward, &mut datagram);
+        }
+    }
+
+    /// What a thread does with the keys that a leg has held back.
+    fn tell_owed(&mut self, who: usize) {
+        for key in self.sides[who].leg.take_owed().into_iter().flatten() {
+            self.sides[1 - who].leg.pass_key(self.now, key);
         }
     }
 
@@ -185,6 +205,7 @@ impl Line {
         for _ in 0..4 {
             self.now += Duration::from_millis(5);
             self.sides.iter_mut().for_each(|side| side.leg.tick(self.now));
+            (0..2).for_each(|who| self.tell_owed(who));
         }
         far.take(&self.sides[1].phone);
     }
@@ -613,4 +634,61 @@ fn events_of_another_clock_are_understood_and_told_on_in_the_clock_of_the_partne
         let durations = events.filter_map(|(_, payload)| Some(Payload::read(payload)?.duration));
         assert_eq!(durations.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 5, 5].map(|n| n * step));
     }
+}
+
+/// Keys of which some are commands: what is pressed, what the other phone gets of it, and what the script.
+const STARS: [(&str, &str, &str); 5] =
+    [("*1", "", "1"), ("5*16", "56", "1"), ("*#*0", "*#", "0"), ("**1*7", "**7", "1"), ("12*", "12*", "")];
+
+fn commands() -> KeyUse {
+    KeyUse::Commands(KeySet::of(|key| "01".contains(key)))
+}
+
+#[test]
+fn a_star_as_an_event_is_held_back_and_a_command_never_reaches_the_partner() {
+    for (n, (keys, partner, script)) in STARS.into_iter().enumerate() {
+        let mut line = Line::new(27_400 + n as u16 * 10, |_| {}, |_| {});
+        line.sides[0].leg.use_keys(commands());
+        let mut far = presses_with_leaks(&mut line, keys, 100, 200);
+        (0..130).for_each(|_| line.frame(&mut far));
+        assert_eq!((far.events().as_str(), line.sides[0].commands().as_str()), (partner, script), "{keys}");
+        assert_eq!(far.tones(Codec::Pcma), "", "{keys}");
+        far.assert_one_stream();
+    }
+}
+
+#[test]
+fn a_star_heard_as_a_tone_is_held_back_too_and_what_goes_on_is_told_anew() {
+    for (n, (keys, partner, script)) in STARS.into_iter().enumerate() {
+        for (m, knows_events) in [true, false].into_iter().enumerate() {
+            let change = |parameters: &mut Parameters| {
+                if !knows_events {
+                    no_events(parameters)
+                }
+            };
+            let mut line = Line::new(27_500 + (n * 2 + m) as u16 * 10, in_band, change);
+            line.sides[0].leg.use_keys(commands());
+            let mut sound = vec![0; 800];
+            for key in keys.chars() {
+                let sines = frequencies(key).expect("a key").map(|frequency| Sine { frequency, level: -9.0 });
+                sound.extend(tone(&sines, 120, 1));
+                sound.resize(sound.len() + 3200, 0);
+            }
+            sound.resize(sound.len() + 24_000, 0);
+            let far = line.caller_says(&sound, |_| false);
+            let heard = if knows_events { far.events() } else { far.tones(Codec::Pcma) };
+            assert_eq!((heard.as_str(), line.sides[0].commands().as_str()), (partner, script), "{keys}");
+        }
+    }
+}
+
+#[test]
+fn a_star_that_is_followed_by_nothing_goes_on_after_two_seconds() {
+    let mut line = Line::new(27_700, |_| {}, |_| {});
+    line.sides[0].leg.use_keys(commands());
+    let mut far = presses_with_leaks(&mut line, "*", 100, 100);
+    (0..20).for_each(|_| line.frame(&mut far));
+    assert_eq!(far.events(), "");
+    (0..30).for_each(|_| line.frame(&mut far));
+    assert_eq!((far.events().as_str(), line.sides[0].script_heard().as_str()), ("*", "*"));
 }

@@ -62,6 +62,11 @@ impl Keys {
         true
     }
 
+    /// A star and this key were pressed, which is a command to the script.
+    pub fn command(&self, key: char) {
+        self.leg.command(key);
+    }
+
     /// The newest press is still held, as this way tells.
     pub fn still_held(&mut self, now: Instant, way: Way) {
         if let Some(last) = self.last.as_mut().filter(|last| last.ways & way.bit() != 0) {

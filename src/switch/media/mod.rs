@@ -5,7 +5,8 @@
 //! leg it is bridged to, else silence: an answered leg is never without packets, so NATs stay open
 //! and carriers do not give up the call. Packets of a bridged leg go on at once, renumbered in place;
 //! there is no jitter buffer, and loss stays loss. They are converted only where the legs differ in codec
-//! or a key's tone is muted; whoever listens for keys or records decodes for itself, beside that.
+//! or a key's tone is muted; whoever listens for keys or records decodes for itself, beside that. Three legs
+//! or more meet in a [`room`], where they are mixed: only there each goes through a jitter buffer.
 
 mod codec;
 mod command;
@@ -31,9 +32,11 @@ mod recording;
 #[cfg(test)]
 mod recording_tests;
 mod reports;
+mod room;
 mod security;
 #[cfg(test)]
 mod srtp_tests;
+mod star;
 mod statistics;
 #[cfg(test)]
 mod stranger_tests;
@@ -56,7 +59,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::call::leg::{Cut, KeySet, LegEvents, LegId};
+use crate::call::leg::{Cut, KeySet, KeyUse, LegEvents, LegId};
 use crate::rtp::srtp::Keying;
 use crate::sip::Codec;
 use crate::switch::clip::Clip;
@@ -412,6 +415,18 @@ impl Stream {
     /// either.
     pub fn bridge(&self, other: &Self) {
         self.tell(Command::Bridge(self.token, other.token));
+    }
+
+    /// Lets several legs of one shard hear each other, in place of those they heard before. Goes on without
+    /// those that end.
+    pub fn confer<'a>(&'a self, others: impl Iterator<Item = &'a Self>) {
+        let all = std::iter::once(self).chain(others).map(|stream| stream.token).collect();
+        self.tell(Command::Confer(all));
+    }
+
+    /// What the phone's keys are for from now on. At first they are its partner's.
+    pub fn use_keys(&self, used: KeyUse) {
+        self.order(Order::Keys(used));
     }
 
     /// Records what the leg says from now on.

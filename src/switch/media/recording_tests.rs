@@ -86,7 +86,7 @@ fn a_call_is_recorded_with_both_sides_in_step_and_without_the_keys() {
     let (mut responder, pace) = (bench.configured(|_| {}), bench.configured(|_| {}));
     let (done, recorded) = oneshot::channel();
     caller.stream.bridge(&responder.stream);
-    let [left, right] = recorder.call("a.call.wav", done);
+    let ([left, right], _) = recorder.call("a.call.wav", done);
     caller.stream.record(left);
     responder.stream.record(right);
     let pin: Vec<i16> = "4711"

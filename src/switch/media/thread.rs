@@ -25,11 +25,15 @@ use rustix::time::{
 };
 
 use super::command::{Command, Token};
-use super::deadlines::Deadlines;
-use super::leg::Leg;
+use super::deadlines::{Deadlines, Due};
+use super::leg::{Leg, Owed};
 use super::mailbox::Orders;
 use super::priority::{Governor, Priority};
+use super::room::{MOST, Room};
+use super::voice::FRAME_TIME;
 use super::wire;
+use crate::audio::mix::{Mix, fade_out};
+use crate::switch::clip::FRAME;
 
 /// What an event of epoll is about: a leg's socket is twice the leg's place, plus one for RTCP.
 const WAKE: u64 = u64::MAX;
@@ -54,7 +58,9 @@ pub(super) struct MediaThread {
     media_timeout: Duration,
     /// Each in memory of its own, which is given back when the leg ends.
     legs: Vec<Option<Box<Leg>>>,
-    /// Places of `legs` that are empty.
+    /// Rooms; each has a place that no leg has.
+    rooms: HashMap<usize, Room>,
+    /// Places of `legs` that are empty, and no room's.
     free: Vec<usize>,
     places: HashMap<Token, usize>,
     deadlines: Deadlines,
@@ -82,6 +88,7 @@ impl MediaThread {
             orders,
             media_timeout,
             legs: Vec::new(),
+            rooms: HashMap::new(),
             free: Vec::new(),
             places: HashMap::new(),
             deadlines: Deadlines::new(begin),
@@ -167,6 +174,7 @@ impl MediaThread {
         tracing::error!("ALARM: something broke in the audio of a leg: its call is ended");
         leg.tell_broken();
         self.places.retain(|_, other| *other != place);
+        self.rooms.values_mut().for_each(|room| room.leave(place));
         if let Some(partner) = leg.partner {
             self.with(partner, |partner| partner.unbridge(Instant::now()));
         }
@@ -206,19 +214,90 @@ impl MediaThread {
         if leg.waits_until().is_some() {
             self.deadlines.set(place, leg.deadline());
         }
+        let (partner, room, owed) = (leg.partner, leg.room, leg.take_owed());
+        self.tell_others(now, place, owed);
         let Some(onward) = onward else { return };
-        let Some(place) = leg.partner else { return };
+        if room.is_some() {
+            return self.tell_others(now, place, [onward.key(), None]);
+        }
+        let Some(place) = partner else { return };
         if let Some(partner) = self.legs.get_mut(place).and_then(Option::as_mut) {
             self.at_hand = Some(place);
             self.relayed = Some(now);
-            partner.forward(now, &onward, datagram);
+            partner.forward(now, &onward, self.buffer.get_mut(..len).unwrap_or_default());
             self.deadlines.set(place, partner.deadline());
         }
     }
 
     fn tick(&mut self, now: Instant) {
         while let Some(place) = self.deadlines.next_due(now) {
-            self.with(place, |leg| leg.tick(now));
+            if self.rooms.contains_key(&place) {
+                self.tick_room(now, place);
+                continue;
+            }
+            let owed = self.with(place, |leg| {
+                leg.tick(now);
+                leg.take_owed()
+            });
+            self.tell_others(now, place, owed.unwrap_or_default());
+        }
+    }
+
+    /// Tells keys of a leg to whoever hears it.
+    fn tell_others(&mut self, now: Instant, place: usize, keys: Owed) {
+        for key in keys.into_iter().flatten() {
+            let Some(leg) = self.legs.get(place).and_then(Option::as_ref) else { return };
+            let room = leg.room.and_then(|room| self.rooms.get(&room)).map(Room::members);
+            let others = room.unwrap_or_default().into_iter().chain([leg.partner]).flatten();
+            for other in others.filter(|other| *other != place) {
+                self.with(other, |leg| leg.pass_key(now, key));
+            }
+        }
+    }
+
+    /// The frames of a room that are due.
+    fn tick_room(&mut self, now: Instant, place: usize) {
+        let Some(room) = self.rooms.get_mut(&place).filter(|room| room.len() > 0) else {
+            // Those who were in it have broken.
+            return self.close_room(place);
+        };
+        let late = room.leave_out_late_frames(now);
+        if late > 0 {
+            self.each_member(place, |leg| leg.skip_frames(late));
+        }
+        while let Some(at) = self.rooms.get(&place).map(|room| room.next_frame).filter(|at| *at <= now) {
+            self.mix(now, place, false);
+            if let Some(room) = self.rooms.get_mut(&place) {
+                room.next_frame = at + FRAME_TIME;
+            }
+        }
+        self.deadlines.set(place, self.rooms.get(&place).map(|room| Due::At(room.next_frame)));
+    }
+
+    /// The next frame of a room; `last`: what follows is silence, or something else.
+    fn mix(&mut self, now: Instant, place: usize, last: bool) {
+        let Some(room) = self.rooms.get(&place) else { return };
+        let (members, at) = (room.members(), room.next_frame);
+        let (mut mix, mut voices) = (Mix::default(), [[0; FRAME]; MOST]);
+        for (member, voice) in members.iter().zip(&mut voices) {
+            let Some(member) = member else { continue };
+            *voice = self.with(*member, |leg| leg.say(now)).unwrap_or(*voice);
+            mix.add(voice);
+        }
+        for (member, voice) in members.iter().zip(&voices) {
+            let Some(member) = member else { continue };
+            let mut heard = mix.without(voice);
+            if last {
+                fade_out(&mut heard);
+            }
+            self.with(*member, |leg| leg.hear_room(at, &heard));
+        }
+    }
+
+    fn each_member(&mut self, place: usize, mut work: impl FnMut(&mut Leg)) {
+        let members = self.rooms.get(&place).map(Room::members).unwrap_or_default();
+        for member in members.into_iter().flatten() {
+            self.with(member, &mut work);
         }
     }
 
@@ -243,6 +322,7 @@ impl MediaThread {
             Command::Open(token, opening) => self.open(now, token, *opening),
             Command::Close(token) => self.close(now, token),
             Command::Bridge(one, other) => self.bridge(now, one, other),
+            Command::Confer(all) => self.confer(now, &all),
             Command::Leg(token, order) => {
                 let Some(place) = self.places.get(&token).copied() else { return };
                 self.with(place, |leg| order.carry_out(now, leg));
@@ -262,17 +342,22 @@ impl MediaThread {
     fn press(&mut self, now: Instant, token: Token, key: char) {
         let Some(place) = self.places.get(&token).copied() else { return };
         // The script is told of it whether or not there is a partner.
-        let partner = self.with(place, |leg| if leg.press(now, key) { leg.partner } else { None });
-        if let Some(partner) = partner.flatten() {
-            self.with(partner, |leg| leg.pass_key(now, key));
-        }
+        let pressed = self.with(place, |leg| (leg.press(now, key), leg.take_owed()));
+        let Some((goes_on, owed)) = pressed else { return };
+        self.tell_others(now, place, owed);
+        self.tell_others(now, place, [goes_on.then_some(key), None]);
+    }
+
+    /// A place for a leg or a room.
+    fn free_place(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.legs.push(None);
+            self.legs.len() - 1
+        })
     }
 
     fn open(&mut self, now: Instant, token: Token, opening: super::Opening) {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.legs.push(None);
-            self.legs.len() - 1
-        });
+        let place = self.free_place();
         let first_frame = self.deadlines.grid(now, token.0.wrapping_mul(SPREAD_MS));
         let leg = Box::new(Leg::new(now, opening, self.media_timeout, first_frame));
         if let Err(error) = self.listen(&leg, place) {
@@ -302,22 +387,101 @@ impl MediaThread {
 
     fn bridge(&mut self, now: Instant, one: Token, other: Token) {
         let places = (self.places.get(&one).copied(), self.places.get(&other).copied());
-        let (Some(one), Some(other)) = places else { return };
+        if let (Some(one), Some(other)) = places {
+            self.bridge_places(now, one, other);
+        }
+    }
+
+    fn bridge_places(&mut self, now: Instant, one: usize, other: usize) {
+        // Who heard each other in a room goes on amid the words.
+        let softly = self.room_of(one).filter(|room| self.room_of(other) == Some(*room));
+        if let Some(room) = softly {
+            self.mix(now, room, true);
+        }
         self.part(now, one);
         self.part(now, other);
         for (place, partner) in [(one, other), (other, one)] {
             self.with(place, |leg| leg.bridge(now, partner));
+            if softly.is_some() {
+                self.with(place, Leg::fade_in);
+            }
         }
     }
 
-    /// Ends the bridge of a leg, if there is one.
+    fn room_of(&self, place: usize) -> Option<usize> {
+        self.legs.get(place)?.as_ref()?.room
+    }
+
+    /// Lets legs hear each other in a room: that in which some of them are already, or a new one.
+    fn confer(&mut self, now: Instant, tokens: &[Token]) {
+        let places: Vec<_> = tokens.iter().filter_map(|token| self.places.get(token).copied()).collect();
+        if let [one, other] = places[..] {
+            return self.bridge_places(now, one, other);
+        }
+        if places.len() < 2 {
+            return;
+        }
+        let known = places.iter().find_map(|place| self.room_of(*place));
+        let room = known.unwrap_or_else(|| self.open_room(now));
+        let members = self.rooms.get(&room).map(Room::members).unwrap_or_default();
+        for member in members.into_iter().flatten().filter(|member| !places.contains(member)) {
+            self.part(now, member);
+        }
+        for place in places {
+            self.enter(now, place, room);
+        }
+    }
+
+    fn open_room(&mut self, now: Instant) -> usize {
+        let place = self.free_place();
+        let first_frame = self.deadlines.grid(now, (place as u64).wrapping_mul(SPREAD_MS));
+        self.rooms.insert(place, Room::new(first_frame));
+        self.deadlines.set(place, Some(Due::At(first_frame)));
+        place
+    }
+
+    fn enter(&mut self, now: Instant, place: usize, room: usize) {
+        if self.room_of(place) == Some(room) {
+            return;
+        }
+        self.part(now, place);
+        if self.rooms.get_mut(&room).is_some_and(|room| room.enter(place)) {
+            self.with(place, |leg| leg.enter(now, room));
+        }
+    }
+
+    /// Takes a leg out of its room. Who is left alone there leaves too.
+    fn leave(&mut self, now: Instant, place: usize, room: usize) {
+        self.with(place, |leg| leg.leave(now));
+        let Some(left) = self.rooms.get_mut(&room) else { return };
+        left.leave(place);
+        if left.len() < 2 {
+            self.each_member(room, |leg| leg.leave(now));
+            self.close_room(room);
+        }
+    }
+
+    fn close_room(&mut self, place: usize) {
+        self.rooms.remove(&place);
+        self.deadlines.set(place, None);
+        self.free.push(place);
+    }
+
+    /// Ends what a leg hears and is heard by.
     fn part(&mut self, now: Instant, place: usize) {
+        if let Some(room) = self.room_of(place) {
+            return self.leave(now, place, room);
+        }
         let partner = self.legs.get(place).and_then(Option::as_ref).and_then(|leg| leg.partner);
         for place in [Some(place), partner].into_iter().flatten() {
             self.with(place, |leg| leg.unbridge(now));
         }
     }
 }
+
+#[cfg(test)]
+#[path = "room_tests.rs"]
+mod room_tests;
 
 fn poll(epoll: &OwnedFd, events: &mut Vec<Event>, patience: Option<&Timespec>) -> io::Result<()> {
     match epoll::wait(epoll, spare_capacity(events), patience) {

@@ -73,6 +73,14 @@ macro_rules! recordings {
             "outside-hours"
             "recording-on"
             "goodbye"
+            "for-help"
+            "to-add"
+            "to-transfer"
+            "to-record"
+            "colleague-asks"
+            "nobody-else"
+            "recording-ended"
+            "not-recorded"
         )
     };
     ($language:literal: $($name:literal)*) => {

@@ -32,11 +32,12 @@ pub(super) fn part_of(path: &Path) -> PathBuf {
     PathBuf::from(part)
 }
 
-/// A file that grows: one channel or two, from one begin on.
+/// A file that grows: one channel; or two, of which the second is the sum of all that come after the first.
 #[derive(Debug)]
 pub(super) struct Growing {
     writer: wav::Writer<File>,
     file: File,
+    /// What has come of each who speaks.
     channels: Vec<Vec<i16>>,
     longest: u64,
     dirty: bool,
@@ -60,6 +61,10 @@ impl Growing {
         clock: u64,
         heard: &mut impl FnMut(&[i16]),
     ) -> io::Result<()> {
+        if channel >= self.channels.len() && self.channels.len() > 1 && !inlet.pieces.is_empty() {
+            // Somebody has joined those on the right.
+            self.channels.resize(channel + 1, Vec::new());
+        }
         let mut samples = inlet.samples.as_slice();
         for piece in &inlet.pieces {
             match *piece {
@@ -179,8 +184,12 @@ impl Growing {
     }
 }
 
-/// The first frames of all channels, side by side.
+/// The first frames of the first channel and of all others together, side by side.
 fn interleaved(channels: &[Vec<i16>], frames: usize) -> Vec<i16> {
-    let frame = |n: usize| channels.iter().map(move |channel| channel.get(n).copied().unwrap_or(0));
-    (0..frames).flat_map(frame).collect()
+    let (left, right) = channels.split_at(1.min(channels.len()));
+    let sum = |voices: &[Vec<i16>], n: usize| {
+        let samples = voices.iter().map(|voice| voice.get(n).copied().unwrap_or(0));
+        samples.fold(0_i16, i16::saturating_add)
+    };
+    (0..frames).flat_map(|n| [sum(left, n), sum(right, n)]).collect()
 }

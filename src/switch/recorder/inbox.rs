@@ -90,6 +90,16 @@ impl Inbox {
         let inlets = (0..channels).map(|_| Inlet::default()).collect();
         Self { channels: inlets, taps: channels, end: None, discard: false, closed: false, dropped: 0 }
     }
+
+    /// One channel more; nothing, once the recording is over.
+    pub fn join(&mut self) -> Option<usize> {
+        if self.closed || self.discard || self.taps == 0 {
+            return None;
+        }
+        self.taps += 1;
+        self.channels.push(Inlet::default());
+        Some(self.channels.len() - 1)
+    }
 }
 
 /// An inbox with two keys: one that waits, and one that does not.

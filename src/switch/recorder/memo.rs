@@ -24,7 +24,7 @@ impl Recorder {
     /// forgets the words.
     pub fn words(&self, longest: Duration) -> (Tap, impl Future<Output = Option<Vec<i16>>> + use<>) {
         let inbox = Arc::new(Shared::new(1));
-        (self.tap(&inbox, 0), Words { inbox, waiting: Arc::clone(&self.waiting) }.take(longest))
+        (self.tap(&inbox, 0, 0), Words { inbox, waiting: Arc::clone(&self.waiting) }.take(longest))
     }
 }
 

@@ -24,7 +24,7 @@ mod writer;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Weak, mpsc};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -99,29 +99,33 @@ impl Recorder {
         self.open(Opening {
             path: self.folder.join(name),
             inbox: Arc::clone(&inbox),
+            sides: 1,
             began: Instant::now(),
             longest,
             silence,
             promise: self.promises.make(octets(longest, 1)),
             done,
         });
-        self.tap(&inbox, 0)
+        self.tap(&inbox, 0, 0)
     }
 
     /// Begins the recording of a call, kept as `name`: what the first tap gets is on the left, what the
-    /// second one gets on the right.
-    pub fn call(&self, name: &str, done: oneshot::Sender<Recorded>) -> [Tap; 2] {
+    /// second one gets on the right, with all that [join](Joint::join) it there.
+    pub fn call(&self, name: &str, done: oneshot::Sender<Recorded>) -> ([Tap; 2], Joint) {
         let inbox = Arc::new(Shared::new(2));
+        let began = Instant::now();
         self.open(Opening {
             path: self.folder.join(name),
             inbox: Arc::clone(&inbox),
-            began: Instant::now(),
+            sides: 2,
+            began,
             longest: LONGEST_CALL,
             silence: None,
             promise: self.promises.make(octets(CALL_ROOM, 2)),
             done,
         });
-        [self.tap(&inbox, 0), self.tap(&inbox, 1)]
+        let joint = Joint { inbox: Arc::downgrade(&inbox), began, recorder: self.clone() };
+        ([0, 1].map(|side| self.tap(&inbox, side, 0)), joint)
     }
 
     /// Whether a message that may become so long would fit on the disk, beside those under way. The error
@@ -141,15 +145,34 @@ impl Recorder {
         self.writer.unpark();
     }
 
-    fn tap(&self, inbox: &Arc<Shared>, channel: usize) -> Tap {
+    fn tap(&self, inbox: &Arc<Shared>, channel: usize, offset: u64) -> Tap {
         Tap {
             inbox: Arc::clone(inbox),
             channel,
+            offset,
             waiting: Arc::clone(&self.waiting),
             recorder: self.writer.clone(),
             backlog: Inlet::empty(),
             dropped: 0,
         }
+    }
+}
+
+/// The recording of a call, for whoever joins the call later.
+#[derive(Debug)]
+pub struct Joint {
+    inbox: Weak<Shared>,
+    began: Instant,
+    recorder: Recorder,
+}
+
+impl Joint {
+    /// A tap of somebody who is heard on the right from now on; nothing, once the recording is over.
+    pub fn join(&self) -> Option<Tap> {
+        let inbox = self.inbox.upgrade()?;
+        let channel = inbox.lock().join()?;
+        let offset = samples(self.began.elapsed());
+        Some(self.recorder.tap(&inbox, channel, offset))
     }
 }
 

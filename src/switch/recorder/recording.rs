@@ -21,6 +21,8 @@ pub(super) struct Opening {
     /// The name that the file will have.
     pub path: PathBuf,
     pub inbox: Arc<Shared>,
+    /// The channels of the file; more than these may speak.
+    pub sides: usize,
     pub began: Instant,
     /// How long it may become.
     pub longest: Duration,
@@ -55,7 +57,6 @@ impl Recording {
     /// Begins the file. `failures_before` counts the syncs that have failed.
     pub fn begin(opening: Opening, failures_before: u64) -> Self {
         let part = part_of(&opening.path);
-        let channels = opening.inbox.lock().channels.len();
         let mut recording = Self {
             part,
             growing: None,
@@ -65,7 +66,8 @@ impl Recording {
             over: None,
             opening,
         };
-        let created = Growing::create(&recording.part, channels, samples(recording.opening.longest));
+        let created =
+            Growing::create(&recording.part, recording.opening.sides, samples(recording.opening.longest));
         match created {
             Ok(growing) => recording.growing = Some(growing),
             Err(error) => recording.fail(&error),

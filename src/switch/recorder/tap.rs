@@ -11,6 +11,8 @@ use super::inbox::{Inlet, Shared, Waiting};
 pub struct Tap {
     pub(super) inbox: Arc<Shared>,
     pub(super) channel: usize,
+    /// How long after the recording's begin its own begin is, in samples.
+    pub(super) offset: u64,
     pub(super) waiting: Arc<Waiting>,
     /// Wakes the recorder when a recording is over.
     pub(super) recorder: Thread,
@@ -20,7 +22,7 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Adds samples that belong `at` so many samples after the recording's begin (8 kHz). A gap
+    /// Adds samples that belong `at` so many samples after the tap's begin (8 kHz). A gap
     /// becomes silence; what is there already stays. While the disk is too slow, samples are dropped
     /// and counted.
     pub fn write(&mut self, at: u64, samples: &[i16]) {
@@ -28,19 +30,21 @@ impl Tap {
             self.dropped = self.dropped.saturating_add(samples.len() as u64);
             return;
         }
+        let at = self.offset.saturating_add(at);
         self.put(samples.len(), |inlet| inlet.push(at, samples));
     }
 
     /// Makes what came from this place on unheard: it turned out to be the tone of a key. Reaches back
     /// [`super::HELD_MS`].
     pub fn mute(&mut self, from: u64) {
+        let from = self.offset.saturating_add(from);
         self.put(0, |inlet| inlet.mute(from));
     }
 
-    /// Ends the recording at this place, so many samples after its begin: what comes after it is the
+    /// Ends the recording at this place, so many samples after the tap's begin: what comes after it is the
     /// tone of the key that ended it.
     pub fn finish_at(self, end: u64) {
-        self.inbox.lock().end = Some(end);
+        self.inbox.lock().end = Some(self.offset.saturating_add(end));
     }
 
     /// Ends the recording and keeps nothing of it.

@@ -199,7 +199,7 @@ fn sides(scratch: &Scratch, name: &str) -> (Vec<i16>, Vec<i16>) {
 fn a_call_has_the_caller_on_the_left_and_the_responder_on_the_right_at_their_true_places() {
     let scratch = Scratch::new();
     let (done, recorded) = oneshot::channel();
-    let [mut left, mut right] = recorder(&scratch).call("x.call.wav", done);
+    let ([mut left, mut right], _) = recorder(&scratch).call("x.call.wav", done);
     right.write(1600, &[-7; 800]);
     left.write(0, &[5; 2000]);
     // One side goes on alone, and leaves its silence in.
@@ -211,6 +211,29 @@ fn a_call_has_the_caller_on_the_left_and_the_responder_on_the_right_at_their_tru
     assert_eq!(caller, [vec![5; 2000], vec![0; 14_000]].concat());
     let expected = [vec![0; 1600], vec![-7; 800], vec![0; 1600], vec![-9; 8000], vec![0; 4000]].concat();
     assert_eq!(responder, expected);
+}
+
+#[test]
+fn who_joins_a_call_is_heard_on_the_right_beside_the_one_who_is_there_from_then_on() {
+    let scratch = Scratch::new();
+    let (done, recorded) = oneshot::channel();
+    let ([mut left, mut right], joint) = recorder(&scratch).call("x.call.wav", done);
+    let mut third = joint.join().expect("it is recorded");
+    let joined = usize::try_from(third.offset).unwrap();
+    left.write(0, &vec![5; joined + 800]);
+    right.write(0, &vec![30_000; joined + 400]);
+    third.write(0, &[[7; 200], [20_000; 200]].concat());
+    // The first one leaves, and the third goes on.
+    drop(right);
+    third.write(400, &[-9; 400]);
+    drop((left, third));
+    let length = (joined as u64 + 800) / 8;
+    assert_eq!(recorded.blocking_recv().unwrap(), kept(length));
+    assert!(joint.join().is_none(), "it is over");
+    let (caller, responders) = sides(&scratch, "x.call.wav");
+    assert_eq!(caller, vec![5; joined + 800]);
+    let expected = [vec![30_000; joined], vec![30_007; 200], vec![i16::MAX; 200], vec![-9; 400]].concat();
+    assert_eq!(responders, expected);
 }
 
 #[test]
@@ -431,6 +454,7 @@ impl Begun {
         let tap = Tap {
             inbox: Arc::clone(&inbox),
             channel: 0,
+            offset: 0,
             waiting: Arc::clone(&waiting),
             recorder: thread::current(),
             backlog: Inlet::empty(),
@@ -439,6 +463,7 @@ impl Begun {
         let opening = Opening {
             path: scratch.path().join("x.wav"),
             inbox,
+            sides: 1,
             began: Instant::now(),
             longest: LONGEST,
             silence: None,

@@ -95,6 +95,7 @@ impl Signalling {
             answered: None,
             released: false,
             slots: Some(slots),
+            recording: None,
             reserve_used_by: None,
             attempt: None,
             cost: None,

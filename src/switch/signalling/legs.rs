@@ -14,6 +14,7 @@ use crate::sip;
 use crate::sip::spare::give_back;
 use crate::switch::media::Stream;
 use crate::switch::prompts::Library;
+use crate::switch::recorder::Joint;
 use crate::switch::table::HeldSlots;
 
 /// One leg: where its news go, and its media.
@@ -43,6 +44,8 @@ pub(in crate::switch) struct LiveLeg {
     /// The trunks' slots it holds: a caller's for both legs of the call, a responder's where it is
     /// rung over another trunk than was reserved.
     pub(super) slots: Option<HeldSlots>,
+    /// The recording of the call, for those who join it; of a caller's leg.
+    pub(super) recording: Option<Joint>,
     /// Which phone of the call was dialled last in the slot that the caller's leg holds for it.
     pub(super) reserve_used_by: Option<LegId>,
     /// How a responder's phone is being reached.

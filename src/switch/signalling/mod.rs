@@ -35,7 +35,7 @@ use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer};
 use crate::switch::health::Health;
 use crate::switch::media::{Media, MediaEvent};
 use crate::switch::prompts::{Library, memo};
-use crate::switch::recorder::{Recorder, unless_forgotten};
+use crate::switch::recorder::{Joint, Recorder, unless_forgotten};
 use crate::switch::report::AudioTroubles;
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
@@ -264,6 +264,17 @@ impl Signalling {
                     one.bridge(other);
                 }
             }
+            Request::Confer(legs) => {
+                let mut streams = legs.iter().filter_map(|leg| self.legs.stream(*leg));
+                if let Some(first) = streams.next() {
+                    first.confer(streams);
+                }
+            }
+            Request::Keys { leg, used } => {
+                if let Some(stream) = self.legs.stream(leg) {
+                    stream.use_keys(used);
+                }
+            }
             Request::Room { what, done } => self.look_for_room(what, done),
             Request::Record { leg, name, longest, silence, done } => match self.legs.stream(leg) {
                 Some(stream) => stream.record(self.recorder.message(&name, longest, silence, done)),
@@ -271,16 +282,10 @@ impl Signalling {
                 None => _ = done.send(Recorded::NOTHING),
             },
             Request::RecordName { leg, longest, done } => self.record_name(leg, longest, done),
-            Request::RecordBridge { caller, responder, name, done } => {
-                let (caller, responder) = (self.legs.stream(caller), self.legs.stream(responder));
-                let (Some(caller), Some(responder)) = (caller, responder) else {
-                    _ = done.send(Recorded::NOTHING);
-                    return;
-                };
-                let [left, right] = self.recorder.call(&name, done);
-                caller.record(left);
-                responder.record(right);
+            Request::RecordBridge { caller, responders, name, done } => {
+                self.record_bridge(caller, &responders, &name, done);
             }
+            Request::JoinRecording { caller, leg } => self.join_recording(caller, leg),
             Request::StopRecording { leg, cut } => {
                 if let Some(stream) = self.legs.stream(leg) {
                     stream.stop_recording(cut);
@@ -301,6 +306,37 @@ impl Signalling {
                 let _ = done.send(said.map(|said| memo(&said)));
             });
         });
+    }
+
+    fn record_bridge(
+        &mut self,
+        caller: LegId,
+        responders: &[LegId],
+        name: &str,
+        done: oneshot::Sender<Recorded>,
+    ) {
+        let mut right = responders.iter().filter(|leg| self.legs.stream(**leg).is_some());
+        let streams = (self.legs.stream(caller), right.next().and_then(|leg| self.legs.stream(*leg)));
+        let (Some(left), Some(first)) = streams else {
+            // Somebody has just hung up.
+            _ = done.send(Recorded::NOTHING);
+            return;
+        };
+        let (taps, joint) = self.recorder.call(name, done);
+        let [on_the_left, on_the_right] = taps;
+        left.record(on_the_left);
+        first.record(on_the_right);
+        let others: Vec<_> = right.copied().collect();
+        self.legs.with_name(caller, |leg| leg.recording = Some(joint));
+        others.into_iter().for_each(|leg| self.join_recording(caller, leg));
+    }
+
+    fn join_recording(&mut self, caller: LegId, leg: LegId) {
+        let joint = self.legs.named(caller).and_then(|caller| caller.recording.as_ref());
+        let tap = joint.and_then(Joint::join);
+        if let (Some(tap), Some(stream)) = (tap, self.legs.stream(leg)) {
+            stream.record(tap);
+        }
     }
 
     /// Asks the disk for its room, where waiting holds nobody up.

@@ -102,6 +102,7 @@ impl Signalling {
             answered: None,
             released: false,
             slots: None,
+            recording: None,
             reserve_used_by: None,
             cost: None,
             ends_at: None,

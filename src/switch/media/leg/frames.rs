@@ -6,7 +6,7 @@ use super::Leg;
 use crate::rtp::US_PER_UNIT;
 use crate::rtp::packet::{HEADER, Header};
 use crate::rtp::telephone_event::Outgoing;
-use crate::switch::clip::FRAME_MS;
+use crate::switch::clip::{FRAME, FRAME_MS};
 use crate::switch::media::Parameters;
 use crate::switch::media::parcel::{LONGEST, octets_in};
 use crate::switch::media::voice::{FRAME_TIME, Utterance};
@@ -19,7 +19,9 @@ pub(super) const STILL: Duration = Duration::from_millis(500);
 
 impl Leg {
     pub(super) fn sends_frames(&self) -> bool {
-        self.agreed.is_some() && (self.partner.is_none() || self.fills_in || self.voice.speaks())
+        self.agreed.is_some()
+            && self.room.is_none()
+            && (self.partner.is_none() || self.fills_in || self.voice.speaks())
     }
 
     /// Looks twice a second, and not at each packet, whether the partner has fallen still.
@@ -102,6 +104,48 @@ impl Leg {
             self.send(&header, packet.octets());
         }
         packet_time
+    }
+
+    /// What it says in the next 20 ms of its room.
+    pub fn say(&mut self, now: Instant) -> [i16; FRAME] {
+        self.ear.frame(now)
+    }
+
+    /// Frames of its room are left out.
+    pub fn skip_frames(&mut self, frames: u32) {
+        self.ear.skip_frames(frames);
+        self.voice.skip(u64::from(frames));
+        let packets = FRAME_TIME * frames;
+        let packet_time = u128::from(self.packet_time_ms().max(1));
+        self.out.skip(u64::try_from(packets.as_millis() / packet_time).unwrap_or(u64::MAX));
+    }
+
+    /// The 20 ms from `at` on: what is said in its room, unless we say something to it ourselves.
+    pub fn hear_room(&mut self, at: Instant, said: &[i16; FRAME]) {
+        let Some(agreed) = &self.agreed else { return };
+        let Parameters { may_send, send_payload_type, .. } = agreed.parameters;
+        if !may_send {
+            self.voice.withhold();
+        }
+        match self.voice.next(at, &mut self.encoder, || self.out.own_timestamp(at)) {
+            Some(Utterance::Event(outgoing)) => {
+                self.parcel.clear();
+                return self.send_event(outgoing);
+            }
+            Some(Utterance::Frame(frame)) => self.parcel.push(&frame),
+            None => self.parcel.push(&said.map(|sample| self.encoder.encode(sample))),
+        }
+        let wanted = octets_in(self.packet_time_ms()).max(1);
+        while self.parcel.len() >= wanted {
+            // It began so long before the end of these 20 ms.
+            let length = Duration::from_micros(US_PER_UNIT * self.parcel.len() as u64);
+            let begin = (at + FRAME_TIME).checked_sub(length).unwrap_or(at);
+            let packet = self.parcel.take(wanted);
+            if may_send {
+                let header = self.out.own_audio(begin, send_payload_type, packet.len() as u32);
+                self.send(&header, packet.octets());
+            }
+        }
     }
 
     pub(super) fn send_event(&mut self, outgoing: Outgoing) {

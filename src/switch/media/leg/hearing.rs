@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::Leg;
 use super::onward::{Content, Event, Onward, Sound};
+use super::{Leg, Owed};
 use crate::rtp::jitter;
 use crate::rtp::latch::Verdict;
 use crate::rtp::packet::{Header, Packet};
@@ -15,6 +15,7 @@ use crate::rtp::{rtcp, units};
 use crate::switch::media::ear::InBandKey;
 use crate::switch::media::early::EarlyEar;
 use crate::switch::media::keys::{Began, Way};
+use crate::switch::media::star::Fate;
 use crate::switch::media::{Refusal, Refused};
 
 /// A key's tone may begin so much before the place where it was found, in units of the timestamp: 40 ms.
@@ -23,10 +24,31 @@ const BEFORE_TONE: u32 = 320;
 const SIGNALLED_LATE: Duration = Duration::from_millis(120);
 
 impl Leg {
-    /// A key came in the signalling. Returns whether it is a new press.
+    /// A key came in the signalling. Returns whether it goes on to the partner.
     pub fn press(&mut self, now: Instant, key: char) -> bool {
         let began = now.checked_sub(SIGNALLED_LATE).unwrap_or(now);
-        self.pressed(now, key, Way::Signalled, Began::Came(began))
+        self.pressed(now, key, Way::Signalled, Began::Came(began)) && self.goes_on(now, key)
+    }
+
+    /// Keys that the partner is to be told of, now and once.
+    pub fn take_owed(&mut self) -> Owed {
+        std::mem::take(&mut self.owed)
+    }
+
+    /// Whether a key that is a new press goes on to the partner. A star that was held back goes before it.
+    fn goes_on(&mut self, now: Instant, key: char) -> bool {
+        let (goes_on, star) = match self.star.press(now, key) {
+            Fate::GoesOn { star_first } => (true, star_first),
+            Fate::Stays { star_goes } => (false, star_goes),
+            Fate::Command => {
+                self.keys.command(key);
+                (false, false)
+            }
+        };
+        if star {
+            self.owed = [Some('*'), None];
+        }
+        goes_on
     }
 
     /// A key was told in some way. If it is a new press the script hears of it, and what it stops is silent
@@ -183,7 +205,8 @@ impl Leg {
             self.keys.still_held(now, Way::InBand);
         }
         let told = self.presses.audio(now, ssrc, timestamp, payload.len());
-        let private = tone_from.filter(|_| self.private_tone);
+        // Whose keys may be for us is not heard pressing them: what is not for us is told anew.
+        let private = tone_from.filter(|_| self.private_tone || self.star.listens());
         let mute_from = [told, private].into_iter().flatten().min();
         Some(Content::Audio(Sound { codec, key, tone_from, mute_from }))
     }
@@ -194,7 +217,15 @@ impl Leg {
         let began = Began::Stamped(pressed.at.wrapping_sub(BEFORE_TONE));
         let new = self.pressed(now, pressed.key, Way::InBand, began);
         self.private_tone |= !new;
-        new.then_some(pressed.key)
+        let key = pressed.key;
+        if !self.star.listens() {
+            return new.then_some(key);
+        }
+        if new && self.goes_on(now, key) {
+            let [star, _] = self.owed;
+            self.owed = [star, Some(key)];
+        }
+        None
     }
 
     /// A packet of an event. Its header is put right where the partner's phone is to understand it.
@@ -211,7 +242,7 @@ impl Leg {
         let rate = self.agreed.as_ref()?.parameters.key_rules.event_rate;
         // Timestamps of another clock say nothing about the place in the audio.
         let began = if rate == CLOCK_RATE { Began::Stamped(timestamp) } else { Began::Came(now) };
-        if key.is_some_and(|key| !self.pressed(now, key, Way::Event, began)) {
+        if key.is_some_and(|key| !(self.pressed(now, key, Way::Event, began) && self.goes_on(now, key))) {
             self.private_presses = heard.press;
         }
         (header.timestamp, header.marker) = (heard.timestamp, heard.begins);

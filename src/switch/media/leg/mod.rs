@@ -25,11 +25,12 @@ use super::outbound::Outbound;
 use super::parcel::Parcel;
 use super::reports::Reports;
 use super::security::Security;
+use super::star::Star;
 use super::voice::Voice;
 use super::watch::Watch;
 use super::wire::Wire;
 use super::{InBand, MediaEvent, Parameters, Refused};
-use crate::call::leg::{Cut, KeySet, LegId};
+use crate::call::leg::{Cut, KeySet, KeyUse, LegId};
 use crate::rtp::CLOCK_RATE;
 use crate::rtp::jitter::Figures;
 use crate::rtp::latch::{Latch, ReportLatch};
@@ -42,6 +43,9 @@ use onward::Relayed;
 
 /// The static payload type of comfort noise (RFC 3551 6).
 const COMFORT_NOISE: u8 = 13;
+
+/// Keys that are to be told to whoever hears the leg: a star, then another.
+pub(super) type Owed = [Option<char>; 2];
 
 /// A leg.
 #[derive(Debug)]
@@ -75,6 +79,8 @@ pub(super) struct Leg {
     refused: Option<Refused>,
     /// The leg it hears and is heard by.
     pub partner: Option<usize>,
+    /// The room it is in instead, with several others.
+    pub room: Option<usize>,
     /// When something last came of the partner, and when to look again whether it is still.
     partner_spoke: Instant,
     look_again: Instant,
@@ -87,6 +93,11 @@ pub(super) struct Leg {
     tone_sounds: bool,
     /// That tone began before the bridge.
     private_tone: bool,
+    /// What its keys are for.
+    star: Star,
+    /// Keys that were held back, or were heard as tones of which the partner hears nothing: it is to be told
+    /// of them.
+    owed: Owed,
     /// The event of the partner's that is passed on to it.
     relayed: Option<Relayed>,
     /// When the next frame of our own is due.
@@ -136,29 +147,35 @@ impl Leg {
             watch: Watch::new(now, media_timeout),
             refused: None,
             partner: None,
+            room: None,
             partner_spoke: now,
             look_again: now,
             fills_in: false,
             private_presses: 0,
             tone_sounds: false,
             private_tone: false,
+            star: Star::default(),
+            owed: Owed::default(),
             relayed: None,
             next_frame: first_frame,
         }
     }
 
-    /// When a packet that is missing is given up, if one is: what has come may bring that about.
+    /// When a packet that is missing is given up, or a star goes on, if one is: what has come may bring that
+    /// about.
     pub fn waits_until(&self) -> Option<Instant> {
-        self.ear.due()
+        [self.ear.due(), self.star.due()].into_iter().flatten().min()
     }
 
     /// When time alone has something to do here.
     pub fn deadline(&self) -> Option<Due> {
         self.agreed.as_ref()?;
         let reports = self.reports.due();
-        let look = [self.watch.due(), self.ear.due()].into_iter().flatten().fold(reports, Instant::min);
+        let others = [self.watch.due(), self.ear.due(), self.star.due()];
+        let look = others.into_iter().flatten().fold(reports, Instant::min);
         Some(match self.sends_frames() {
             true => Due::At(look.min(self.next_frame)),
+            false if self.room.is_some() => Due::Soon(look),
             false => Due::Soon(look.min(self.look_again)),
         })
     }
@@ -214,11 +231,36 @@ impl Leg {
         self.watch.bridged(now);
     }
 
+    /// It begins to hear its partner amid words.
+    pub fn fade_in(&mut self) {
+        self.conversion.fade_in();
+    }
+
     pub fn unbridge(&mut self, now: Instant) {
         self.end_relayed_event();
         self.catch_up(now);
         self.partner = None;
         self.watch.parted();
+    }
+
+    /// Goes into a room. Whoever it heard before is parted from it already.
+    pub fn enter(&mut self, now: Instant, room: usize) {
+        self.parcel.clear();
+        self.out.part();
+        self.room = Some(room);
+        self.private_presses = self.presses.presses();
+        self.ear.begin_playout(now);
+    }
+
+    /// Leaves the room.
+    pub fn leave(&mut self, now: Instant) {
+        self.catch_up(now);
+        self.room = None;
+        self.ear.end_playout();
+    }
+
+    pub fn use_keys(&mut self, used: KeyUse) {
+        self.star.agree(used);
     }
 
     pub fn record(&mut self, now: Instant, tap: Tap) {
@@ -259,6 +301,9 @@ impl Leg {
             return;
         }
         self.ear.tick(now);
+        if self.star.expire(now) {
+            self.owed = [Some('*'), None];
+        }
         self.look_after_partner(now);
         self.send_due_frames(now);
         if now >= self.reports.due() {

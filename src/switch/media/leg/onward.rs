@@ -22,6 +22,17 @@ pub(in crate::switch::media) struct Onward {
     pub anew: bool,
 }
 
+impl Onward {
+    /// The key that begins with it.
+    pub fn key(&self) -> Option<char> {
+        match &self.content {
+            Content::Audio(sound) => sound.key,
+            Content::Event(event) => event.begins,
+            Content::Noise => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(in crate::switch::media) enum Content {
     Audio(Sound),

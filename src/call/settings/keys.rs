@@ -1,0 +1,39 @@
+//! The keys of a responder during a call, as they are written.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// What a star and a key do; of a hotline, or of one route. What a route leaves out is as its hotline says,
+/// and what that leaves out is as it always is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeysSettings {
+    /// `false`: all keys of responders are the caller's to hear.
+    pub enabled: Option<bool>,
+    /// Another person joins: `*0` to `*9`, or `none`.
+    pub conference: Option<Spanned<String>>,
+    /// Another person gets the call: the same.
+    pub transfer: Option<Spanned<String>>,
+    /// The call is recorded: the same.
+    pub record: Option<Spanned<String>>,
+    /// Which keys there are: the same.
+    pub help: Option<Spanned<String>>,
+    /// `true`: whoever accepts a call hears the key for help first.
+    pub announce: Option<bool>,
+}
+
+impl KeysSettings {
+    /// These, and what they leave out as in others.
+    pub fn or(&self, others: &Self) -> Self {
+        let or =
+            |own: &Option<Spanned<String>>, other: &Option<Spanned<String>>| own.clone().or(other.clone());
+        Self {
+            enabled: self.enabled.or(others.enabled),
+            conference: or(&self.conference, &others.conference),
+            transfer: or(&self.transfer, &others.transfer),
+            record: or(&self.record, &others.record),
+            help: or(&self.help, &others.help),
+            announce: self.announce.or(others.announce),
+        }
+    }
+}
