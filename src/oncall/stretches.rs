@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use crate::oncall::changes::Changes;
 use crate::oncall::name::{PersonId, Target};
 use crate::oncall::roster::Roster;
-use crate::oncall::turn::Edges;
 use crate::oncall::unfold::Unfolding;
 
 /// A time in which the people behind a target do not change.
