@@ -92,7 +92,7 @@ enum Recorded {
 enum Event {
     Said(LegId, Said),
     /// What became of ringing somebody.
-    Rung(Option<Responder>),
+    Rung(Option<Box<Responder>>),
     /// Nobody was chosen in time.
     NoChoice,
 }
@@ -176,7 +176,7 @@ impl Talk<'_> {
             waits.push(Box::pin(async move { Event::Said(leg.id(), leg.listen(chooses).await) }));
         }
         if let Some(invited) = &mut self.invited {
-            waits.push(Box::pin(async { Event::Rung(invited.ringing.as_mut().await) }));
+            waits.push(Box::pin(async { Event::Rung(invited.ringing.as_mut().await.map(Box::new)) }));
         }
         if let Some(until) = self.choice.as_ref().map(|choice| choice.until) {
             waits.push(Box::pin(async move {
@@ -195,7 +195,7 @@ impl Talk<'_> {
             Event::Said(_, Said::Key(key)) => self.chose(key),
             Event::NoChoice => self.call_off("nobody was chosen"),
             Event::Rung(None) => return self.reached_nobody(),
-            Event::Rung(Some(new)) => self.accepted(new),
+            Event::Rung(Some(new)) => self.accepted(*new),
         }
         None
     }

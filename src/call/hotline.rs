@@ -11,7 +11,7 @@ use crate::call::receive::receive;
 use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::FallbackKind;
 use crate::call::waiting::{self, Ticket};
-use crate::call::{Desk, consent, dial, voicemail};
+use crate::call::{Desk, consent, dial, naming, voicemail};
 
 /// From the INVITE to the last word. What it returns is why the call ended.
 pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
@@ -41,6 +41,7 @@ pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
     (desk.hotline, desk.front) = (arrived.hotline, arrived.front);
     desk.facts.learn(|known| known.route = Some(route.name.clone()));
     desk.consent = consent::tell_caller(caller, &desk, &route).await;
+    desk.caller_name = naming::ask(caller, &desk, &route).await;
     if let Some(responder) = ring(caller, &mut desk, &route).await
         && let End::Over(reason) = bridge::talk(caller, &mut desk, &route, responder).await
     {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use crate::call::prompt::Prompt;
+use crate::call::prompt::{Memo, Prompt};
 use crate::oncall::{E164, Phone};
 
 /// All keys there are.
@@ -88,6 +88,15 @@ pub enum Request {
         silence: Option<Duration>,
         /// Sent once the file is whole on the disk (or dropped, as empty). It may end by itself.
         done: oneshot::Sender<Recorded>,
+    },
+    /// Take a few words of a leg into memory; silence ends them.
+    RecordName {
+        /// Who speaks.
+        leg: LegId,
+        /// The longest they may become.
+        longest: Duration,
+        /// Sent once they are over: the words, if any were said. Whoever drops its other end forgets them.
+        done: oneshot::Sender<Option<Memo>>,
     },
     /// Record legs that hear each other into one file, until the last of them ends.
     RecordBridge {
@@ -685,6 +694,14 @@ impl Leg {
         let (done, recorded) = oneshot::channel();
         self.ask(Request::Record { leg: self.id, name, longest, silence, done });
         recorded
+    }
+
+    /// Takes a few words into memory, `longest` at most; silence ends them. The receiver resolves once they can be
+    /// played.
+    pub fn record_name(&self, longest: Duration) -> oneshot::Receiver<Option<Memo>> {
+        let (done, said) = oneshot::channel();
+        self.ask(Request::RecordName { leg: self.id, longest, done });
+        said
     }
 
     /// Records what is said on this leg and on those that it hears.

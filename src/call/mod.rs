@@ -33,6 +33,7 @@ pub mod journal;
 pub mod leg;
 pub mod lockout;
 pub mod menu;
+pub mod naming;
 pub mod occupancy;
 pub mod opening;
 mod outline;
@@ -64,6 +65,7 @@ use crate::call::consent::Consent;
 use crate::call::facts::Facts;
 use crate::call::leg::LegId;
 use crate::call::plan::{Hotline, Snapshot};
+use crate::call::prompt::Piece;
 use crate::call::run::House;
 use crate::call::spoken::Spoken;
 use crate::call::timeline::Timeline;
@@ -110,6 +112,8 @@ pub struct Desk {
     pub roster: Arc<Roster>,
     /// Whether the caller comes before all others who wait.
     pub front: bool,
+    /// What the caller said when asked for a name.
+    pub caller_name: Option<Piece>,
     /// The caller's place among those on hold, while people are rung.
     pub ticket: Option<Arc<Ticket>>,
     /// What calls share.
@@ -133,10 +137,11 @@ impl Desk {
             caller: self.caller,
             caller_number: self.caller_number.clone(),
             hotline: self.hotline.clone(),
+            snapshot: self.snapshot.clone(),
             roster: self.roster.clone(),
             front: self.front,
-            snapshot: self.snapshot.clone(),
             ticket: self.ticket.clone(),
+            caller_name: self.caller_name.clone(),
             house: self.house.clone(),
             timeline: self.timeline.clone(),
             facts: self.facts.clone(),
@@ -148,7 +153,8 @@ impl Desk {
     /// What may be said of the caller now.
     pub fn spoken(&self) -> Spoken<'_> {
         let waiting = self.ticket.as_ref().map_or(Duration::ZERO, |ticket| ticket.waited());
-        Spoken { caller: self.caller_number.as_ref(), waiting, ..Spoken::default() }
+        let (caller, name) = (self.caller_number.as_ref(), self.caller_name.as_ref());
+        Spoken { caller, waiting, name, ..Spoken::default() }
     }
 }
 

@@ -137,6 +137,8 @@ pub struct HotlinePrompts {
     pub caller_gone: Translated,
     /// To a responder who accepts what somebody else has accepted.
     pub taken: Translated,
+    /// Asks the caller for a name.
+    pub say_name: Prompt,
     /// After a key without a route.
     pub unknown_key: Prompt,
     /// After a message was kept.
@@ -183,6 +185,8 @@ pub struct Route {
     pub direct_voicemail: bool,
     /// Whether calls are recorded that somebody accepts.
     pub record_calls: bool,
+    /// Whether the caller is asked for a name.
+    pub record_name: bool,
     /// Who is rung.
     pub policy: DialPolicy,
     /// How long one phone rings.
@@ -357,6 +361,9 @@ impl Hotline {
             said.cut_short.clone(),
         ];
         all.extend(said.caller_gone.all().chain(said.taken.all()).cloned());
+        if self.routes.iter().any(|route| route.record_name) {
+            all.push(said.say_name.clone());
+        }
         if self.records_calls() {
             all.push(said.consent.clone());
         }
@@ -406,21 +413,18 @@ impl std::fmt::Display for Route {
 impl std::fmt::Display for Waiting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some(length) = self.same_responder {
-            writeln!(f, "    who calls again within {} gets the same responder first", describe(length))?;
+            writeln!(f, "  who calls again within {} gets the same responder first", describe(length))?;
         }
         if !self.wrap_up.is_zero() {
-            writeln!(f, "    after a call a responder is left in peace for {}", describe(self.wrap_up))?;
+            writeln!(f, "  after a call a responder is left in peace for {}", describe(self.wrap_up))?;
         }
         if let Some(Pause { after_misses, length }) = self.pause {
             let length = describe(length);
-            writeln!(f, "    who misses {after_misses} calls in a row is rung last for {length}")?;
+            writeln!(f, "  who misses {after_misses} calls in a row is rung last for {length}")?;
         }
         if !self.for_busy.is_zero() {
             let length = describe(self.for_busy);
-            writeln!(
-                f,
-                "    if all who are left are busy, the caller waits for one of them, up to {length}"
-            )?;
+            writeln!(f, "  if all who are left are busy, the caller waits for one of them, up to {length}")?;
         }
         Ok(())
     }

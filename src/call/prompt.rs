@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::call::spoken::Value;
 use crate::oncall::Language;
@@ -37,6 +38,8 @@ pub enum Piece {
     Tone(Tone),
     /// Silence, in ms.
     Pause(u32),
+    /// Words that were said in this call.
+    Memo(Memo),
     /// What is known only when it is played: `Prompt::filled` puts shipped words in its place.
     Value {
         /// In which language.
@@ -44,6 +47,21 @@ pub enum Piece {
         /// What.
         value: Value,
     },
+}
+
+/// Words that were said in a call, ready to be played in it. They are gone with the last of these.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Memo {
+    /// At 8000 samples a second.
+    pub narrow: Arc<[i16]>,
+    /// At 16 000.
+    pub wide: Arc<[i16]>,
+}
+
+impl fmt::Debug for Memo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Memo({} samples)", self.narrow.len())
+    }
 }
 
 /// An audio file of the operator's.
@@ -116,6 +134,7 @@ impl fmt::Display for Piece {
             Self::File(file) => write!(f, "[{}]", file.path.display()),
             Self::Tone(tone) => write!(f, "[{tone:?}]"),
             Self::Pause(ms) => write!(f, "[{ms} ms]"),
+            Self::Memo(_) => f.write_str("[the name that was said]"),
             Self::Value { value, .. } => value.fmt(f),
         }
     }

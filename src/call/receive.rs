@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::call::Desk;
 use crate::call::journal::{Action, Step, StepResult};
 use crate::call::leg::{Heard, Leg};
@@ -9,6 +11,7 @@ use crate::call::menu::Menu;
 use crate::call::pin::{self, PinGate};
 use crate::call::prompt::Prompt;
 use crate::call::reception::{Arrived, Reception, Told, Turn, Visitor};
+use crate::oncall::E164;
 
 /// A key that was pressed before its question, and a `#` that may still come and means nothing.
 #[derive(Debug, Default)]
@@ -50,7 +53,19 @@ pub async fn receive(caller: &mut Leg, desk: &Desk) -> Result<Arrived, String> {
 }
 
 fn visitor(desk: &Desk) -> Visitor {
-    Visitor { number: desk.caller_number.clone(), at: desk.house.clock.now(), calls: 1 }
+    let at = desk.house.clock.now();
+    let number = desk.caller_number.clone();
+    let calls = 1 + number.as_ref().map_or(0, |number| calls_lately(desk, number, at));
+    Visitor { number, at, calls }
+}
+
+/// How often a number has called this hotline within the time that counts for repeated callers.
+fn calls_lately(desk: &Desk, number: &E164, at: Timestamp) -> usize {
+    let Some(repeated) = &desk.hotline.repeated else { return 0 };
+    let within = SignedDuration::try_from(repeated.within).unwrap_or(SignedDuration::MAX);
+    let since = at.checked_sub(within).unwrap_or(Timestamp::MIN);
+    let calls = desk.house.history.calls_of(number, since);
+    calls.iter().filter(|call| call.hotline == desk.hotline.name).count()
 }
 
 fn tell(desk: &Desk, told: &Told) {

@@ -102,6 +102,7 @@ pub async fn run(incoming: Incoming, house: House) {
         roster: incoming.snapshot.roster.clone(),
         snapshot: incoming.snapshot,
         front: false,
+        caller_name: None,
         ticket: None,
         house: house.clone(),
         timeline: timeline.clone(),

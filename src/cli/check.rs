@@ -1,19 +1,17 @@
 //! `nightbell check`: everything that can be known before the first call.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
-use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
-use super::{Common, Failure, output};
+use super::simulate::House;
+use super::{Common, Failure, expect, output};
+use crate::call::plan::Snapshot;
 use crate::daemon::config::Config;
-use crate::daemon::findings::{Finding, Findings};
-use crate::oncall::{Roster, ScheduleId};
-use crate::problem::{Problem, Severity};
-
-/// How far ahead gaps in coverage are looked for.
-const DAYS_AHEAD: i64 = 30;
+use crate::daemon::findings::Finding;
+use crate::problem::Severity;
 
 /// Options of `check`.
 #[derive(Debug, Args)]
@@ -42,14 +40,24 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     if let Some(config) = &config {
         // A file with faults of its own says nothing of people that a hotline could be checked with.
         let roster = match (&config.oncall, findings.has_errors()) {
-            (Some((_, roster)), _) => Some(roster.clone()),
+            (Some((_, roster)), true) => Some(roster.clone()),
+            // What commands have said is asked for where it can be read; the file is checked all the same.
+            (Some((_, roster)), false) => {
+                Some(super::with_commands(config, roster).unwrap_or_else(|_| roster.clone()))
+            }
             (None, false) => Some(super::stored_roster(config)?),
             (None, true) => None,
         };
         if let Some(roster) = roster {
             let (roster, calendars) = super::calendars::check(config, roster, &mut findings)?;
             let plan = config.plan(&roster, &mut findings);
-            gaps(config, &roster, &mut findings);
+            super::coverage::check(config, &roster, &mut findings);
+            // Of settings with errors, a call would say nothing.
+            if !findings.has_errors() {
+                let snapshot = Snapshot { hotlines: plan.hotlines.clone(), roster: Arc::new(roster.clone()) };
+                let house = House { snapshot: &Arc::new(snapshot), trunks: &config.trunks };
+                findings.add(&config.source, expect::problems(&config.expect, house));
+            }
             met = plan.hotlines.iter().map(|hotline| format!("{hotline}\n")).collect();
             met.push_str(&calendars);
         }
@@ -66,31 +74,6 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     }
     output::say(&format!("{}, {}\n", output::count(errors, "error"), output::count(warnings, "warning")));
     Ok(ExitCode::from(status))
-}
-
-/// Stretches of the next weeks in which nobody is on call.
-fn gaps(config: &Config, roster: &Roster, findings: &mut Findings) {
-    let now = Timestamp::now();
-    let Ok(until) = now.checked_add((24 * DAYS_AHEAD).hours()) else { return };
-    for schedule in roster.schedules.keys() {
-        let gaps = roster.gaps(schedule, now, until);
-        let Some((from, to)) = gaps.first() else { continue };
-        let problem = Problem::warning(0..0, gap(schedule, *from, *to, gaps.len()))
-            .help("add a rotation, or a level after this schedule");
-        match &config.oncall {
-            Some((source, _)) => findings.add(source, [problem]),
-            None => findings.add_elsewhere(problem),
-        }
-    }
-}
-
-fn gap(schedule: &ScheduleId, from: Timestamp, to: Timestamp, count: usize) -> String {
-    let (from, to) = (output::local(from), output::local(to));
-    let more = match count {
-        1 => String::new(),
-        _ => format!(", and {} times more within {DAYS_AHEAD} days", count - 1),
-    };
-    format!("nobody is on call in the schedule {schedule} from {from} to {to}{more}")
 }
 
 fn row(finding: &Finding) -> Row<'_> {

@@ -5,15 +5,22 @@
 mod apply;
 mod calendars;
 mod calls;
+mod changing;
 mod check;
+mod coverage;
 mod demo;
 mod doctor;
+mod expect;
 mod oncall;
 mod output;
+mod overrides;
+mod people;
 mod rings;
 mod run;
 mod schedule;
 mod simulate;
+mod story;
+mod sweep;
 mod voicemail;
 
 use std::path::PathBuf;
@@ -57,6 +64,11 @@ enum Command {
     Apply(apply::Options),
     /// Who is on call, since when, until when, and by which rule
     Oncall(oncall::Options),
+    /// Who stands in, comes along or is left out, for a time
+    #[command(subcommand)]
+    Override(overrides::Command),
+    /// Who can be rung, and who may be
+    People(people::Options),
     /// The call that would happen, with the reason for everyone rung and not rung
     Simulate(simulate::Options),
     /// Shifts ahead; on-call data of other services
@@ -97,6 +109,8 @@ impl Arguments {
             Command::Check(options) => check::run(&options),
             Command::Apply(options) => apply::run(&options),
             Command::Oncall(options) => oncall::run(&options),
+            Command::Override(command) => overrides::run(&command),
+            Command::People(options) => people::run(&options),
             Command::Simulate(options) => simulate::run(&options),
             Command::Schedule(command) => schedule::run(&command),
             Command::Calls(options) => calls::run(&options),
@@ -151,7 +165,7 @@ impl Common {
 }
 
 /// The people, teams and schedules that a call would meet now: of the database while the daemon
-/// runs on it, else of the on-call file that the next start applies.
+/// runs on it, else of the on-call file that the next start applies, with what commands have changed.
 fn roster(common: &Common) -> Result<Roster, Failure> {
     let (config, _) = common.load()?;
     Ok(with_calendars(&config, roster_as_written(&config)?)?.0)
@@ -160,8 +174,18 @@ fn roster(common: &Common) -> Result<Roster, Failure> {
 /// The same without what calendars say.
 fn roster_as_written(config: &Config) -> Result<Roster, Failure> {
     match &config.oncall {
-        Some((_, roster)) if !control::is_running(&config.data_dir) => Ok(roster.clone()),
+        Some((_, roster)) if !control::is_running(&config.data_dir) => with_commands(config, roster),
         _ => stored_roster(config),
+    }
+}
+
+/// The on-call file as it would hold once applied.
+fn with_commands(config: &Config, file: &Roster) -> Result<Roster, Failure> {
+    match Store::open_read_only(&config.data_dir) {
+        Ok(reader) => Ok(reader.roster_with(file)?),
+        // Commands have not said anything that an older database could not hold: the next start brings it up.
+        Err(StoreError::Missing { .. } | StoreError::Older { .. }) => Ok(file.clone()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -1,13 +1,15 @@
 //! Whose phones would ring, and in which order: the part of `simulate` that goes along the chain.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
 
+use super::story::{Story, seconds};
 use crate::oncall::{
     Attempt, DialPolicy, Next, NotRung, Order, PersonId, Roster, Rung, Standing, Walk, resolve,
 };
@@ -25,6 +27,9 @@ pub struct Rings {
     person: PersonId,
     phone: String,
     because: String,
+    /// How long after the answer, at the earliest.
+    #[serde(rename = "at_s", serialize_with = "seconds")]
+    at: Duration,
     /// Why a live call could not dial it.
     #[serde(skip_serializing_if = "Option::is_none")]
     unreachable: Option<String>,
@@ -40,6 +45,9 @@ pub struct Ringing {
     pub busy: Vec<PersonId>,
     #[serde(skip)]
     order: Order,
+    /// Who may be rung in each level.
+    #[serde(skip)]
+    drawn_from: BTreeMap<String, Vec<PersonId>>,
 }
 
 impl Ringing {
@@ -53,13 +61,18 @@ impl Ringing {
     ) -> Self {
         // One order out of those a live call may draw, the same each time this is asked.
         let mut rng = StdRng::seed_from_u64(0);
-        let mut walk = Walk::new(resolve(roster, policy, at, &mut rng), policy);
+        let resolved = resolve(roster, policy, at, &mut rng);
+        let mut drawn_from: BTreeMap<String, Vec<PersonId>> = BTreeMap::new();
+        for candidate in &resolved.candidates {
+            drawn_from.entry(candidate.level.clone()).or_default().push(candidate.person.id.clone());
+        }
+        let mut walk = Walk::new(resolved, policy);
         let mut chain = Vec::new();
         for (turn, together) in (1..).zip(turns(&mut walk, busy)) {
             chain.extend(together.into_iter().map(|attempt| rings(attempt, turn, trunks)));
         }
         let busy = walk.waits_for().into_iter().map(|(person, _)| person.id.clone()).collect();
-        Self { chain, not_rung: walk.not_rung(), busy, order: policy.order }
+        Self { chain, not_rung: walk.not_rung(), busy, order: policy.order, drawn_from }
     }
 }
 
@@ -89,7 +102,48 @@ fn rings(attempt: Attempt, turn: u32, trunks: &[&Trunk]) -> Rings {
         person: attempt.person.id.clone(),
         phone: attempt.phone.to_string(),
         because: attempt.because,
+        at: Duration::ZERO,
         unreachable: (!reached).then(|| "no trunk of the hotline may dial it".to_owned()),
+    }
+}
+
+impl Ringing {
+    /// When each phone rings if nobody answers, in a story that goes on after the last.
+    pub fn tell(&mut self, ring: Duration, story: &mut Story) {
+        for turn in self.chain.chunk_by_mut(|one, next| one.turn == next.turn) {
+            for rings in turn.iter_mut() {
+                rings.at = story.now();
+                let Rings { order, person, phone, .. } = rings;
+                story.tell(match &rings.unreachable {
+                    Some(why) => format!("{order}. {person} at {phone} cannot be rung: {why}"),
+                    None => format!("{order}. {person} at {phone} rings for {} s", ring.as_secs()),
+                });
+            }
+            if turn.iter().any(|rings| rings.unreachable.is_none()) {
+                story.passes(ring);
+            }
+        }
+    }
+
+    /// The people who are rung, level by level, each once; where one of a level is drawn, all it is drawn from.
+    pub fn levels(&self) -> Vec<Vec<PersonId>> {
+        let mut seen = BTreeSet::new();
+        let reached: Vec<&Rings> = self.chain.iter().filter(|rings| rings.unreachable.is_none()).collect();
+        let levels = reached.chunk_by(|one, next| one.level == next.level && one.pass == next.pass);
+        let people = levels.map(|rung| {
+            let drawn = rung.first().and_then(|rings| self.drawn_from.get(&rings.level));
+            let rung: Vec<PersonId> = match drawn.filter(|_| self.order == Order::OneRandom) {
+                Some(all) => all.clone(),
+                None => rung.iter().map(|rings| rings.person.clone()).collect(),
+            };
+            rung.into_iter().filter(|person| seen.insert(person.clone())).collect()
+        });
+        people.filter(|level: &Vec<PersonId>| !level.is_empty()).collect()
+    }
+
+    /// The order inside a level.
+    pub fn order(&self) -> Order {
+        self.order
     }
 }
 

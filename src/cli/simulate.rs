@@ -11,17 +11,18 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use self::way::{Keys, follow};
+use self::way::{End, Keys, follow};
 use super::rings::Ringing;
+use super::story::{Moment, Story};
+use super::sweep::{self, Sweep, Swept};
 use super::{Common, Failure, output};
 use crate::call::describe;
 use crate::call::filter::Admission;
 use crate::call::plan::{Hotline, Route, Snapshot};
-use crate::call::prompt::Prompt;
-use crate::call::reception::{Reception, Visitor};
+use crate::call::reception::{Arrived, Reception, Visitor};
 use crate::call::settings::FallbackKind;
 use crate::daemon::findings::Findings;
-use crate::oncall::{E164, PersonId, Roster};
+use crate::oncall::{E164, PersonId};
 use crate::switch::trunks::Trunk;
 
 /// Options of `simulate`.
@@ -29,9 +30,9 @@ use crate::switch::trunks::Trunk;
 pub struct Options {
     #[command(flatten)]
     common: Common,
-    /// The number that is called
-    #[arg(long, value_name = "NUMBER")]
-    to: String,
+    /// The number that is called; with --sweep, all where it is left out
+    #[arg(long, value_name = "NUMBER", required_unless_present = "sweep")]
+    to: Option<String>,
     /// The caller's number; left out: withheld
     #[arg(long, value_name = "NUMBER")]
     from: Option<String>,
@@ -47,6 +48,12 @@ pub struct Options {
     /// Somebody who is on the phone for another call; may be given several times
     #[arg(long, value_name = "PERSON")]
     busy: Vec<String>,
+    /// Find every moment at which nobody, or somebody without a phone, would be rung: 2027-01-01..2028-01-01
+    #[arg(long, value_name = "FROM..TO", value_parser = sweep::period, conflicts_with_all = ["at", "busy", "from"])]
+    sweep: Option<(Timestamp, Timestamp)>,
+    /// With --sweep, this route alone
+    #[arg(long, value_name = "NAME", requires = "sweep")]
+    route: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -54,50 +61,91 @@ pub struct Options {
 
 /// The call that would happen.
 #[derive(Debug, Serialize)]
-struct Simulated {
+pub struct Simulated {
     hotline: String,
-    route: Option<String>,
-    caller_allowed: bool,
+    /// Where the caller gets; nothing: nowhere.
+    pub route: Option<String>,
+    /// Whether the caller is let in.
+    pub caller_allowed: bool,
+    /// Whose phones ring, and whose do not.
     #[serde(flatten)]
-    ringing: Ringing,
+    pub ringing: Ringing,
     /// Who is busy and would be waited for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     waits_for: Vec<PersonId>,
-    fallback: Option<String>,
+    /// `voicemail` or `closing`.
+    pub fallback: Option<String>,
     incident: Option<String>,
-    #[serde(skip)]
-    story: Vec<String>,
+    times: Vec<Moment>,
+}
+
+/// What calls run on.
+#[derive(Debug, Clone, Copy)]
+pub struct House<'a> {
+    /// The hotlines, and who can be rung.
+    pub snapshot: &'a Arc<Snapshot>,
+    /// The trunks.
+    pub trunks: &'a [Trunk],
+}
+
+/// A call to be simulated, as it is asked for.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The number that is called.
+    pub to: &'a str,
+    /// The caller's; nothing: withheld.
+    pub from: Option<&'a str>,
+    /// The keys the caller presses.
+    pub keys: &'a str,
+    /// When.
+    pub at: Timestamp,
+    /// Who is on the phone for another call.
+    pub busy: BTreeSet<PersonId>,
+    /// How often the caller has called within the time that counts for repeated callers, this call counted.
+    pub calls: usize,
+}
+
+/// Why a call cannot be simulated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unasked {
+    /// No hotline has the number.
+    #[error("no hotline has the number {0}")]
+    To(String),
+    /// The caller's number is none.
+    #[error("`{0}` is not the number of a caller; write +49... or leave it out")]
+    From(String),
+    /// Somebody busy is nobody.
+    #[error("there is no person {0}")]
+    Busy(PersonId),
 }
 
 /// Prints the call.
 pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let (config, _) = options.common.load()?;
     let roster = super::roster(&options.common)?;
-    let unknown =
-        options.busy.iter().find(|name| !roster.people.contains_key(&PersonId::from(name.as_str())));
-    if let Some(name) = unknown {
-        return Err(Failure::Usage(format!("there is no person {name}")));
-    }
     let mut findings = Findings::default();
     let plan = config.hotlines(&roster, &mut findings);
     if findings.has_errors() {
         return Err(Failure::Settings(findings));
     }
-    let country = config.trunks.iter().find_map(|trunk| trunk.country.as_deref());
-    // A name may be given as the settings have it.
-    let to = options.to.strip_prefix("sip:").unwrap_or(&options.to);
-    let hotline = plan
-        .hotlines
-        .iter()
-        .find(|hotline| hotline.numbers.iter().any(|number| number.matches(to, country)))
-        .ok_or_else(|| Failure::Failed(format!("no hotline has the number {}", options.to)))?;
-    let from = options.from.as_deref().and_then(|from| E164::from_dialled(from, country));
-    if options.from.is_some() && from.is_none() {
-        return Err(Failure::Usage("--from is not a number; write +49... or leave it out".to_owned()));
-    }
-    let hotline = hotline.clone();
     let snapshot = Arc::new(Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) });
-    let simulated = simulate(&hotline, &config.trunks, &snapshot, options, from.as_ref());
+    let house = House { snapshot: &snapshot, trunks: &config.trunks };
+    if let Some(period) = options.sweep {
+        return Sweep::new(&snapshot.roster, &config.trunks, period)
+            .run(&house.routes(options)?, options.json);
+    }
+    let asked = Asked {
+        to: options.to.as_deref().unwrap_or_default(),
+        from: options.from.as_deref(),
+        keys: &options.keys,
+        at: options.at.unwrap_or_else(Timestamp::now),
+        busy: options.busy.iter().map(|name| PersonId::from(name.as_str())).collect(),
+        calls: options.calls,
+    };
+    let simulated = house.simulate(&asked, Story::with(config.sources())).map_err(|why| match why {
+        Unasked::To(_) => Failure::Failed(why.to_string()),
+        Unasked::From(_) | Unasked::Busy(_) => Failure::Usage(why.to_string()),
+    })?;
     if options.json {
         output::json(&simulated)?;
     } else {
@@ -106,83 +154,125 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn simulate(
-    hotline: &Arc<Hotline>,
-    trunks: &[Trunk],
-    snapshot: &Arc<Snapshot>,
-    options: &Options,
-    from: Option<&E164>,
-) -> Simulated {
-    let mut simulated = Simulated {
-        hotline: hotline.name.clone(),
-        route: None,
-        caller_allowed: true,
-        ringing: Ringing::default(),
-        waits_for: Vec::new(),
-        fallback: None,
-        incident: None,
-        story: Vec::new(),
-    };
-    if let Admission::Blocked(why) = hotline.filter.admit(from) {
-        simulated.caller_allowed = false;
-        simulated.story.push(format!("{why}: refused without an answer"));
-        return simulated;
-    }
-    if !hotline.enabled {
-        simulated.story.push(format!("the line is closed: the caller hears {}", hotline.prompts.closed));
-        return simulated;
-    }
-    let at = options.at.unwrap_or_else(Timestamp::now);
-    let visitor = Visitor { number: from.cloned(), at, calls: options.calls };
-    let reception = Reception::new(snapshot.clone(), hotline.clone(), visitor);
-    if let Some(arrived) = follow(reception, Keys::new(&options.keys), &mut simulated.story) {
-        simulated.route = Some(arrived.route.name.clone());
-        if !arrived.route.preset.is_empty() {
-            simulated.story.push(format!("{}: {}", arrived.route.name, arrived.route.preset));
+impl House<'_> {
+    /// The call that would happen.
+    pub fn simulate(&self, asked: &Asked<'_>, mut story: Story) -> Result<Simulated, Unasked> {
+        let hotline = self.hotline(asked.to)?;
+        let from = self.caller(asked)?;
+        let unknown = asked.busy.iter().find(|person| !self.snapshot.roster.people.contains_key(*person));
+        if let Some(person) = unknown {
+            return Err(Unasked::Busy(person.clone()));
         }
-        let trunks: Vec<&Trunk> =
-            trunks.iter().filter(|trunk| arrived.hotline.trunks.contains(&trunk.name)).collect();
-        let consent = &arrived.hotline.prompts.consent;
-        chain(&arrived.route, consent, &trunks, &snapshot.roster, options, &mut simulated);
+        let mut simulated = Simulated {
+            hotline: hotline.name.clone(),
+            route: None,
+            caller_allowed: true,
+            ringing: Ringing::default(),
+            waits_for: Vec::new(),
+            fallback: None,
+            incident: None,
+            times: Vec::new(),
+        };
+        if let Admission::Blocked(why) = hotline.filter.admit(from.as_ref()) {
+            simulated.caller_allowed = false;
+            story.tell(format!("{why}: refused without an answer"));
+        } else if !hotline.enabled {
+            simulated.fallback = Some("closing".to_owned());
+            story.hears("the line is closed: the caller hears", &hotline.prompts.closed);
+        } else {
+            let visitor = Visitor { number: from, at: asked.at, calls: asked.calls };
+            let reception = Reception::new(self.snapshot.clone(), hotline.clone(), visitor);
+            match follow(reception, Keys::new(asked.keys), &mut story) {
+                End::Arrived(arrived) => self.chain(&arrived, asked, &mut story, &mut simulated),
+                End::Words => simulated.fallback = Some("closing".to_owned()),
+                End::Left => {}
+            }
+        }
+        simulated.times = story.moments();
+        Ok(simulated)
     }
-    simulated
-}
 
-fn chain(
-    route: &Route,
-    consent: &Prompt,
-    trunks: &[&Trunk],
-    roster: &Roster,
-    options: &Options,
-    simulated: &mut Simulated,
-) {
-    let fallback = &route.fallback;
-    let closing = route.last_resort() == FallbackKind::Closing;
-    simulated.fallback = Some(if closing { "closing" } else { "voicemail" }.to_owned());
-    let recorded = route.record_calls && !route.direct_voicemail;
-    if recorded {
-        simulated.story.push(format!("the caller hears {consent}: the call may be recorded"));
+    fn country(&self) -> Option<&str> {
+        self.trunks.iter().find_map(|trunk| trunk.country.as_deref())
     }
-    if route.direct_voicemail {
-        simulated.story.push("nobody is rung: the route takes messages only".to_owned());
-    } else {
-        let at = options.at.unwrap_or_else(Timestamp::now);
-        let busy: BTreeSet<PersonId> =
-            options.busy.iter().map(|name| PersonId::from(name.as_str())).collect();
-        simulated.ringing = Ringing::of(&route.policy, roster, trunks, &busy, at);
-        simulated.waits(route);
+
+    fn hotline(&self, to: &str) -> Result<&Arc<Hotline>, Unasked> {
+        // A name may be given as the settings have it.
+        let dialled = to.strip_prefix("sip:").unwrap_or(to);
+        let is_called = |hotline: &&Arc<Hotline>| {
+            hotline.numbers.iter().any(|number| number.matches(dialled, self.country()))
+        };
+        self.snapshot.hotlines.iter().find(is_called).ok_or_else(|| Unasked::To(to.to_owned()))
     }
-    let last = if closing { &fallback.closing } else { &fallback.greeting };
-    simulated.story.push(format!("whoever answers hears {}", route.accept.prompt.usual));
-    if recorded {
-        simulated.story.push(format!("whoever accepts hears {consent}, and the call is recorded"));
+
+    fn caller(&self, asked: &Asked<'_>) -> Result<Option<E164>, Unasked> {
+        let Some(from) = asked.from else { return Ok(None) };
+        let number = E164::from_dialled(from, self.country());
+        number.map(Some).ok_or_else(|| Unasked::From(from.to_owned()))
     }
-    simulated.story.push(format!("if nobody accepts, the caller hears {last}"));
+
+    /// The routes that are swept: those of the hotline that is called, or all; or the one that is named.
+    fn routes(&self, options: &Options) -> Result<Vec<Swept>, Failure> {
+        let hotlines = match &options.to {
+            Some(to) => vec![self.hotline(to).map_err(|why| Failure::Usage(why.to_string()))?],
+            None => self.snapshot.hotlines.iter().collect(),
+        };
+        let is_wanted = |route: &Route| options.route.as_ref().is_none_or(|name| *name == route.name);
+        let routes: Vec<_> = hotlines
+            .into_iter()
+            .flat_map(|hotline| hotline.routes.iter().map(|route| (hotline.clone(), route.clone())))
+            .filter(|(_, route)| is_wanted(route))
+            .collect();
+        match &options.route {
+            Some(name) if routes.is_empty() => Err(Failure::Usage(format!("there is no route {name}"))),
+            _ => Ok(routes),
+        }
+    }
+
+    fn chain(&self, arrived: &Arrived, asked: &Asked<'_>, story: &mut Story, simulated: &mut Simulated) {
+        let Arrived { hotline, route, .. } = arrived;
+        simulated.route = Some(route.name.clone());
+        if !route.preset.is_empty() {
+            story.tell(format!("{}: {}", route.name, route.preset));
+        }
+        let consent = &hotline.prompts.consent;
+        let fallback = &route.fallback;
+        let closing = route.last_resort() == FallbackKind::Closing;
+        simulated.fallback = Some(if closing { "closing" } else { "voicemail" }.to_owned());
+        let recorded = route.record_calls && !route.direct_voicemail;
+        if recorded {
+            story.hears("the call may be recorded: the caller hears", consent);
+        }
+        if route.direct_voicemail {
+            story.tell("nobody is rung: the route takes messages only");
+        } else {
+            let trunks: Vec<&Trunk> =
+                self.trunks.iter().filter(|trunk| hotline.trunks.contains(&trunk.name)).collect();
+            simulated.ringing =
+                Ringing::of(&route.policy, &self.snapshot.roster, &trunks, &asked.busy, asked.at);
+            story.tell(format!(
+                "the caller hears {}, then {}",
+                hotline.prompts.please_hold, hotline.prompts.hold
+            ));
+            simulated.ringing.tell(route.ring, story);
+            simulated.waits(route, story);
+        }
+        story.tell(format!("whoever answers hears {}", route.accept.prompt.usual));
+        if recorded {
+            story.tell(format!("whoever accepts hears {consent}, and the call is recorded"));
+        }
+        let last = if closing { &fallback.closing } else { &fallback.greeting };
+        story.hears("if nobody accepts, the caller hears", last);
+        if !closing {
+            let longest = describe(fallback.max_length);
+            story.tell(format!("after the tone, a message of {longest} at most is taken"));
+        }
+    }
 }
 
 impl Simulated {
     /// For whom the caller would wait, once all others have been tried.
-    fn waits(&mut self, route: &Route) {
+    fn waits(&mut self, route: &Route, story: &mut Story) {
         if route.waiting.for_busy.is_zero() {
             return;
         }
@@ -190,8 +280,7 @@ impl Simulated {
         if !self.waits_for.is_empty() {
             let whom: Vec<_> = self.waits_for.iter().map(ToString::to_string).collect();
             let length = describe(route.waiting.for_busy);
-            self.story
-                .push(format!("if nobody accepts, the caller waits up to {length} for {}", whom.join(", ")));
+            story.tell(format!("if nobody accepts, the caller waits up to {length} for {}", whom.join(", ")));
         }
     }
 }
@@ -199,8 +288,15 @@ impl Simulated {
 impl std::fmt::Display for Simulated {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{}", self.hotline)?;
-        for line in &self.story {
-            writeln!(f, "  {line}")?;
+        for moment in &self.times {
+            writeln!(f, "  {moment}")?;
+        }
+        if self.route.is_some() && !self.ringing.chain.is_empty() {
+            writeln!(
+                f,
+                "\nTimes are the earliest, if nobody answers: how long a phone takes until it rings, and who answers \
+                 when, is only known in a call."
+            )?;
         }
         let Some(route) = &self.route else { return Ok(()) };
         write!(f, "\nroute {route}: {}", self.ringing)?;

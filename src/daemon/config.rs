@@ -11,6 +11,7 @@ use crate::call::compile::{Compiled, Surroundings, compile};
 use crate::call::plan::Hotline;
 use crate::call::prompt::{Piece, Prompt};
 use crate::call::settings::{CallerIdSetting, HotlineSettings};
+use crate::daemon::expect::Expectation;
 use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
 use crate::daemon::reading::{read, secret, unreadable};
@@ -41,12 +42,14 @@ struct File {
     /// Renders `say` texts.
     voice: Option<VoiceSettings>,
     /// How calendars from elsewhere are read.
-    #[serde(default)]
-    calendars: CalendarSettings,
+    calendars: Option<Spanned<CalendarSettings>>,
     #[serde(default)]
     trunks: Vec<TrunkSettings>,
     #[serde(default)]
     hotlines: Vec<HotlineSettings>,
+    /// What certain calls are to come to.
+    #[serde(default)]
+    expect: Vec<Expectation>,
 }
 
 fn default_data_dir() -> PathBuf {
@@ -68,6 +71,8 @@ pub struct Config {
     pub addresses: Addresses,
     /// The trunks.
     pub trunks: Vec<Trunk>,
+    /// What certain calls are to come to.
+    pub expect: Vec<Expectation>,
     voice: Option<VoiceCommand>,
     hotlines: Vec<HotlineSettings>,
 }
@@ -110,6 +115,10 @@ impl Config {
         let addresses = compile_addresses(&file.sip, &file.media, folder, &mut problems);
         let trunks = compile_trunks(&file.trunks, &addresses.listen, folder, &mut problems);
         problems.extend(file.voice.iter().flat_map(VoiceSettings::problems));
+        problems.extend(file.calendars.iter().filter_map(|written| {
+            let fault = written.get_ref().fault()?;
+            Some(Problem::error(written.span(), fault).help("as in every = \"15m\""))
+        }));
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));
         }
@@ -123,11 +132,12 @@ impl Config {
         Self {
             data_dir: folder.join(&file.data_dir),
             oncall,
-            calendars: file.calendars,
+            calendars: file.calendars.map(Spanned::into_inner).unwrap_or_default(),
             addresses,
             trunks,
             voice: file.voice.as_ref().map(VoiceSettings::command),
             hotlines: file.hotlines,
+            expect: file.expect,
             source,
         }
     }
@@ -162,14 +172,18 @@ impl Config {
         let compiled = self.hotlines(roster, findings);
         let prompts: Vec<Prompt> =
             compiled.hotlines.iter().flat_map(|hotline| hotline.all_prompts()).collect();
-        let sources = Sources {
+        let (library, errors) = Library::load(prompts, &self.sources());
+        findings.add(&self.source, errors.iter().map(|error| misses(error, &compiled)));
+        Plan { hotlines: compiled.hotlines, library }
+    }
+
+    /// What prompts are made from.
+    pub fn sources(&self) -> Sources {
+        Sources {
             prompts_dir: self.data_dir.join("prompts"),
             voice: self.voice.clone(),
             wide: self.trunks.iter().any(Trunk::is_wide),
-        };
-        let (library, errors) = Library::load(prompts, &sources);
-        findings.add(&self.source, errors.iter().map(|error| misses(error, &compiled)));
-        Plan { hotlines: compiled.hotlines, library }
+        }
     }
 
     /// Warns of phones that no trunk may dial.

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::daemon::changes::{Change, Changed};
 use crate::switch::media::Priority;
 use crate::switch::report::TrunkReport;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub enum Command {
         /// Only tell what would change.
         dry_run: bool,
     },
+    /// Change who is on call.
+    Change(Change),
     /// How the trunks stand.
     Trunks {
         /// Ask their servers first whether they are there.
@@ -46,6 +49,8 @@ pub enum Command {
 pub enum Reply {
     /// Done; lines for a person.
     Done(Vec<String>),
+    /// What became of a change.
+    Changed(Changed),
     /// How the trunks stand, and where SIP is listened for.
     Trunks {
         /// `udp:ADDRESS:PORT`

@@ -1,7 +1,9 @@
 //! The door: settings composed, start, reload, stop.
 
+pub mod changes;
 pub mod config;
 pub mod control;
+pub mod expect;
 pub mod feeds;
 pub mod findings;
 pub mod limits;

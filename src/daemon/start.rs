@@ -1,5 +1,6 @@
 //! The daemon's life: start, reload, drain, stop.
 
+use std::collections::BTreeSet;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -16,11 +17,12 @@ use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
+use crate::daemon::changes::{self, Change, ChangeError, Changed};
 use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
-use crate::oncall::{PersonId, Roster};
+use crate::oncall::{Language, PersonId, Roster};
 use crate::sip::Hop;
 use crate::store::{CallFilter, Store, StoreError, Unfinished, WriterHandle};
 use crate::switch::recorder::repair_all;
@@ -70,6 +72,8 @@ pub struct Daemon {
     commands: mpsc::Receiver<Asked>,
     live: broadcast::Sender<Arc<Record>>,
     warnings: Findings,
+    /// The languages of the people, beside the hotlines' own, that prompts were made in.
+    languages: BTreeSet<Language>,
     feeds: Poller,
 }
 
@@ -92,6 +96,7 @@ impl Daemon {
         };
         let store = Arc::new(Store::open(&config.data_dir)?);
         let Ready { config, plan, roster, warnings } = ready(config, findings, &store).await?;
+        let languages = languages(&roster);
         let recordings = config.data_dir.join("recordings");
         let stored = put_right(&store, &recordings)?;
 
@@ -138,6 +143,7 @@ impl Daemon {
             commands,
             live,
             warnings,
+            languages,
             feeds,
         })
     }
@@ -202,6 +208,13 @@ impl Daemon {
                 // The command may have gone away meanwhile.
                 let _ = asked.reply.send(reply);
             }
+            control::Command::Change(change) => {
+                let reply = match self.change(change).await {
+                    Ok(changed) => control::Reply::Changed(changed),
+                    Err(error) => control::Reply::Failed(error.to_string()),
+                };
+                let _ = asked.reply.send(reply);
+            }
             control::Command::Trunks { ping } => self.tell_trunks(ping, asked.reply),
         }
     }
@@ -243,13 +256,34 @@ impl Daemon {
         Ok(changes.iter().map(ToString::to_string).collect())
     }
 
+    /// Changes who is on call, from the next call on.
+    async fn change(&mut self, change: Change) -> Result<Changed, ChangeError> {
+        let store = self.store.clone();
+        tracing::info!(?change, "on call: a command");
+        let changed = blocking(move || changes::carry_out(&store, &change, Timestamp::now())).await?;
+        self.reload_roster().await?;
+        Ok(changed)
+    }
+
     /// Takes what the database says of people, teams and schedules into use.
     async fn reload_roster(&mut self) -> Result<(), StoreError> {
         let store = self.store.clone();
-        let (roster, _) = blocking(move || feeds::load(store.reader())).await?;
+        let (mut roster, _) = blocking(move || feeds::load(store.reader())).await?;
+        self.speak_known_languages(&mut roster);
         let hotlines = self.config.hotlines(&roster, &mut Findings::default()).hotlines;
         self.switch.reload_snapshot(Arc::new(Snapshot { hotlines, roster: Arc::new(roster) }));
         Ok(())
+    }
+
+    /// Whoever has a language that no prompt was made in yet hears the hotline's until the settings are read again:
+    /// nothing is spoken or decoded here.
+    fn speak_known_languages(&self, roster: &mut Roster) {
+        for person in roster.people.values_mut() {
+            if let Some(language) = person.language.take_if(|language| !self.languages.contains(language)) {
+                let person = &person.id;
+                tracing::warn!(%person, %language, "prompts in this language are made when the settings are read again");
+            }
+        }
     }
 
     /// Reads the settings again. A file with errors changes nothing.
@@ -269,6 +303,7 @@ impl Daemon {
         if !later.is_empty() {
             tracing::warn!("changed, but not in use before the next start: {}", later.join(", "));
         }
+        self.languages = languages(&ready.roster);
         let snapshot = Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) };
         self.switch
             .reload(ready.config.trunks.clone(), tls, Arc::new(snapshot), Arc::new(ready.plan.library))
@@ -317,6 +352,11 @@ impl Daemon {
             Err(_) => tracing::error!("the database did not take the last records in time"),
         }
     }
+}
+
+/// The languages people are spoken to in.
+fn languages(roster: &Roster) -> BTreeSet<Language> {
+    roster.people.values().filter_map(|person| person.language).collect()
 }
 
 /// The calls of the last day.

@@ -92,12 +92,23 @@ pub struct ScheduleDraft {
     pub parallel: bool,
     /// Whether anybody is on call at all.
     pub enabled: bool,
+    /// The calendar whose events are the shifts.
+    pub calendar: Option<CalendarDraft>,
     /// People taking turns.
     pub rotations: Vec<RotationDraft>,
     /// People standing in.
     pub overrides: Vec<OverrideDraft>,
     /// What a person should know or look at.
     pub comments: Vec<String>,
+}
+
+/// A calendar that feeds a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalendarDraft {
+    /// Its address or its file.
+    pub source: String,
+    /// Whom the names in its events mean.
+    pub names: Vec<(String, PersonId)>,
 }
 
 /// A rotation.
@@ -142,6 +153,7 @@ impl ScheduleDraft {
             timezone: timezone.to_owned(),
             parallel: false,
             enabled: true,
+            calendar: None,
             rotations: Vec::new(),
             overrides: Vec::new(),
             comments: Vec::new(),

@@ -4,6 +4,8 @@
 //! Rules are imported, not rendered shifts: a weekly rotation stays a weekly rotation.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod calendar;
+pub mod calls;
 mod directory;
 mod draft;
 mod loose;
@@ -13,16 +15,20 @@ mod number;
 pub mod opsgenie;
 pub mod pagerduty;
 mod prune;
+mod rendered;
 mod report;
 mod stretch;
+mod verify;
 mod write;
 
 pub use directory::Directory;
 pub use draft::{
-    Draft, EscalationDraft, LevelDraft, OverrideDraft, PersonDraft, PhoneDraft, RotationDraft, ScheduleDraft,
-    TeamDraft,
+    CalendarDraft, Draft, EscalationDraft, LevelDraft, OverrideDraft, PersonDraft, PhoneDraft, RotationDraft,
+    ScheduleDraft, TeamDraft,
 };
+pub use rendered::{RenderedError, TheirShift, read as read_rendered};
 pub use report::{Fate, Note, Report};
+pub use verify::{Comparison, Difference, compare};
 
 /// One file of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -151,7 +151,7 @@ pub(super) fn people_without_phones(draft: &mut Draft, report: &mut Report) {
             return true;
         }
         if named.contains(&target) {
-            person.comments.push("no phone there: is not rung until one stands here".to_owned());
+            person.comments.push("no phone there: is not rung until one stands here instead".to_owned());
             report.guessed(&report.file_of(&target), format!("{target} has no phone: add one"));
             return true;
         }

@@ -9,6 +9,9 @@ use crate::import::{
     Draft, EscalationDraft, OverrideDraft, PersonDraft, PhoneDraft, RotationDraft, ScheduleDraft, TeamDraft,
 };
 
+/// Whoever has no phone there stays in the file with one that can never be rung: `check` goes on warning.
+const NO_PHONE: &str = "{ phone = \"sip:unknown@phone.invalid\", unconfirmed = true }";
+
 impl Draft {
     /// The text of `oncall.toml`. `origin`: where it came from, for the first line.
     pub fn to_toml(&self, origin: &str) -> String {
@@ -47,6 +50,11 @@ impl Page {
         self.line(&format!("[[{name}]]"));
     }
 
+    /// Opens a table inside the last one of a list.
+    pub fn sub_table(&mut self, name: &str) {
+        self.line(&format!("\n[{name}]"));
+    }
+
     /// A key with a value that is already TOML.
     pub fn key(&mut self, key: &str, value: &str) {
         self.line(&format!("{key} = {value}"));
@@ -62,7 +70,11 @@ impl Page {
         if person.name != person.id.as_str() {
             self.text("name", &person.name);
         }
-        self.key("phones", &list(person.phones.iter().map(phone)));
+        if person.phones.is_empty() {
+            self.key("phones", &format!("[{NO_PHONE}]"));
+        } else {
+            self.key("phones", &list(person.phones.iter().map(phone)));
+        }
         if let Some(email) = &person.email {
             self.text("email", email);
         }
@@ -104,6 +116,17 @@ impl Page {
         }
         if !schedule.enabled {
             self.key("enabled", "false");
+        }
+        if let Some(calendar) = &schedule.calendar {
+            self.text("calendar", &calendar.source);
+            let names: Vec<String> = calendar
+                .names
+                .iter()
+                .map(|(said, person)| format!("{} = {}", quoted(said), quoted(person.as_str())))
+                .collect();
+            if !names.is_empty() {
+                self.key("names", &format!("{{ {} }}", names.join(", ")));
+            }
         }
         schedule.rotations.iter().for_each(|rotation| self.rotation(rotation));
         schedule.overrides.iter().for_each(|over| self.over(over));

@@ -15,40 +15,51 @@
 
 use jiff::Timestamp;
 
-use crate::oncall::feed::FeedShift;
-use crate::oncall::name::Target;
+use crate::oncall::feed::{Feed, FeedShift};
+use crate::oncall::name::{PersonId, Target};
 use crate::oncall::schedule::{Member, Origin, Override, OverrideKind, Rotation, Schedule, Stacking, Turns};
 use crate::oncall::turn::{Edges, Turn};
 
 /// A duty and the rule it follows from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Duty {
+pub(super) struct Duty<'a> {
     /// Whose duty it is; `None`: nobody's, on purpose.
     pub target: Option<Target>,
-    /// The rule: `rotation weekly, turn 47, since Mon 09:00`.
-    pub rule: String,
+    /// The rule.
+    pub rule: Rule<'a>,
     /// Who is not meant, though the target stands for them, each after the ones before it.
-    pub exceptions: Vec<Exception>,
+    pub exceptions: Vec<Exception<'a>>,
 }
 
 /// Somebody whose place another one takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Exception {
+pub(super) struct Exception<'a> {
     /// Who is not on call.
     pub who: Target,
     /// Who is instead; `None`: nobody.
     pub instead: Option<Target>,
-    /// The rule: `override until Fri 09:00`.
-    pub rule: String,
+    /// The rule.
+    pub rule: Rule<'a>,
 }
 
-impl Duty {
-    fn of(target: Option<Target>, rule: String) -> Self {
+/// What a duty follows from. It is put into words only where somebody reads them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule<'a> {
+    /// A turn of a rotation.
+    Turn { rotation: &'a Rotation, number: i64, since: Timestamp },
+    /// A shift of a calendar.
+    Shift { feed: &'a Feed, title: &'a str },
+    /// An override.
+    Override(&'a Override),
+}
+
+impl<'a> Duty<'a> {
+    fn of(target: Option<Target>, rule: Rule<'a>) -> Self {
         Self { target, rule, exceptions: Vec::new() }
     }
 
     /// Puts somebody in the place of another one, wherever this duty has that one on call.
-    fn except(&mut self, exception: Exception) {
+    fn except(&mut self, exception: Exception<'a>) {
         if self.target.as_ref() == Some(&exception.who) {
             *self = Self::of(exception.instead, exception.rule);
         } else if self.target.is_some() {
@@ -59,17 +70,11 @@ impl Duty {
 
 impl Schedule {
     /// All duties at an instant, in a stable order.
-    pub(super) fn duties(&self, at: Timestamp) -> Vec<Duty> {
+    pub(super) fn duties(&self, at: Timestamp) -> Vec<Duty<'_>> {
         let overrides = self.overrides.in_force(&self.timezone, at);
         let (whole, of_rotations): (Vec<_>, Vec<_>) =
             overrides.into_iter().partition(|over| over.rotations.is_empty());
-        let of_rotation = |rotation: &Rotation| {
-            let turn = rotation.turn(&self.timezone, at)?;
-            let mut duties = vec![self.turn_duty(rotation, &turn, at)];
-            let about_it = |over: &&&Override| over.rotations.contains(&rotation.name);
-            of_rotations.iter().filter(about_it).for_each(|over| self.amend(&mut duties, over, at));
-            Some(duties)
-        };
+        let of_rotation = |rotation| self.rotation_duties(rotation, &of_rotations, at);
         let fed = || self.fed_duties(at);
         let mut duties = match self.stacking {
             Stacking::Layers => self.rotations.iter().rev().find_map(of_rotation).unwrap_or_else(fed),
@@ -77,41 +82,63 @@ impl Schedule {
                 fed().into_iter().chain(self.rotations.iter().filter_map(of_rotation).flatten()).collect()
             }
         };
-        whole.iter().for_each(|over| self.amend(&mut duties, over, at));
+        whole.iter().for_each(|over| amend(&mut duties, over));
         duties
     }
 
+    /// The duties of a rotation that is in force.
+    fn rotation_duties<'a>(
+        &'a self,
+        rotation: &'a Rotation,
+        overrides: &[&'a Override],
+        at: Timestamp,
+    ) -> Option<Vec<Duty<'a>>> {
+        let turn = rotation.turn(&self.timezone, at)?;
+        let mut duties = vec![turn_duty(rotation, &turn)];
+        let about_it = overrides.iter().filter(|over| over.rotations.contains(&rotation.name));
+        about_it.for_each(|over| amend(&mut duties, over));
+        Some(duties)
+    }
+
     /// The duties of the shifts of a calendar.
-    fn fed_duties(&self, at: Timestamp) -> Vec<Duty> {
+    fn fed_duties(&self, at: Timestamp) -> Vec<Duty<'_>> {
         let Some(feed) = self.calendar.as_ref().and_then(|calendar| calendar.feed.as_ref()) else {
             return Vec::new();
         };
-        let of_shift = |shift: &FeedShift| {
-            let rule = feed.rule(&shift.title, &self.timezone, at);
-            let on_purpose = shift.people.is_empty().then(|| Duty::of(None, rule.clone()));
-            let people = shift.people.iter().map(|person| Some(Target::Person(person.clone())));
-            people.map(|target| Duty::of(target, rule.clone())).chain(on_purpose).collect::<Vec<_>>()
-        };
-        feed.at(at).flat_map(of_shift).collect()
+        feed.at(at).flat_map(|shift| shift_duties(feed, shift)).collect()
     }
 
-    /// What an override makes of duties.
-    fn amend(&self, duties: &mut Vec<Duty>, over: &Override, at: Timestamp) {
-        let member = over.member.target().cloned();
-        let rule = self.rule_of(over, at);
-        match (over.kind, &over.instead_of, member) {
-            (OverrideKind::Add, _, member) => duties.push(Duty::of(member, rule)),
-            (OverrideKind::Replace, None, member) => *duties = vec![Duty::of(member, rule)],
-            (OverrideKind::Replace, Some(who), instead) => {
-                except(duties, &Exception { who: who.clone(), instead, rule });
+    /// The people on call at an instant, where the duties are people's own; `None`: they are not.
+    pub(super) fn outright(&self, at: Timestamp) -> Option<Vec<PersonId>> {
+        let mut people = Vec::new();
+        for duty in self.duties(at) {
+            match duty.target {
+                None => {}
+                Some(Target::Person(person)) if duty.exceptions.is_empty() => people.push(person),
+                Some(_) => return None,
             }
-            (OverrideKind::Remove, _, Some(who)) => except(duties, &Exception { who, instead: None, rule }),
-            (OverrideKind::Remove, _, None) => {}
+        }
+        Some(people)
+    }
+
+    /// A rule in words: `rotation weekly, turn 47, since Mon 09:00`, `override by command until Fri 09:00,
+    /// instead of bob`.
+    pub(super) fn say_rule(&self, rule: &Rule<'_>, at: Timestamp) -> String {
+        match rule {
+            Rule::Turn { rotation, number, since } => {
+                let turn = match rotation.turns {
+                    Turns::Every(_) => ", turn",
+                    Turns::Recurrence(_) => " (RRULE), occurrence",
+                };
+                let since = self.timezone.say(*since, at);
+                format!("rotation {}{turn} {number}, since {since}", rotation.name)
+            }
+            Rule::Shift { feed, title } => feed.rule(title, &self.timezone, at),
+            Rule::Override(over) => self.say_override(over, at),
         }
     }
 
-    /// `override by command until Fri 09:00, instead of bob`
-    fn rule_of(&self, over: &Override, at: Timestamp) -> String {
+    fn say_override(&self, over: &Override, at: Timestamp) -> String {
         let until = self.timezone.say(self.timezone.instant(over.until), at);
         let by_command = match over.origin {
             Origin::File => "",
@@ -126,15 +153,6 @@ impl Schedule {
         format!("override{by_command} until {until}{what}")
     }
 
-    fn turn_duty(&self, rotation: &Rotation, turn: &Turn<'_>, at: Timestamp) -> Duty {
-        let since = self.timezone.say(turn.since, at);
-        let turn_of = match rotation.turns {
-            Turns::Every(_) => format!("rotation {}, turn", rotation.name),
-            Turns::Recurrence(_) => format!("rotation {} (RRULE), occurrence", rotation.name),
-        };
-        Duty::of(turn.member.target().cloned(), format!("{turn_of} {}, since {since}", turn.number))
-    }
-
     /// Notes the instants around `at` at which the duties may change.
     pub(super) fn note_edges(&self, edges: &mut Edges, at: Timestamp) {
         self.overrides.note_edges(&self.timezone, edges, at);
@@ -147,6 +165,34 @@ impl Schedule {
     }
 }
 
-fn except(duties: &mut [Duty], exception: &Exception) {
+/// What an override makes of duties.
+fn amend<'a>(duties: &mut Vec<Duty<'a>>, over: &'a Override) {
+    let member = over.member.target().cloned();
+    let rule = Rule::Override(over);
+    match (over.kind, &over.instead_of, member) {
+        (OverrideKind::Add, _, member) => duties.push(Duty::of(member, rule)),
+        (OverrideKind::Replace, None, member) => *duties = vec![Duty::of(member, rule)],
+        (OverrideKind::Replace, Some(who), instead) => {
+            except(duties, &Exception { who: who.clone(), instead, rule });
+        }
+        (OverrideKind::Remove, _, Some(who)) => except(duties, &Exception { who, instead: None, rule }),
+        (OverrideKind::Remove, _, None) => {}
+    }
+}
+
+fn except<'a>(duties: &mut [Duty<'a>], exception: &Exception<'a>) {
     duties.iter_mut().for_each(|duty| duty.except(exception.clone()));
+}
+
+/// The duties of a shift of a calendar: each of its people, or nobody.
+fn shift_duties<'a>(feed: &'a Feed, shift: &'a FeedShift) -> impl Iterator<Item = Duty<'a>> {
+    let rule = Rule::Shift { feed, title: &shift.title };
+    let on_purpose = shift.people.is_empty().then(|| Duty::of(None, rule));
+    let people = shift.people.iter().map(|person| Some(Target::Person(person.clone())));
+    people.map(move |target| Duty::of(target, rule)).chain(on_purpose)
+}
+
+fn turn_duty<'a>(rotation: &'a Rotation, turn: &Turn<'a>) -> Duty<'a> {
+    let rule = Rule::Turn { rotation, number: turn.number, since: turn.since };
+    Duty::of(turn.member.target().cloned(), rule)
 }

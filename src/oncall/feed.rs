@@ -27,6 +27,15 @@ const MOST_AT_ONCE: usize = 100;
 /// The most unknown names that are told.
 const MOST_TOLD: usize = 20;
 
+/// What may be shown of where a calendar comes from. Its address is a secret in most cases: who knows it can read who
+/// is on call. So only its host is told.
+pub fn calendar_label(source: &str) -> String {
+    let Some((scheme, rest)) = source.split_once("://") else { return format!("calendar {source}") };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    format!("calendar feed {scheme}://{host}/...")
+}
+
 /// Shifts that a calendar tells.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Feed {
@@ -194,8 +203,8 @@ impl Feed {
 
     /// Until when there are shifts; `None`: the last one has no end. A feed without shifts ends at once.
     pub fn horizon(&self) -> Option<Timestamp> {
-        let ends = self.shifts.iter().map(|shift| shift.until);
-        ends.fold(Some(self.fetched), |last, end| last.zip(end).map(|(last, end)| last.max(end)))
+        let mut ends = self.shifts.iter().map(|shift| shift.until);
+        ends.try_fold(self.fetched, |last, end| Some(last.max(end?)))
     }
 
     /// The shifts in force at an instant, of the highest level there is.
@@ -422,4 +431,21 @@ fn whole_words(text: &str, name: &str) -> Option<usize> {
 fn unique(people: Vec<PersonId>) -> Vec<PersonId> {
     let mut seen = BTreeSet::new();
     people.into_iter().filter(|person| seen.insert(person.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::calendar_label;
+
+    #[test]
+    fn nothing_of_an_address_is_told_but_its_host() {
+        for source in [
+            "https://u:secret@cal.example/secret.ics",
+            "https://cal.example?secret",
+            "https://cal.example#secret",
+        ] {
+            assert_eq!(calendar_label(source), "calendar feed https://cal.example/...", "{source}");
+        }
+        assert_eq!(calendar_label("holidays.ics"), "calendar holidays.ics");
+    }
 }

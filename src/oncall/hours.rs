@@ -163,12 +163,12 @@ impl Hours {
 
     /// The first instant after `at` at which it is not as it is now.
     fn next_change(&self, at: Timestamp, open: bool) -> Option<Timestamp> {
-        let mut edge = at;
+        let mut edge = self.next_edge(at)?;
         while edge.duration_since(at) < HORIZON {
-            edge = self.next_edge(edge)?;
             if self.is_open(edge) != open {
                 return Some(edge);
             }
+            edge = self.next_edge(edge)?;
         }
         None
     }
@@ -333,6 +333,8 @@ mod tests {
         assert!(hours.opens_within_a_year(now));
         hours.exceptions.push(days("2025-01-01", "2099-12-31", false, None));
         assert!(!hours.opens_within_a_year(now));
+        let never = Hours { week: Vec::new(), ..hours };
+        assert!(!never.opens_within_a_year(now) && never.state(now).until.is_none());
     }
 
     fn weeks() -> impl Strategy<Value = Vec<WeekInterval>> {

@@ -5,8 +5,10 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod chain;
+mod changes;
 mod circles;
 mod compile;
+mod doubt;
 mod duty;
 mod escalation;
 mod feed;
@@ -25,6 +27,7 @@ mod roster;
 mod schedule;
 mod settings;
 mod shift;
+mod stretches;
 mod turn;
 mod unfold;
 mod walk;
@@ -32,8 +35,10 @@ mod week;
 mod zone;
 
 pub use chain::{Candidate, Chain, NotRung, resolve};
+pub use changes::Changes;
+pub use doubt::Doubt;
 pub use escalation::{Escalation, EscalationLevel};
-pub use feed::{Feed, FeedError, FeedShift, UnknownName};
+pub use feed::{Feed, FeedError, FeedShift, UnknownName, calendar_label};
 pub use hours::{Holiday, Hours, HoursException, HoursState};
 pub use language::Language;
 pub use name::{EscalationId, HoursId, PersonId, ScheduleId, Target, TargetError, TeamId};
@@ -53,6 +58,7 @@ pub use settings::{
     PersonEntry, PhoneEntry, RotationEntry, ScheduleEntry, TeamEntry,
 };
 pub use shift::Shift;
+pub use stretches::{Stretch, Stretches};
 pub use walk::{Attempt, Next, Rung, Standing, Stands, Walk};
 pub use week::{WeekError, WeekInterval};
-pub use zone::{Zone, ZoneError};
+pub use zone::{TimeError, Zone, ZoneError};

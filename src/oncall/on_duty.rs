@@ -1,7 +1,8 @@
 //! From a schedule's duties to people: who is on call there at the instant of an unfolding.
 
-use crate::oncall::duty::{Duty, Exception};
+use crate::oncall::duty::{Duty, Exception, Rule};
 use crate::oncall::name::{PersonId, ScheduleId, Target};
+use crate::oncall::schedule::Schedule;
 use crate::oncall::unfold::{DeadEndKind, Rank, Unfolding, merge, step};
 
 impl Unfolding<'_> {
@@ -15,23 +16,24 @@ impl Unfolding<'_> {
             schedule.note_edges(edges, self.at);
         }
         let duties = schedule.duties(self.at);
-        let mut nobody = duties.iter().find(|duty| duty.target.is_none()).map(|duty| duty.rule.clone());
+        let on_purpose = duties.iter().find(|duty| duty.target.is_none());
         let mut ranks = Vec::new();
         let mut left_out = Vec::new();
         for duty in &duties {
-            merge(&mut ranks, self.duty(id, duty, path, &mut left_out));
-        }
-        if let (true, [(_, rule), ..]) = (ranks.is_empty(), &left_out[..]) {
-            nobody = Some(rule.clone());
-        } else {
-            for (who, rule) in left_out {
-                self.dead_end(path, DeadEndKind::LeftOut { schedule: id.clone(), who, rule });
-            }
+            merge(&mut ranks, self.duty(schedule, duty, path, &mut left_out));
         }
         let is_gap = duties.iter().all(|duty| duty.target.is_none());
-        if is_gap || (ranks.is_empty() && nobody.is_some()) {
+        let nobody = match (ranks.is_empty(), &left_out[..]) {
+            (false, _) => None,
+            (true, [(_, rule), ..]) => Some(rule.clone()),
+            (true, []) => on_purpose.map(|duty| schedule.say_rule(&duty.rule, self.at)),
+        };
+        if is_gap || nobody.is_some() {
             let kind = DeadEndKind::NobodyOnCall { schedule: id.clone(), on_purpose: nobody };
             return self.dead_end(path, kind);
+        }
+        for (who, rule) in left_out {
+            self.dead_end(path, DeadEndKind::LeftOut { schedule: id.clone(), who, rule });
         }
         ranks
     }
@@ -39,13 +41,17 @@ impl Unfolding<'_> {
     /// Those whose duty it is, without those whom overrides leave out; they are noted with the rule.
     fn duty(
         &mut self,
-        id: &ScheduleId,
-        duty: &Duty,
+        schedule: &Schedule,
+        duty: &Duty<'_>,
         path: &str,
         left_out: &mut Vec<(PersonId, String)>,
     ) -> Vec<Rank> {
         let Some(target) = &duty.target else { return Vec::new() };
-        let way = |rule: &str| step(path, &format!("on call in schedule {id} ({rule})"));
+        let at = self.at;
+        let way = |rule: &Rule<'_>| {
+            let rule = schedule.say_rule(rule, at);
+            step(path, &format!("on call in schedule {} ({rule})", schedule.id))
+        };
         let mut ranks = self.target(target, &way(&duty.rule));
         for Exception { who, instead, rule } in &duty.exceptions {
             let Target::Person(who) = who else { continue };
@@ -55,7 +61,7 @@ impl Unfolding<'_> {
             match instead {
                 Some(target) => ranks = replaced(ranks, who, &self.target(target, &way(rule))),
                 None => {
-                    left_out.push((who.clone(), rule.clone()));
+                    left_out.push((who.clone(), schedule.say_rule(rule, at)));
                     ranks = replaced(ranks, who, &[]);
                 }
             }

@@ -54,7 +54,7 @@ impl Roster {
             };
             Previewed { until: end, ..shift }
         }));
-        done.sort_by(|one, next| one.from.cmp(&next.from));
+        done.sort_by_key(|shift| shift.from);
         done
     }
 

@@ -94,7 +94,7 @@ pub enum Turns {
 pub struct Recurrence {
     rule: String,
     lasts: Every,
-    times: Numbered,
+    times: Box<Numbered>,
 }
 
 impl Recurrence {
@@ -102,7 +102,7 @@ impl Recurrence {
     /// clocks of a zone.
     pub fn new(rule: &str, lasts: Every, start: DateTime, zone: &Zone) -> Result<Self, RuleError> {
         let times = Numbered::new(Series::new(&rule.parse()?, start, zone));
-        Ok(Self { rule: rule.to_owned(), lasts, times })
+        Ok(Self { rule: rule.to_owned(), lasts, times: Box::new(times) })
     }
 
     /// The rule, as it is written.

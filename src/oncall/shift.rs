@@ -1,5 +1,7 @@
 //! Who is on call in a schedule, since when, until when; and when nobody is.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -41,7 +43,7 @@ impl Roster {
     /// Who is on call in a schedule at an instant: those who would be rung first. Nobody, too, for
     /// a schedule that does not exist.
     pub fn on_call(&self, schedule: &ScheduleId, at: Timestamp) -> Vec<Shift> {
-        let now = self.sight(schedule, at);
+        let now = self.look(schedule, Edges::around(at), at);
         now.people
             .iter()
             .map(|found| Shift {
@@ -51,6 +53,48 @@ impl Roster {
                 because: found.because.clone(),
             })
             .collect()
+    }
+
+    /// The people on call in a schedule at an instant, as [`Roster::on_call`] has them, without their shifts.
+    pub fn people_on_call(&self, schedule: &ScheduleId, at: Timestamp) -> Vec<PersonId> {
+        let outright = self.schedules.get(schedule).filter(|known| known.enabled);
+        match outright.and_then(|known| known.outright(at)) {
+            Some(mut people) => {
+                let mut seen = BTreeSet::new();
+                people.retain(|person| self.people.contains_key(person) && seen.insert(person.clone()));
+                people
+            }
+            None => self
+                .look(schedule, Edges::after(at), at)
+                .people
+                .into_iter()
+                .map(|found| found.person)
+                .collect(),
+        }
+    }
+
+    /// Those who will be on call in a schedule between two instants though they cannot be rung then: each
+    /// with the first such instant and the reason.
+    pub fn on_call_in_vain(
+        &self,
+        schedule: &ScheduleId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Vec<(PersonId, Timestamp, String)> {
+        let mut found: Vec<(PersonId, Timestamp, String)> = Vec::new();
+        let target = Target::Schedule(schedule.clone());
+        for at in std::iter::once(from).chain(self.changes([&target], from, until)) {
+            for person in self.people_on_call(schedule, at) {
+                let why = self.people.get(&person).and_then(|known| known.unreachable(at));
+                match why {
+                    Some(because) if !found.iter().any(|(known, ..)| *known == person) => {
+                        found.push((person, at, because));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found
     }
 
     /// The stretches between two instants in which nobody is on call, on purpose or not.
@@ -90,12 +134,16 @@ impl Roster {
         self.first_from(schedule, now.edges.next, |later| !later.people.is_empty())
     }
 
+    /// Who is on call, and when that may change next.
     pub(super) fn sight(&self, schedule: &ScheduleId, at: Timestamp) -> Sight {
-        let mut unfolding = Unfolding::with_edges(self, at);
+        self.look(schedule, Edges::after(at), at)
+    }
+
+    fn look(&self, schedule: &ScheduleId, edges: Edges, at: Timestamp) -> Sight {
+        let mut unfolding = Unfolding::with_edges(self, at, edges);
         let ranks = unfolding.target(&Target::Schedule(schedule.clone()), "");
         let people = ranks.into_iter().find(|rank| !rank.is_empty()).unwrap_or_default();
-        let edges = unfolding.edges.unwrap_or_else(|| Edges::around(at));
-        Sight { people, edges, dead_ends: unfolding.dead_ends }
+        Sight { people, edges: unfolding.edges.unwrap_or(edges), dead_ends: unfolding.dead_ends }
     }
 
     /// The first change from `edge` on after which something holds.
@@ -123,7 +171,7 @@ impl Roster {
         let mut begin = newest;
         while newest.duration_since(begin) < HORIZON {
             let just_before = begin.checked_sub(SignedDuration::from_nanos(1)).ok()?;
-            let then = self.sight(schedule, just_before);
+            let then = self.look(schedule, Edges::around(just_before), just_before);
             match then.edges.last {
                 Some(earlier) if then.sees(person) => begin = earlier,
                 _ => break,

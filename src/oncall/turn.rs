@@ -25,6 +25,8 @@ pub(super) struct Turn<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Edges {
     at: Timestamp,
+    /// Whether the last change is asked for: it costs more than the next one.
+    back: bool,
     /// The last change at the instant or before it.
     pub last: Option<Timestamp>,
     /// The first change after the instant.
@@ -32,8 +34,24 @@ pub(super) struct Edges {
 }
 
 impl Edges {
+    /// For the last change and the next one.
     pub fn around(at: Timestamp) -> Self {
-        Self { at, last: None, next: None }
+        Self { at, back: true, last: None, next: None }
+    }
+
+    /// For the next change alone.
+    pub fn after(at: Timestamp) -> Self {
+        Self { back: false, ..Self::around(at) }
+    }
+
+    /// Whether changes before the instant are asked for.
+    pub fn look_back(&self) -> bool {
+        self.back
+    }
+
+    /// Whether a change is after the instant.
+    pub fn is_ahead(&self, change: Timestamp) -> bool {
+        change > self.at
     }
 
     /// Takes a change into account.
@@ -54,8 +72,8 @@ impl Rotation {
         }
         let (index, since) = match &self.turns {
             Turns::Every(every) => {
-                let index = self.index(*every, zone, at);
-                (index, self.beginning(*every, zone, index))
+                let (index, since, _) = self.running(*every, zone, at);
+                (index, since)
             }
             Turns::Recurrence(recurrence) => {
                 let begun = recurrence.near(zone, at).rfind(|(_, from, _)| *from <= at);
@@ -89,9 +107,9 @@ impl Rotation {
         }
         match &self.turns {
             Turns::Every(every) if self.has_hand_overs() => {
-                let index = self.index(*every, zone, at);
-                edges.note(self.beginning(*every, zone, index));
-                edges.note(self.beginning(*every, zone, index.saturating_add(1)));
+                let (_, since, until) = self.running(*every, zone, at);
+                edges.note(since);
+                edges.note(until);
             }
             Turns::Every(_) => {}
             Turns::Recurrence(recurrence) => {
@@ -102,10 +120,7 @@ impl Rotation {
             }
         }
         let today = zone.local(at).date();
-        for (from, until) in self.hours.iter().flat_map(|hours| hours.near(today, zone)) {
-            edges.note(from);
-            edges.note(until);
-        }
+        self.hours.iter().for_each(|hours| hours.note_edges(today, zone, edges));
     }
 
     /// Whether a hand-over puts somebody else on call: not where one has all turns.
@@ -113,34 +128,56 @@ impl Rotation {
         self.people.windows(2).any(|pair| !matches!(pair, [first, second] if first == second))
     }
 
-    /// The last turn that has begun at an instant, counted from 0.
-    fn index(&self, every: Every, zone: &Zone, at: Timestamp) -> i64 {
+    /// The last turn that has begun at an instant: its number, counted from 0, and when it begins and ends.
+    fn running(&self, every: Every, zone: &Zone, at: Timestamp) -> (i64, Timestamp, Timestamp) {
         let mut index = every.turns_between(zone, self.start, at).max(0);
         // No turn begins at the end of time: it stands for all that cannot be reckoned.
         let at = at.min(LAST_INSTANT);
-        while index > 0 && self.beginning(every, zone, index) > at {
+        let mut since = self.beginning(every, zone, index);
+        while index > 0 && since > at {
             index -= 1;
+            since = self.beginning(every, zone, index);
         }
         // Where clocks jump over whole turns, several begin at once: the last of them counts.
-        while self.beginning(every, zone, index + 1) <= at {
-            index += 1;
+        loop {
+            let until = self.beginning(every, zone, index.saturating_add(1));
+            if until > at {
+                return (index, since, until);
+            }
+            (index, since) = (index.saturating_add(1), until);
         }
-        index
     }
 
     /// When a turn, counted from 0, begins. A later turn never begins before an earlier one.
     fn beginning(&self, every: Every, zone: &Zone, index: i64) -> Timestamp {
-        let turns = index.saturating_mul(i64::from(every.count.max(1)));
         match every.step() {
-            Step::Elapsed => SignedDuration::try_from_hours(turns)
-                .and_then(|hours| zone.instant(self.start).checked_add(hours).ok())
-                .unwrap_or(Timestamp::MAX),
-            Step::Wall => every
-                .unit
-                .span(turns)
-                .and_then(|span| self.start.checked_add(span).ok())
-                .map_or(Timestamp::MAX, |wall| zone.instant(wall)),
+            Step::Elapsed => {
+                SignedDuration::try_from_hours(index.saturating_mul(i64::from(every.count.max(1))))
+                    .and_then(|hours| zone.instant(self.start).checked_add(hours).ok())
+                    .unwrap_or(Timestamp::MAX)
+            }
+            Step::Wall => self.wall(every, index).map_or(Timestamp::MAX, |wall| zone.instant(wall)),
         }
+    }
+
+    /// The wall-clock time at which a turn, counted from 0, begins.
+    fn wall(&self, every: Every, index: i64) -> Option<DateTime> {
+        let turns = index.saturating_mul(i64::from(every.count.max(1)));
+        every.unit.span(turns).and_then(|span| self.start.checked_add(span).ok())
+    }
+
+    /// The wall-clock times of the hand-overs between two instants; none where turns are elapsed time.
+    pub(super) fn hand_overs(
+        &self,
+        every: Every,
+        zone: &Zone,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> impl Iterator<Item = DateTime> {
+        let is_wall = matches!(every.step(), Step::Wall) && self.has_hand_overs();
+        let (first, last) = (self.running(every, zone, from).0, self.running(every, zone, until).0);
+        let turns = if is_wall { first..last.saturating_add(1) } else { 0..0 };
+        turns.filter_map(move |index| self.wall(every, index))
     }
 }
 
@@ -271,8 +308,8 @@ mod tests {
             let (begin, end) = (beginning(index), beginning(index + 1));
             prop_assert!(begin <= end);
             if begin < end {
-                prop_assert_eq!(rotation.index(every, &zone, begin), index);
-                prop_assert_eq!(rotation.index(every, &zone, end - SignedDuration::from_nanos(1)), index);
+                prop_assert_eq!(rotation.running(every, &zone, begin).0, index);
+                prop_assert_eq!(rotation.running(every, &zone, end - SignedDuration::from_nanos(1)).0, index);
             }
         }
     }

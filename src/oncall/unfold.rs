@@ -76,8 +76,8 @@ impl<'a> Unfolding<'a> {
     }
 
     /// One that notes when its result may be another: that takes as long again.
-    pub fn with_edges(roster: &'a Roster, at: Timestamp) -> Self {
-        Self { edges: Some(Edges::around(at)), ..Self::new(roster, at) }
+    pub fn with_edges(roster: &'a Roster, at: Timestamp, edges: Edges) -> Self {
+        Self { edges: Some(edges), ..Self::new(roster, at) }
     }
 
     /// Unfolds a level of a route. What one level has too much of does not cost the next anything.

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Weekday};
 
+use crate::oncall::turn::Edges;
 use crate::oncall::zone::{Zone, days_after};
 
 /// A time of the week, in wall-clock time.
@@ -174,6 +175,28 @@ impl WeekInterval {
         self.beginning(date, -9..=9, zone)
     }
 
+    /// The wall-clock times at which those near a date begin and end.
+    pub(super) fn walls(&self, date: Date) -> impl Iterator<Item = (DateTime, DateTime)> {
+        let begins = (-9..=9).filter_map(move |days| days_after(date, days));
+        begins.filter(|begin| self.begins_on(begin.weekday())).filter_map(|begin| {
+            let end = days_after(begin, self.midnights())?;
+            Some((self.from.wall(begin)?, self.until.wall(end)?))
+        })
+    }
+
+    /// Notes when those near a date begin and end.
+    pub(super) fn note_edges(&self, date: Date, zone: &Zone, edges: &mut Edges) {
+        let earliest = if edges.look_back() { -9 } else { -self.midnights() - 1 };
+        for (from, until) in self.beginning(date, earliest..=9, zone) {
+            edges.note(from);
+            edges.note(until);
+            // All that follow come later.
+            if edges.is_ahead(from) {
+                break;
+            }
+        }
+    }
+
     /// Beginning and end of those that begin some days after (or before) a date.
     fn beginning(
         &self,
@@ -193,10 +216,15 @@ impl WeekInterval {
 impl Clock {
     /// The instant at which this time is shown on a date.
     fn on(self, date: Date, zone: &Zone) -> Option<Timestamp> {
+        self.wall(date).map(|wall| zone.instant(wall))
+    }
+
+    /// This time on a date.
+    fn wall(self, date: Date) -> Option<DateTime> {
         let date = if self == Self::END_OF_DAY { days_after(date, 1)? } else { date };
         let minutes = i8::try_from(self.0 % 60).ok()?;
         let hours = i8::try_from(self.0 / 60 % 24).ok()?;
-        Some(zone.instant(date.at(hours, minutes, 0, 0)))
+        Some(date.at(hours, minutes, 0, 0))
     }
 }
 

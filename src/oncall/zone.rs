@@ -27,6 +27,19 @@ pub struct ZoneError {
     pub nearest: Option<String>,
 }
 
+/// Why a text is not a time of a zone's wall clock.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TimeError {
+    /// Not in a form we know.
+    #[error("`{0}` is not a time: write the schedule's wall clock, as in \"2026-12-24 18:00\", or RFC 3339")]
+    Form(String),
+    /// The second time that the clocks show it: a wall-clock time means the first.
+    #[error(
+        "the clocks of {1} show {0} twice, and this is the second time: name a time before or after that hour"
+    )]
+    Twice(DateTime, String),
+}
+
 impl Zone {
     /// Coordinated universal time.
     pub fn utc() -> Self {
@@ -46,6 +59,19 @@ impl Zone {
     /// What the wall clock shows at an instant.
     pub fn local(&self, at: Timestamp) -> DateTime {
         self.rules.to_datetime(at)
+    }
+
+    /// What the wall clock shows at a time that is written as a wall-clock time of this zone
+    /// (`2026-12-24 18:00`) or as an instant (RFC 3339, or with a zone in brackets).
+    pub fn read(&self, text: &str) -> Result<DateTime, TimeError> {
+        if let Some(wall) = parse_wall(text) {
+            return Ok(wall);
+        }
+        let zoned = || text.parse::<jiff::Zoned>().map(|zoned| zoned.timestamp());
+        let at: Timestamp =
+            text.parse().or_else(|_| zoned()).map_err(|_| TimeError::Form(text.to_owned()))?;
+        let wall = self.local(at);
+        if self.instant(wall) == at { Ok(wall) } else { Err(TimeError::Twice(wall, self.name.clone())) }
     }
 
     /// The instant at which the wall clock shows a time: the first of two where the clocks are set
@@ -79,6 +105,49 @@ impl Zone {
         let near = at.duration_since(now).abs() < SignedDuration::from_hours(6 * 24);
         let form = if near { "%a %H:%M" } else { "%a %Y-%m-%d %H:%M" };
         self.local(at).strftime(form).to_string()
+    }
+}
+
+/// A change of the clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ClockChange {
+    /// The first instant after it.
+    pub at: Timestamp,
+    before: Offset,
+    after: Offset,
+}
+
+impl ClockChange {
+    /// Whether the clocks are set back, so that some times come twice.
+    pub fn sets_back(&self) -> bool {
+        self.after < self.before
+    }
+
+    /// What the clocks would show without the change.
+    pub fn wall(&self) -> DateTime {
+        self.before.to_datetime(self.at)
+    }
+
+    /// Whether the clocks skip a time, or show it twice.
+    pub fn is_doubtful(&self, wall: DateTime) -> bool {
+        let (one, other) = (self.wall(), self.after.to_datetime(self.at));
+        one.min(other) <= wall && wall < one.max(other)
+    }
+}
+
+impl Zone {
+    /// The changes of the clocks between two instants.
+    pub(super) fn clock_changes(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> impl Iterator<Item = ClockChange> {
+        let following = self.rules.following(from).map(|change| change.timestamp());
+        following.take_while(move |at| *at < until).filter_map(|at| {
+            let before = self.rules.to_offset(at.checked_sub(SignedDuration::from_nanos(1)).ok()?);
+            let after = self.rules.to_offset(at);
+            (before != after).then_some(ClockChange { at, before, after })
+        })
     }
 }
 

@@ -87,11 +87,10 @@ impl Store {
         self.write(|connection| {
             let mut query = connection.prepare_cached("SELECT source FROM calendars")?;
             let known: Vec<String> = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            let gone = known.iter().filter(|source| !named.contains(*source));
-            gone.map(|source| {
+            let mut gone = known.iter().filter(|source| !named.contains(*source));
+            gone.try_for_each(|source| {
                 connection.execute("DELETE FROM calendars WHERE source = ?1", [source]).map(drop)
             })
-            .collect()
         })
     }
 }

@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod calendars;
+mod changes;
 mod doctor;
+mod foresight;
+mod import;
 mod settings;
 mod signals;
 mod simulated;
+mod verify;
 mod waiting;
 
 use std::path::{Path, PathBuf};

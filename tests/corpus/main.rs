@@ -2,6 +2,8 @@
 //! targets, on stable Rust.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../fuzz/checks/calendar.rs"]
+mod calendar;
 #[path = "../../fuzz/checks/digest.rs"]
 mod digest;
 #[path = "../../fuzz/checks/events.rs"]
@@ -116,6 +118,11 @@ fn addresses_and_vias() {
 #[test]
 fn uris() {
     replay("uri", uri::check);
+}
+
+#[test]
+fn calendars() {
+    replay("calendar", calendar::check);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod feeds;
 mod file;
 mod ringing;
 mod schedules;
+mod zoneinfo;
 
 use jiff::Timestamp;
 use nightbell::oncall::{OncallFile, Roster, ScheduleId, Shift};

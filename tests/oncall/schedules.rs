@@ -1,7 +1,7 @@
 //! Turns, layers, overrides, nested schedules, and the clocks being changed.
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
-use nightbell::oncall::{Roster, ScheduleId};
+use nightbell::oncall::{Roster, ScheduleId, Target};
 use proptest::prelude::*;
 
 use crate::{at, names, on_call, people, roster};
@@ -195,6 +195,180 @@ fn an_override_replaces_everybody_and_of_two_the_later_one_counts() {
     assert_eq!(shift.until, Some(at("2026-01-06T23:00:00Z")), "until the other override begins");
 }
 
+/// An override of these first days of 2026.
+fn over(text: &str, from: &str, until: &str) -> String {
+    format!("[[schedules.overrides]]\nfrom = '2026-01-{from}'\nuntil = '2026-01-{until}'\n{text}\n")
+}
+
+const SECOND: &str = "[[schedules.rotations]]\nname = 'second'\npeople = ['c']\nevery = '1 week'\n\
+                      start = '2026-01-05 09:00'\nhours = ['mon-fri 09:00-17:00']\n";
+
+#[test]
+fn an_addition_is_on_call_beside_the_others_and_also_where_nobody_is() {
+    let add = over("person = 'd'\nkind = 'add'", "04 00:00", "06 18:00");
+    let roster = berlin(&format!("stacking = 'parallel'\n{WEEKLY}{SECOND}{add}"));
+    assert_eq!(names(&roster, "2026-01-04T12:00:00Z"), "d", "no rotation has begun");
+    assert_eq!(names(&roster, "2026-01-06T12:00:00Z"), "a,c,d");
+    assert_eq!(names(&roster, "2026-01-06T17:00:00Z"), "a");
+    let shifts = on_call(&roster, "2026-01-06T12:00:00Z");
+    assert_eq!(shifts[2].because, "on call in schedule s (override until Tue 18:00, in addition)");
+}
+
+#[test]
+fn who_is_removed_is_not_on_call_and_no_layer_below_comes_up() {
+    let remove = over("person = 'c'\nkind = 'remove'", "06 00:00", "07 00:00");
+    let layers = berlin(&format!("{WEEKLY}{SECOND}{remove}"));
+    assert_eq!(names(&layers, "2026-01-06T12:00:00Z"), "");
+    assert_eq!(
+        layers.nobody_on_call(&ScheduleId::new("s"), at("2026-01-06T12:00:00Z")).unwrap(),
+        "schedule s: nobody is on call on purpose (override until Wed 00:00, without c) until Tue 17:00"
+    );
+    assert_eq!(names(&layers, "2026-01-06T17:00:00Z"), "a", "c has no turn then");
+    let parallel = berlin(&format!("stacking = 'parallel'\n{WEEKLY}{SECOND}{remove}"));
+    assert_eq!(names(&parallel, "2026-01-06T12:00:00Z"), "a");
+}
+
+#[test]
+fn an_override_instead_of_somebody_counts_only_where_that_one_is_on_call() {
+    let instead = over("person = 'd'\ninstead_of = 'c'", "06 00:00", "08 00:00");
+    let roster = berlin(&format!("stacking = 'parallel'\n{WEEKLY}{SECOND}{instead}"));
+    assert_eq!(names(&roster, "2026-01-06T12:00:00Z"), "a,d");
+    assert_eq!(names(&roster, "2026-01-06T19:00:00Z"), "a");
+    let because = &on_call(&roster, "2026-01-06T12:00:00Z")[1].because;
+    assert_eq!(because, "on call in schedule s (override until Thu 00:00, instead of c)");
+}
+
+#[test]
+fn an_override_reaches_people_who_are_on_call_through_another_schedule() {
+    let nested = "[[schedules.rotations]]\nname = 'outer'\npeople = ['team:t']\nevery = '1 week'\n\
+                  start = '2026-01-01'\n";
+    let rest = "[[teams]]\nid = 't'\nlevels = [['schedule:inner', 'person:c'], ['person:b']]\n\
+                [[schedules]]\nid = 'inner'\ntimezone = 'UTC'\n[[schedules.rotations]]\nname = 'r'\n\
+                people = ['a']\nevery = '1 day'\nstart = '2026-01-01'\n";
+    let instead = over("person = 'd'\ninstead_of = 'a'", "06 00:00", "07 00:00");
+    let remove = over("person = 'c'\nkind = 'remove'", "06 12:00", "07 00:00");
+    let roster = berlin(&format!("{nested}{instead}{remove}{rest}"));
+    assert_eq!(names(&roster, "2026-01-05T12:00:00Z"), "a,c");
+    assert_eq!(names(&roster, "2026-01-06T08:00:00Z"), "d,c");
+    assert_eq!(names(&roster, "2026-01-06T12:00:00Z"), "d");
+}
+
+#[test]
+fn an_override_of_a_rotation_counts_while_that_rotation_is_in_force() {
+    let replace = over("person = 'd'\nrotation = 'second'", "06 00:00", "08 00:00");
+    let layers = berlin(&format!("{WEEKLY}{SECOND}{replace}"));
+    assert_eq!(names(&layers, "2026-01-06T07:00:00Z"), "a");
+    assert_eq!(names(&layers, "2026-01-06T12:00:00Z"), "d");
+    let below = over("person = 'd'\nrotation = 'weekly'", "06 00:00", "08 00:00");
+    let covered = berlin(&format!("{WEEKLY}{SECOND}{below}"));
+    assert_eq!(names(&covered, "2026-01-06T12:00:00Z"), "c", "the layer above covers it as before");
+    assert_eq!(names(&covered, "2026-01-06T17:00:00Z"), "d");
+    let both = over("person = 'd'\nkind = 'add'\nrotation = ['weekly', 'second']", "06 00:00", "08 00:00");
+    let parallel = berlin(&format!("stacking = 'parallel'\n{WEEKLY}{SECOND}{both}"));
+    assert_eq!(names(&parallel, "2026-01-06T12:00:00Z"), "a,d,c");
+}
+
+#[test]
+fn overlapping_overrides_count_one_after_another() {
+    let replace = over("person = 'd'", "06 00:00", "08 00:00");
+    let add = over("person = 'c'\nkind = 'add'", "06 00:00", "08 00:00");
+    let remove = over("person = 'd'\nkind = 'remove'", "07 00:00", "08 00:00");
+    let first_added = berlin(&format!("{WEEKLY}{add}{replace}"));
+    assert_eq!(
+        names(&first_added, "2026-01-06T12:00:00Z"),
+        "d",
+        "a replacement replaces who was added before"
+    );
+    let added_after = berlin(&format!("{WEEKLY}{replace}{add}{remove}"));
+    assert_eq!(names(&added_after, "2026-01-06T12:00:00Z"), "d,c");
+    assert_eq!(names(&added_after, "2026-01-07T12:00:00Z"), "c");
+    let again = over("person = 'b'\ninstead_of = 'd'", "06 00:00", "08 00:00");
+    let handed_on = berlin(&format!("{WEEKLY}{replace}{again}"));
+    assert_eq!(names(&handed_on, "2026-01-06T12:00:00Z"), "b", "who stands in can be stood in for");
+}
+
+#[test]
+fn nobody_is_on_call_in_a_schedule_that_is_switched_off() {
+    let roster = berlin(&format!("enabled = false\n{WEEKLY}"));
+    assert_eq!(names(&roster, "2026-01-06T12:00:00Z"), "");
+    assert_eq!(
+        roster.nobody_on_call(&ScheduleId::new("s"), at("2026-01-06T12:00:00Z")).unwrap(),
+        "schedule s is not enabled: nobody is on call"
+    );
+}
+
+#[test]
+fn an_escalation_that_takes_a_turn_stands_for_its_first_level() {
+    let rest = "[[schedules.rotations]]\nname = 'r'\npeople = ['escalation:e', 'team:t']\nevery = '1 day'\n\
+                start = '2026-01-05'\n\
+                [[escalations]]\nid = 'e'\nlevels = [{ targets = ['person:b'], after = '5m' }, \
+                { targets = ['person:a'] }]\n\
+                [[teams]]\nid = 't'\nlevels = [['person:c', 'person:d'], ['person:a']]\n";
+    let roster = berlin(rest);
+    assert_eq!(names(&roster, "2026-01-05T12:00:00Z"), "a", "the level without a delay is the first");
+    assert_eq!(names(&roster, "2026-01-06T12:00:00Z"), "c,d");
+}
+
+#[test]
+fn the_end_of_a_day_may_be_written_as_24_00() {
+    let hours = "[[schedules.rotations]]\nname = 'r'\npeople = ['a']\nevery = '1 week'\nstart = '2026-01-01'\n\
+                 hours = ['mon-tue 18:00-24:00', 'sun 22:00-mon 24:00']\n";
+    let roster = berlin(hours);
+    assert_eq!(names(&roster, "2026-01-06T22:59:59Z"), "a");
+    assert_eq!(names(&roster, "2026-01-06T23:00:00Z"), "");
+    assert_eq!(names(&roster, "2026-01-12T22:59:59Z"), "a", "over the end of the week");
+    assert_eq!(names(&roster, "2026-01-12T23:00:00Z"), "");
+}
+
+#[test]
+fn times_that_the_clocks_skip_or_show_twice_are_told_once_with_what_is_meant() {
+    let roster = berlin(
+        "[[schedules.rotations]]\nname = 'nights'\npeople = ['a', 'b']\nevery = '1 day'\nstart = '2026-01-05 02:30'\n\
+         [[schedules.rotations]]\nname = 'early'\npeople = ['c']\nevery = '1 week'\nstart = '2026-01-05 09:00'\n\
+         hours = ['sun 02:00-10:00']\n",
+    );
+    let doubts = |from: &str, until: &str| -> Vec<String> {
+        let schedule = &roster.schedules[&ScheduleId::new("s")];
+        schedule.doubts(at(from), at(until)).iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        doubts("2026-01-06T00:00:00Z", "2027-01-06T00:00:00Z"),
+        [
+            "a hand-over of rotation nights is at 2026-03-29 02:30, a time that is skipped: it is at 03:00",
+            "the beginning of `sun 02:00-10:00` of rotation early is at 2026-03-29 02:00, a time that is skipped: \
+             it is at 03:00",
+        ]
+    );
+    assert_eq!(
+        doubts("2026-04-01T00:00:00Z", "2027-01-06T00:00:00Z")[0],
+        "a hand-over of rotation nights is at 2026-10-25 02:30, a time that comes twice: it is the first time"
+    );
+    assert_eq!(doubts("2026-04-01T00:00:00Z", "2026-10-01T00:00:00Z"), [""; 0]);
+}
+
+#[test]
+fn who_will_be_on_call_in_vain_is_told_with_the_first_time() {
+    let text = format!(
+        "{}[[people]]\nid = 'x'\nphones = [{{ phone = '+49151777', unconfirmed = true }}]\n\
+         [[people]]\nid = 'y'\nphones = ['+49151778']\navailable = false\n\
+         [[schedules]]\nid = 's'\ntimezone = 'Europe/Berlin'\n[[schedules.rotations]]\nname = 'weekly'\n\
+         people = ['a', 'x', 'y']\nevery = '1 week'\nstart = '2026-01-05 09:00'\n",
+        people(&["a"])
+    );
+    let (roster, _) = nightbell::oncall::OncallFile::parse(&text).unwrap().compile();
+    let found =
+        roster.on_call_in_vain(&ScheduleId::new("s"), at("2026-01-06T00:00:00Z"), at("2026-03-01T00:00:00Z"));
+    let told: Vec<_> =
+        found.iter().map(|(person, at, why)| (person.as_str(), at.to_string(), why.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("x", "2026-01-12T08:00:00Z".to_owned(), "has no confirmed phone: +49151777 is not confirmed"),
+            ("y", "2026-01-19T08:00:00Z".to_owned(), "is marked as unavailable"),
+        ]
+    );
+}
+
 #[test]
 fn a_schedule_in_a_schedule_hands_over_by_its_own_clock() {
     let inner = "[[schedules.rotations]]\nname = 'outer'\npeople = ['schedule:inner', 'c']\nevery = '1 week'\n\
@@ -361,6 +535,18 @@ proptest! {
             }
         }
         let month = now + SignedDuration::from_hours(24 * 30);
+        let target = Target::Schedule(schedule.clone());
+        let mut changes: Vec<Timestamp> = roster.changes([&target], now, month).collect();
+        prop_assert!(changes.is_sorted());
+        changes.insert(0, now);
+        for part in &inside {
+            let then = now + SignedDuration::from_secs_f64(30.0 * 86_400.0 * part);
+            let people = roster.people_on_call(&schedule, then);
+            let shifts: Vec<_> = roster.on_call(&schedule, then).into_iter().map(|shift| shift.person).collect();
+            prop_assert_eq!(&people, &shifts);
+            let since = changes[changes.partition_point(|change| *change <= then) - 1];
+            prop_assert_eq!(people, roster.people_on_call(&schedule, since), "nothing changes between changes");
+        }
         let gaps = roster.gaps(&schedule, now, month);
         for part in &inside {
             let then = now + SignedDuration::from_secs_f64(30.0 * 86_400.0 * part);

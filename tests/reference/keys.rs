@@ -16,6 +16,7 @@ const SETTINGS: Page = (
         ("## [sip.tls]", "src/switch/settings.rs", "SipTlsSettings"),
         ("## [media]", "src/switch/settings.rs", "MediaSettings"),
         ("## [voice]", "src/switch/prompts/voice.rs", "VoiceSettings"),
+        ("## [calendars]", "src/daemon/feeds/health.rs", "CalendarSettings"),
         ("## [[trunks]]", "src/switch/settings.rs", "TrunkSettings"),
         ("## [trunks.inbound_auth]", "src/switch/credentials.rs", "InboundAuthSettings"),
         ("## [trunks.limits]", "src/switch/settings.rs", "LimitsSettings"),
@@ -34,6 +35,7 @@ const SETTINGS: Page = (
         ("## [hotlines.routes.pause]", "src/call/settings/waiting.rs", "PauseSettings"),
         ("## [hotlines.routes.accept]", "src/call/settings/accept.rs", "AcceptSettings"),
         ("## [hotlines.routes.fallback]", "src/call/settings/fallback.rs", "FallbackSettings"),
+        ("## [[expect]]", "src/daemon/expect.rs", "Expectation"),
         ("## Audio", "src/call/settings/audio.rs", "AudioSetting"),
     ],
 );

@@ -9,6 +9,9 @@ use crate::{read, root};
 /// The rows that are about calls: filter, prompts, menu, targets, accepting.
 const ROWS: std::ops::RangeInclusive<u32> = 13..=68;
 
+/// Speech, incidents and the browser come later.
+const TO_COME: [u32; 3] = [31, 38, 67];
+
 /// A row of the page: its number, and its last cell.
 fn rows(page: &str) -> Vec<(u32, String)> {
     let row = |line: &str| {
@@ -47,8 +50,9 @@ fn every_row_of_the_five_services_is_told_once() {
 fn every_test_of_a_row_exists_and_bears_its_number() {
     let known = sources(&root().join("tests")) + &sources(&root().join("src"));
     let named = rows(&read("docs/five-services.md")).into_iter();
-    let named: Vec<_> = named.filter(|(_, test)| !test.is_empty() && test != "to come").collect();
-    assert!(!named.is_empty(), "no row has a test");
+    let (to_come, named): (Vec<_>, Vec<_>) = named.partition(|(_, test)| test == "to come");
+    let to_come: Vec<_> = to_come.into_iter().map(|(number, _)| number).collect();
+    assert_eq!(to_come, TO_COME);
     let wrong = named.iter().filter(|(number, test)| {
         !test.starts_with(&format!("row_{number}_")) || !known.contains(&format!("fn {test}("))
     });

@@ -17,6 +17,7 @@ fn piece(piece: &Piece) -> Duration {
         Piece::File(_) => 3000,
         Piece::Tone(Tone::Beep) => 400,
         Piece::Tone(_) => 2000,
+        Piece::Memo(memo) => memo.narrow.len() as u64 / 8,
         Piece::Pause(ms) => u64::from(*ms),
         Piece::Value { value, .. } => panic!("{value} is not filled in"),
     })

@@ -8,7 +8,7 @@ use nightbell::call::journal::Record;
 use nightbell::call::leg::{
     Cut, Dial, Farewell, Gone, KeySource, KeyUse, Leg, LegEvents, LegId, Recorded, Request,
 };
-use nightbell::call::prompt::Prompt;
+use nightbell::call::prompt::{Memo, Prompt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -99,6 +99,8 @@ struct Line {
     used: KeyUse,
     playing: Option<Playing>,
     recording: Option<Recording>,
+    /// Where the name goes that it says.
+    name: Option<oneshot::Sender<Option<Memo>>>,
 }
 
 #[derive(Debug)]
@@ -127,6 +129,7 @@ enum Due {
     PromptOver(LegId, u64),
     Durable(oneshot::Sender<()>),
     RecordingWhole(oneshot::Sender<Recorded>, Recorded),
+    Named(LegId),
     /// Nothing was said since the recording of this number began, or the caller fell silent.
     SilentForLong(LegId, u64),
 }
@@ -319,6 +322,7 @@ impl Switch {
             Request::Record { leg, name: _, longest: _, silence, done } => {
                 self.begin_recording(leg, silence, done);
             }
+            Request::RecordName { leg, longest, done } => self.begin_name(leg, longest, done),
             Request::RecordBridge { caller, responders, name: _, done } => {
                 self.record_bridge(caller, &responders, done);
             }
@@ -438,6 +442,23 @@ impl Switch {
         self.sign(leg, &Sign::Recorded);
     }
 
+    /// A name takes a second and a half; then it is silent.
+    fn begin_name(&mut self, leg: LegId, longest: Duration, done: oneshot::Sender<Option<Memo>>) {
+        let line = self.line(leg);
+        line.name = Some(done);
+        let over = if line.speaks { ms(2_500) } else { longest };
+        self.in_time(over, Due::Named(leg));
+        self.sign(leg, &Sign::Recorded);
+    }
+
+    fn named(&mut self, leg: LegId) {
+        let line = self.line(leg);
+        let said = line.speaks.then(|| Memo { narrow: vec![0; 12_000].into(), wide: Vec::new().into() });
+        if let Some(done) = line.name.take() {
+            let _ = done.send(said);
+        }
+    }
+
     fn record_bridge(&mut self, caller: LegId, responders: &[LegId], done: oneshot::Sender<Recorded>) {
         let bridged = |leg| {
             let of_it = |sight: &&Sight| sight.leg == leg;
@@ -474,6 +495,7 @@ impl Switch {
     }
 
     fn end_recording(&mut self, leg: LegId, cut: Cut) {
+        self.named(leg);
         let line = self.line(leg);
         let Some(Recording { began, bridge, done, .. }) = line.recording.take() else { return };
         if cut == Cut::Everything {
@@ -515,6 +537,7 @@ impl Switch {
             Due::Do(leg, deed) => self.deed(leg, deed),
             Due::Acknowledged(leg) => self.acknowledged(leg),
             Due::PromptOver(leg, number) => self.prompt_over(leg, number),
+            Due::Named(leg) => self.named(leg),
             Due::Durable(done) => _ = done.send(()),
             Due::RecordingWhole(done, recorded) => _ = done.send(recorded),
             Due::SilentForLong(leg, number) => self.silent_for_long(leg, number),
@@ -619,6 +642,7 @@ impl Line {
             used: KeyUse::Partner,
             playing: None,
             recording: None,
+            name: None,
         }
     }
 }

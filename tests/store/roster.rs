@@ -214,6 +214,25 @@ fn what_came_by_command_outlives_the_file() {
 }
 
 #[test]
+fn a_phone_that_its_owner_has_confirmed_stays_so_when_the_file_is_read_again() {
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.path()).unwrap();
+    let waiting = BEFORE.replace("\"+4915112345678\"", "{ phone = \"+4915112345678\", unconfirmed = true }");
+    apply(&store, &file(&waiting));
+    let anna = PersonId::new("anna");
+    let phone = Phone::parse("+4915112345678").unwrap();
+    let first = || store.reader().load_roster().unwrap().people[&anna].phones[0].confirmed;
+    assert!(!first());
+    assert!(store.confirm_phone(&anna, &phone, jiff::Timestamp::UNIX_EPOCH).unwrap());
+    assert!(first());
+    assert_eq!(apply(&store, &file(&waiting)), [""; 0]);
+    assert!(first());
+    assert!(store.reader().roster_with(&file(&waiting)).unwrap().people[&anna].phones[0].confirmed);
+    let of_nobody = Phone::parse("+4915112345679").unwrap();
+    assert!(!store.confirm_phone(&anna, &of_nobody, jiff::Timestamp::UNIX_EPOCH).unwrap());
+}
+
+#[test]
 fn an_override_whose_schedule_goes_is_told() {
     let scratch = Scratch::new();
     let store = Store::open(scratch.path()).unwrap();
@@ -410,7 +429,7 @@ fn roster() -> impl Strategy<Value = Roster> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn what_is_applied_is_what_is_found_whatever_was_there_before(first in roster(), second in roster()) {
@@ -424,4 +443,21 @@ proptest! {
         prop_assert_eq!(&store.reader().load_roster().unwrap(), &second);
         prop_assert_eq!(store.apply_roster(&second, false).unwrap(), []);
     }
+}
+
+#[test]
+fn the_address_of_a_calendar_is_never_told_but_a_new_one_is() {
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.path()).unwrap();
+    let roster = |address: &str| {
+        let text = format!(
+            "[[schedules]]\nid = \"s\"\ntimezone = \"UTC\"\ncalendar = \"https://cal.example/{address}\"\n"
+        );
+        OncallFile::parse(&text).unwrap().compile().0
+    };
+    store.apply_roster(&roster("secret-one"), false).unwrap();
+    let changes = store.apply_roster(&roster("secret-two"), false).unwrap();
+    assert_eq!(changes.len(), 1);
+    let told = changes[0].to_string();
+    assert!(told.contains("https://cal.example/...") && !told.contains("secret"), "{told}");
 }

@@ -19,6 +19,7 @@ impl Compiler<'_> {
     pub(super) fn accept(
         &mut self,
         settings: Option<&AcceptSettings>,
+        named: bool,
         names: Names<'_>,
         voice: Voice,
         preset: &mut FilledIn,
@@ -47,13 +48,35 @@ impl Compiler<'_> {
                 "choose another key",
             );
         }
-        let own = self.accept_words(settings.prompt.as_ref(), names, voice).into();
+        let own = self.accept_words(settings.prompt.as_ref(), names, voice);
+        let own = own.map(|own| self.with_name(own, named, settings, voice.language)).into();
         Accept {
             key,
             decline,
             timeout: self.period(&settings.timeout, 2..=60, "accept.timeout"),
             attempts: self.count(&settings.attempts, 1..=5, "accept.attempts"),
-            prompt: self.translated(own, voice, |voice| voice.accept(names, accept_key, decline)),
+            prompt: self.translated(own, voice, |voice| voice.accept(names, named, accept_key, decline)),
+        }
+    }
+
+    /// Words of the operator's that do not say where the caller's name belongs begin with it.
+    fn with_name(
+        &mut self,
+        own: Prompt,
+        named: bool,
+        settings: &AcceptSettings,
+        language: Language,
+    ) -> Prompt {
+        let name = Piece::Value { language, value: Value::CallerName };
+        match (named, own.0.contains(&name)) {
+            (true, false) => Prompt(vec![name]).then(own),
+            (false, true) => {
+                let at = settings.prompt.as_ref().map_or(0..0, Spanned::span);
+                let message = "{name} is never known: callers of this route are not asked for it";
+                self.error(at, message, "write record_name = true at the route, or leave {name} out");
+                own
+            }
+            _ => own,
         }
     }
 
@@ -86,7 +109,8 @@ impl Compiler<'_> {
 }
 
 /// What is known only in a call, as it is written.
-const VALUES: [(&str, Value); 2] = [("{caller}", Value::CallerNumber), ("{waiting}", Value::WaitingTime)];
+const VALUES: [(&str, Value); 3] =
+    [("{caller}", Value::CallerNumber), ("{waiting}", Value::WaitingTime), ("{name}", Value::CallerName)];
 
 /// Cuts a text at what is known only in a call. What is left of a sentence's end becomes a pause.
 fn parts(text: &str, language: Language) -> Vec<Piece> {

@@ -35,6 +35,7 @@ impl Compiler<'_> {
         let cannot_hear = self.may_be_unsaid(written.cannot_hear.as_ref(), names, voice);
         let caller_gone = self.may_be_unsaid(written.caller_gone.as_ref(), names, voice);
         let taken = self.may_be_unsaid(written.taken.as_ref(), names, voice);
+        let say_name = self.audio(written.say_name.as_ref(), names, voice);
         let unknown_key = self.may_be_unsaid(written.unknown_key.as_ref(), names, voice);
         let thanks = self.may_be_unsaid(written.thanks.as_ref(), names, voice);
         let closed = self.audio(written.closed.as_ref(), names, voice);
@@ -51,6 +52,7 @@ impl Compiler<'_> {
             cannot_hear: cannot_hear.or_shipped(|| shipped("cannot-hear-you")),
             caller_gone: self.translated(caller_gone, voice, |voice| voice.shipped("caller-gone")),
             taken: self.translated(taken, voice, |voice| voice.shipped("taken")),
+            say_name: say_name.unwrap_or_else(|| shipped("say-name")),
             unknown_key: unknown_key.or_shipped(|| shipped("route-unknown")),
             thanks: thanks.or_shipped(|| shipped("thank-you-message")),
             no_message: no_message.unwrap_or_else(|| shipped("no-message")),
@@ -170,7 +172,7 @@ impl Compiler<'_> {
                 Some(prompt)
             }
             Err(message) => {
-                let help = "write { say = \"...\" } (placeholders: {hotline}, {route}, and in accept prompts {caller}, {waiting}), { file = \"...\" } \
+                let help = "write { say = \"...\" } (placeholders: {hotline}, {route}, and in accept prompts {caller}, {waiting}, {name}), { file = \"...\" } \
                             or { ringback = \"de\" }";
                 self.error(span, message, help);
                 None

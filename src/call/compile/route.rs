@@ -37,7 +37,8 @@ impl Compiler<'_> {
             skip_busy: preset.value(&SKIP_BUSY, settings.skip_busy),
         };
         self.check_repeat(settings, &policy);
-        let accept = self.accept(settings.accept.as_ref(), names, spot.voice, &mut preset);
+        let accept =
+            self.accept(settings.accept.as_ref(), settings.record_name, names, spot.voice, &mut preset);
         let keys = self.keys(&settings.keys.or(&spot.hotline.keys), spot.voice);
         let invite = self.invite(&settings.invite, &keys, &accept, spot.voice);
         Route {
@@ -49,6 +50,7 @@ impl Compiler<'_> {
             waiting: self.waiting(settings, policy.skip_busy),
             policy,
             ring: self.period(&spanned(&mut preset, &RING, settings.ring.as_ref()), 5..=120, "ring"),
+            record_name: settings.record_name,
             accept,
             keys,
             invite,

@@ -28,6 +28,8 @@ pub struct PromptsSettings {
     pub caller_gone: Option<Spanned<PromptSetting>>,
     /// To a responder who accepts what somebody else has accepted.
     pub taken: Option<Spanned<PromptSetting>>,
+    /// Asks the caller for a name.
+    pub say_name: Option<Spanned<AudioSetting>>,
     /// After a key that leads nowhere.
     pub unknown_key: Option<Spanned<PromptSetting>>,
     /// After a message was kept.

@@ -74,6 +74,9 @@ pub struct RouteSettings {
     pub pause: PauseSettings,
     /// Whether calls of this route are recorded; left out: as the hotline says.
     pub record_calls: Option<bool>,
+    /// Whether the caller is asked for a name, which responders hear.
+    #[serde(default)]
+    pub record_name: bool,
     /// How a responder accepts.
     pub accept: Option<AcceptSettings>,
     /// What a responder can ask for with a star and a key; left out: as the hotline says.
@@ -99,8 +102,13 @@ impl RouteSettings {
             ("repeat", self.repeat.is_some()),
             ("skip_dialled", self.skip_dialled.is_some()),
             ("skip_busy", self.skip_busy.is_some()),
+            ("wait_for_busy", !self.wait_for_busy.get_ref().0.is_zero()),
+            ("wrap_up", !self.wrap_up.get_ref().0.is_zero()),
+            ("same_responder", !self.same_responder.get_ref().0.is_zero()),
+            ("pause", *self.pause.after_misses.get_ref() > 0),
             ("record_calls", self.record_calls.is_some()),
             ("accept", self.accept.is_some()),
+            ("invite", !self.invite.is_empty()),
             ("fallback", self.fallback.is_some()),
         ];
         written.into_iter().filter(|(_, is_written)| *is_written).map(|(key, _)| key).collect()

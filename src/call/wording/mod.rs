@@ -14,6 +14,7 @@ mod pl;
 mod pt;
 
 use crate::call::prompt::{Piece, Prompt};
+use crate::call::spoken::Value;
 use crate::oncall::Language;
 
 /// What a placeholder in a `say` text stands for.
@@ -133,12 +134,24 @@ impl Voice {
         }
     }
 
-    /// The accept prompt of a route.
-    pub fn accept(self, names: Names<'_>, accept: Option<char>, decline: Option<char>) -> Prompt {
+    /// The accept prompt of a route, with the name that the caller has said where that is `named`.
+    pub fn accept(
+        self,
+        names: Names<'_>,
+        named: bool,
+        accept: Option<char>,
+        decline: Option<char>,
+    ) -> Prompt {
+        let name = Piece::Value { language: self.language, value: Value::CallerName };
+        let name = Prompt(named.then_some(name).into_iter().collect());
         if self.speaks {
-            return self.say(self.accept_text(names, accept, decline));
+            let (who, keys) = self.accept_text(names, accept, decline);
+            return match named {
+                true => self.say(who).then(name).then(self.say(keys)),
+                false => self.say(format!("{who} {keys}")),
+            };
         }
-        self.shipped("caller-on-hold").then(self.accept_keys(accept, decline))
+        self.shipped("caller-on-hold").then(name).then(self.accept_keys(accept, decline))
     }
 
     /// Which keys accept and decline, from shipped recordings.
@@ -155,14 +168,14 @@ impl Voice {
         }
     }
 
-    fn accept_text(self, names: Names<'_>, accept: Option<char>, decline: Option<char>) -> String {
+    fn accept_text(self, names: Names<'_>, accept: Option<char>, decline: Option<char>) -> (String, String) {
         let words = self.words();
         let keys = [
             accept.map_or_else(|| words.accept_any.to_owned(), |key| self.with_key(words.accept_key, key)),
             decline.map(|key| self.with_key(words.decline_key, key)).unwrap_or_default(),
         ];
         let who = words.accept.replace("{hotline}", names.hotline).replace("{route}", names.route);
-        format!("{who} {}.", keys.concat())
+        (who, format!("{}.", keys.concat()))
     }
 
     /// A key as a shipped recording.
@@ -238,7 +251,7 @@ mod tests {
     fn the_accept_prompt_names_hotline_route_and_keys_in_each_language() {
         let names = Names { hotline: "Acme", route: "Produktion" };
         let said = |language, accept, decline| {
-            Voice { language, speaks: true }.accept(names, accept, decline).to_string()
+            Voice { language, speaks: true }.accept(names, false, accept, decline).to_string()
         };
         assert_eq!(
             said(Language::Fr, Some('1'), Some('2')),

@@ -1,8 +1,10 @@
 //! `nightbell schedule`: shifts ahead, and on-call data of other services.
 
+mod against;
 mod export;
 mod import;
 mod preview;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -18,6 +20,8 @@ pub enum Command {
     /// On-call data of another service as an on-call file of ours
     #[command(subcommand)]
     Import(import::Command),
+    /// Our answer to "who is on call" against another service's, moment by moment
+    Verify(verify::Options),
 }
 
 /// Does it.
@@ -25,5 +29,6 @@ pub fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Preview(options) => preview::run(options),
         Command::Import(command) => import::run(command),
+        Command::Verify(options) => verify::run(options),
     }
 }

@@ -4,6 +4,7 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+use super::super::story::Story;
 use crate::call::pin::{Digits, PinGate};
 use crate::call::reception::{Arrived, Reception, Turn};
 
@@ -44,30 +45,48 @@ fn is_pause(key: char) -> bool {
     matches!(key, ',' | ' ')
 }
 
-/// Follows a caller to a route and tells what happens on the way. Nothing: the call ends before.
-pub(super) fn follow(
-    mut reception: Reception,
-    mut keys: Keys<'_>,
-    story: &mut Vec<String>,
-) -> Option<Arrived> {
-    story.push(format!("the caller hears {}", reception.welcome()));
+/// Where a caller gets.
+#[derive(Debug)]
+pub(super) enum End {
+    /// To a route.
+    Arrived(Arrived),
+    /// The call ends with words that are meant for this caller: it is closed.
+    Words,
+    /// The call ends: no route was chosen.
+    Left,
+}
+
+/// Follows a caller to a route and tells what happens on the way.
+pub(super) fn follow(mut reception: Reception, mut keys: Keys<'_>, story: &mut Story) -> End {
+    story.hears("the caller hears", &reception.welcome());
     loop {
         match reception.turn() {
-            Turn::Told(told) => story.push(told.detail),
+            Turn::Told(told) => story.tell(told.detail),
             Turn::Pin(gate) => {
-                story.push(format!("the caller hears {}", gate.prompt));
-                let answer = reception.entered(&keys.digits(&gate));
-                story.push(format!("the caller {}", answer.told.detail));
+                story.hears("the caller hears", &gate.prompt);
+                let digits = keys.digits(&gate);
+                if digits.is_empty() {
+                    story.passes(gate.timeout);
+                }
+                let answer = reception.entered(&digits);
+                story.tell(format!("the caller {}", answer.told.detail));
             }
-            Turn::Menu { menu, .. } => {
-                story.push(format!("the menu: {}", menu.prompt));
-                let answer = reception.pressed(keys.key());
-                story.push(format!("the caller {}", answer.told.detail));
+            Turn::Menu { menu, said } => {
+                match said {
+                    true => story.tell("the welcome has said the menu"),
+                    false => story.hears("the menu:", &menu.prompt),
+                }
+                let key = keys.key();
+                if key.is_none() {
+                    story.passes(menu.timeout);
+                }
+                let answer = reception.pressed(key);
+                story.tell(format!("the caller {}", answer.told.detail));
             }
-            Turn::Arrived(arrived) => return Some(arrived),
-            Turn::Over { words, why, .. } => {
-                story.push(format!("{why}: the caller hears {words}, and we hang up"));
-                return None;
+            Turn::Arrived(arrived) => return End::Arrived(arrived),
+            Turn::Over { words, why, closing } => {
+                story.hears(&format!("{why}: the caller hears, before we hang up,"), &words);
+                return if closing { End::Words } else { End::Left };
             }
         }
     }

@@ -48,6 +48,11 @@ pub struct Fetcher {
 impl Fetcher {
     /// One that trusts the authorities this machine trusts.
     pub fn new() -> Self {
+        Self::with_patience(PATIENCE)
+    }
+
+    /// One that waits so long at most for all of a calendar, redirects and body included.
+    pub(super) fn with_patience(patience: Duration) -> Self {
         let found = rustls_native_certs::load_native_certs().certs;
         let roots: Vec<_> = found.iter().map(|der| Certificate::from_der(der.as_ref()).to_owned()).collect();
         let tls = TlsConfig::builder()
@@ -56,7 +61,7 @@ impl Fetcher {
             .build();
         let config = Agent::config_builder()
             .tls_config(tls)
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(patience))
             .timeout_connect(Some(CONNECT))
             .max_redirects(REDIRECTS)
             .http_status_as_error(false)
@@ -128,7 +133,7 @@ fn web(agent: &Agent, address: &str, kept: Option<&CalendarCopy>) -> Result<Fetc
 /// What went wrong, in words that hold no address.
 fn plain(error: &Error) -> String {
     match error {
-        Error::Timeout(_) => format!("the server took more than {} s", PATIENCE.as_secs()),
+        Error::Timeout(_) => "the server took too long".to_owned(),
         Error::HostNotFound => "the name of the server is not known".to_owned(),
         Error::ConnectionFailed => "the server cannot be reached".to_owned(),
         Error::BodyExceedsLimit(_) => format!("the calendar is longer than {} MiB", MOST_OCTETS >> 20),

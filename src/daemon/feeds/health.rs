@@ -29,6 +29,14 @@ impl Default for CalendarSettings {
     }
 }
 
+impl CalendarSettings {
+    /// What is wrong with them.
+    pub fn fault(&self) -> Option<&'static str> {
+        let often = (60..=24 * 3600).contains(&self.every.0.as_secs());
+        (!often).then_some("calendars are read every 1m to 24h")
+    }
+}
+
 /// The calendar of a schedule or of opening hours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {

@@ -7,6 +7,8 @@ mod fetch;
 mod health;
 mod place;
 mod poll;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -202,6 +202,15 @@ impl Compiler {
 
     /// What only the whole file can tell: names that lead nowhere, circles.
     fn check_mentions(&mut self) {
+        self.check_known();
+        self.check_circles();
+    }
+
+    fn check_circles(&mut self) {
+        self.problems.extend(circles::find(&self.mentions));
+    }
+
+    fn check_known(&mut self) {
         for Mention { target, span, .. } in &self.mentions {
             if let Err(unknown) = self.roster.check_target(target) {
                 let problem =
@@ -212,6 +221,5 @@ impl Compiler {
                 });
             }
         }
-        self.problems.extend(circles::find(&self.mentions));
     }
 }

@@ -2,17 +2,66 @@
 
 use toml::Spanned;
 
-use super::Compiler;
+use super::{Compiler, Mention};
 use crate::oncall::name::{ScheduleId, Target};
+use crate::oncall::roster::Roster;
 use crate::oncall::schedule::{Member, Origin, Override, OverrideKind};
-use crate::oncall::settings::{Names, OverrideEntry, ScheduleEntry};
+use crate::oncall::settings::{Names, OverrideEntry};
 use crate::oncall::zone::Zone;
-use crate::problem::nearest;
+use crate::problem::{Problem, nearest};
+
+impl Roster {
+    /// Reads an override that is to be added to a schedule of this roster. The faults have no places.
+    pub fn read_override(
+        &self,
+        schedule: &ScheduleId,
+        entry: &OverrideEntry,
+    ) -> Result<Override, Vec<Problem>> {
+        let mut compiler = Compiler { roster: self.clone(), ..Compiler::default() };
+        let Some(known) = self.schedules.get(schedule) else {
+            compiler.mention(None, &Target::Schedule(schedule.clone()), 0..0);
+            compiler.check_mentions();
+            return Err(compiler.problems);
+        };
+        let rotations: Vec<&str> = known.rotations.iter().map(|rotation| rotation.name.as_str()).collect();
+        let read = compiler.override_entry(schedule, &rotations, entry, &known.timezone);
+        compiler.check_known();
+        compiler.mentions.extend(self.mentions());
+        compiler.check_circles();
+        read.filter(|_| compiler.problems.is_empty()).ok_or(compiler.problems)
+    }
+
+    /// Who takes part in what, without places.
+    fn mentions(&self) -> Vec<Mention> {
+        let teams = self.teams.values().flat_map(|team| {
+            let targets = team.levels.iter().flatten();
+            targets.map(|target| (Target::Team(team.id.clone()), target))
+        });
+        let escalations = self.escalations.values().flat_map(|escalation| {
+            let targets = escalation.levels.iter().flat_map(|level| &level.targets);
+            targets.map(|target| (Target::Escalation(escalation.id.clone()), target))
+        });
+        let schedules = self.schedules.values().flat_map(|schedule| {
+            let turns = schedule.rotations.iter().flat_map(|rotation| &rotation.people);
+            let takes_part = |over: &&Override| over.kind != OverrideKind::Remove;
+            let overrides = schedule.overrides.iter().filter(takes_part).map(|over| &over.member);
+            let targets = turns.chain(overrides).filter_map(Member::target);
+            targets.map(|target| (Target::Schedule(schedule.id.clone()), target))
+        });
+        let mention = |(inside, target): (Target, &Target)| Mention {
+            inside: Some(inside),
+            target: target.clone(),
+            span: 0..0,
+        };
+        teams.chain(escalations).chain(schedules).map(mention).collect()
+    }
+}
 
 impl Compiler {
     pub(super) fn override_entry(
         &mut self,
-        schedule: &ScheduleEntry,
+        schedule: &ScheduleId,
+        rotations: &[&str],
         entry: &OverrideEntry,
         zone: &Zone,
     ) -> Option<Override> {
@@ -20,7 +69,7 @@ impl Compiler {
         let member = self.override_member(schedule, entry, kind);
         let instead_of = entry.instead_of.as_ref().map(|text| self.instead_of(text, kind));
         if let Some(names) = &entry.rotation {
-            self.check_rotations(schedule, names);
+            self.check_rotations(rotations, names);
         }
         let from = self.wall(&entry.from);
         let until = self.end(from, &entry.until, zone);
@@ -47,7 +96,7 @@ impl Compiler {
 
     fn override_member(
         &mut self,
-        schedule: &ScheduleEntry,
+        schedule: &ScheduleId,
         entry: &OverrideEntry,
         kind: Option<OverrideKind>,
     ) -> Option<Member> {
@@ -59,7 +108,7 @@ impl Compiler {
             }
             Member::Nobody => {}
             Member::Target(target) => {
-                let inside = Target::Schedule(ScheduleId::new(schedule.id.get_ref()));
+                let inside = Target::Schedule(schedule.clone());
                 let takes_part = kind != Some(OverrideKind::Remove);
                 self.mention(takes_part.then_some(&inside), target, entry.person.span());
             }
@@ -79,8 +128,7 @@ impl Compiler {
         Some(target)
     }
 
-    fn check_rotations(&mut self, schedule: &ScheduleEntry, names: &Spanned<Names>) {
-        let known: Vec<&str> = schedule.rotations.iter().map(|entry| entry.name.get_ref().as_str()).collect();
+    fn check_rotations(&mut self, known: &[&str], names: &Spanned<Names>) {
         for name in names.get_ref().all().iter().filter(|name| !known.contains(&name.as_str())) {
             let help = match nearest(name, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),

@@ -29,8 +29,10 @@ impl Compiler {
         let rotations =
             entry.rotations.iter().filter_map(|rotation| self.rotation(&inside, rotation, &timezone));
         let rotations = rotations.collect();
+        let names: Vec<&str> = entry.rotations.iter().map(|entry| entry.name.get_ref().as_str()).collect();
+        let overrides = entry.overrides.iter();
         let overrides =
-            entry.overrides.iter().filter_map(|over| self.override_entry(entry, over, &timezone)).collect();
+            overrides.filter_map(|over| self.override_entry(&id, &names, over, &timezone)).collect();
         let schedule = Schedule {
             id: id.clone(),
             timezone,

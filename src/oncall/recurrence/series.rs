@@ -140,7 +140,7 @@ impl Numbered {
         let middle = self.series.index(time).max(0);
         let mut found = self.occurrences(middle);
         let mut index = middle;
-        while index > 0 && !found.first().is_some_and(|first| first.begins < earliest) {
+        while index > 0 && found.first().is_none_or(|first| first.begins >= earliest) {
             if self.hours_from(index, time).is_none_or(|hours| hours > HORIZON_DAYS * 24) {
                 break;
             }
@@ -148,7 +148,7 @@ impl Numbered {
             found.splice(0..0, self.occurrences(index));
         }
         let mut index = middle;
-        while !found.last().is_some_and(|last| last.begins > latest) {
+        while found.last().is_none_or(|last| last.begins <= latest) {
             index += 1;
             if self.hours_from(index, time).is_none_or(|hours| hours < -HORIZON_DAYS * 24) {
                 break;

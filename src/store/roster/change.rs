@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::oncall::{
     Escalation, EscalationLevel, Hours, HoursException, Member, Origin, Override, OverrideKind, Person,
-    PersonPhone, Roster, Rotation, Schedule, Target, Team,
+    PersonPhone, Roster, Rotation, Schedule, Target, Team, calendar_label,
 };
 
 /// One difference between two on-call files. Printed as `+ person anna (Anna Schmidt)`,
@@ -192,9 +192,20 @@ fn hours(hours: &Hours) -> Item {
             ("week", week),
             ("closed", days(false)),
             ("open", days(true)),
-            ("calendar", or_none(hours.calendar.as_ref())),
+            ("calendar", or_none(hours.calendar.as_deref().map(place_of_calendar).as_ref())),
         ],
     }
+}
+
+/// Where a calendar comes from. Of an address only the host is told, and a number by which one is told from another.
+fn place_of_calendar(source: &str) -> String {
+    if !source.contains("://") {
+        return source.to_owned();
+    }
+    // FNV-1a: far too short to find the address by.
+    let mixed = |mixed: u32, octet: u8| (mixed ^ u32::from(octet)).wrapping_mul(0x0100_0193);
+    let number = source.bytes().fold(0x811c_9dc5, mixed);
+    format!("{} ({number:08x})", calendar_label(source))
 }
 
 fn days_of(days: &HoursException) -> String {
@@ -218,7 +229,7 @@ fn schedule(schedule: &Schedule) -> Vec<Item> {
             ("time zone", schedule.timezone.to_string()),
             ("stacking", schedule.stacking.as_str().to_owned()),
             ("enabled", yes_or_no(schedule.enabled)),
-            ("calendar", or_none(calendar.map(|calendar| &calendar.source))),
+            ("calendar", or_none(calendar.map(|calendar| place_of_calendar(&calendar.source)).as_ref())),
             ("names", list(&names, ", ")),
         ],
     };

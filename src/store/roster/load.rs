@@ -65,6 +65,14 @@ fn phones(connection: &Connection, person: &PersonId, view: View) -> rusqlite::R
     })
 }
 
+/// Phones that were confirmed since the file was written.
+pub(super) fn confirmations(connection: &Connection) -> rusqlite::Result<Vec<(PersonId, Phone)>> {
+    rows(connection, "SELECT person_id, phone FROM phone_confirmations", [], |row| {
+        let person = column(row, "person_id", some(PersonId::new))?;
+        Ok((person, column(row, "phone", |text| Phone::parse(text).ok())?))
+    })
+}
+
 fn teams(connection: &Connection) -> rusqlite::Result<BTreeMap<TeamId, Team>> {
     let ids = rows(connection, "SELECT id FROM teams", [], |row| column(row, "id", some(TeamId::new)))?;
     let team = |id: TeamId| Ok((id.clone(), Team { levels: levels(connection, &id)?, id }));

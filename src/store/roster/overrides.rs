@@ -3,13 +3,14 @@
 use rusqlite::{Connection, params};
 
 use super::save::{execute, target};
-use crate::oncall::{Origin, Override, ScheduleId, Target};
+use crate::oncall::{Override, ScheduleId, Target};
 
-/// Writes one that is not there; answers its number.
+/// Writes one that is not there, of the file or of a command, whatever its own origin is; answers its number.
 pub(super) fn insert(
     connection: &Connection,
     schedule: &ScheduleId,
     entry: &Override,
+    from_file: bool,
 ) -> rusqlite::Result<i64> {
     execute(
         connection,
@@ -22,7 +23,7 @@ pub(super) fn insert(
             entry.instead_of.as_ref().map(Target::to_string),
             entry.from.to_string(),
             entry.until.to_string(),
-            entry.origin == Origin::File,
+            from_file,
         ],
     )?;
     let id = connection.last_insert_rowid();
@@ -33,7 +34,7 @@ pub(super) fn insert(
     Ok(id)
 }
 
-/// Takes one that a command has made away.
-pub(super) fn remove(connection: &Connection, id: i64) -> rusqlite::Result<()> {
-    execute(connection, "DELETE FROM overrides WHERE id = ?1 AND NOT from_file", [id])
+/// Takes one away that a command has made; whether there was one.
+pub(super) fn remove(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
+    Ok(connection.execute("DELETE FROM overrides WHERE id = ?1 AND NOT from_file", [id])? > 0)
 }

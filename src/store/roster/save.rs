@@ -5,7 +5,7 @@ use rusqlite::{Connection, Params, params};
 
 use super::{hours, overrides};
 use crate::oncall::{
-    Escalation, Member, Person, Roster, Rotation, Schedule, ScheduleId, Target, Team, Turns,
+    Escalation, Member, Origin, Person, Roster, Rotation, Schedule, ScheduleId, Target, Team, Turns,
 };
 
 /// Brings the tables from `old` to `new`. To be called in a transaction.
@@ -115,10 +115,9 @@ fn schedule(connection: &Connection, schedule: &Schedule) -> rusqlite::Result<()
     for (position, entry) in (0_i64..).zip(&schedule.rotations) {
         rotation(connection, &schedule.id, position, entry)?;
     }
-    schedule
-        .overrides
-        .iter()
-        .try_for_each(|entry| overrides::insert(connection, &schedule.id, entry).map(drop))
+    schedule.overrides.iter().try_for_each(|entry| {
+        overrides::insert(connection, &schedule.id, entry, entry.origin == Origin::File).map(drop)
+    })
 }
 
 fn rotation(

@@ -24,9 +24,10 @@ pub use voice::{VoiceCommand, VoiceSettings};
 
 use crate::audio::g722::WIDE_RATE;
 use crate::audio::prompt::{Headerless, Sound};
+use crate::audio::resample::convert;
 use crate::audio::seam::OVERLAP_MS;
 use crate::audio::{self, LINE_RATE, tone};
-use crate::call::prompt::{Piece, Prompt, SoundFile};
+use crate::call::prompt::{Memo, Piece, Prompt, SoundFile};
 use crate::oncall::Language;
 use crate::problem::{Severity, nearest};
 use crate::switch::clip::Clip;
@@ -109,10 +110,26 @@ impl Library {
     fn joined(&self, prompt: &Prompt) -> Option<Clip> {
         let parts = prompt.0.iter().enumerate().map(|(n, piece)| {
             let pause = pause_after(prompt.0.get(n..).unwrap_or_default());
-            Some((self.pieces.get(piece)?.as_ref(), (pause * LINE_RATE / 1000) as usize))
+            Some((self.part(piece)?, (pause * LINE_RATE / 1000) as usize))
         });
-        parts.collect::<Option<Vec<_>>>().map(|parts| Clip::joined(&parts))
+        let parts: Vec<_> = parts.collect::<Option<_>>()?;
+        Some(Clip::joined(&parts.iter().map(|(clip, pause)| (clip.as_ref(), *pause)).collect::<Vec<_>>()))
     }
+
+    fn part(&self, piece: &Piece) -> Option<Arc<Clip>> {
+        match piece {
+            Piece::Memo(memo) => Some(Arc::new(Clip::from_samples(&memo.narrow).with_wide(&memo.wide))),
+            piece => self.pieces.get(piece).cloned(),
+        }
+    }
+}
+
+/// What was said in a call, at 8000 samples a second, as loud as all prompts and without the silence around it.
+pub fn memo(said: &[i16]) -> Memo {
+    let samples: Vec<f32> = said.iter().map(|sample| f32::from(*sample) / 32_768.0).collect();
+    let sound = Sound { samples: convert(&samples, LINE_RATE, WIDE_RATE), repeated: 0, clipped: false };
+    let (made, _) = making::make(sound, WIDE_RATE, Manner::Voice, false);
+    Memo { narrow: made.narrow.into(), wide: made.wide.unwrap_or_default().into() }
 }
 
 /// Renders, and remembers each piece: many prompts share "press" and the digits.
@@ -187,7 +204,7 @@ fn pause_after(pieces: &[Piece]) -> u32 {
 }
 
 fn is_voice(piece: &Piece) -> bool {
-    matches!(piece, Piece::Shipped { .. } | Piece::Say { .. })
+    matches!(piece, Piece::Shipped { .. } | Piece::Say { .. } | Piece::Memo(_))
 }
 
 /// Whether a voice stops after it: it is no word amid a sentence.
@@ -195,6 +212,7 @@ fn ends_sentence(piece: &Piece) -> bool {
     match piece {
         Piece::Shipped { name, .. } => !shipped::is_word(name),
         Piece::Say { text, .. } => text.trim_end().ends_with(['.', '!', '?']),
+        Piece::Memo(_) => true,
         Piece::File(_) | Piece::Tone(_) | Piece::Pause(_) | Piece::Value { .. } => false,
     }
 }
@@ -205,7 +223,9 @@ fn told(piece: &Piece, remark: Remark) -> Option<PromptError> {
         Piece::File(file) => file.path.display().to_string(),
         Piece::Say { text, .. } => format!("what the voice command makes of \u{201c}{text}\u{201d}"),
         // Ours are as they are to be.
-        Piece::Shipped { .. } | Piece::Tone(_) | Piece::Pause(_) | Piece::Value { .. } => return None,
+        Piece::Shipped { .. } | Piece::Tone(_) | Piece::Pause(_) | Piece::Memo(_) | Piece::Value { .. } => {
+            return None;
+        }
     };
     let (message, help) = match remark {
         Remark::Clipped => (
@@ -250,6 +270,7 @@ fn make(piece: &Piece, sources: &Sources) -> Result<(Made, Vec<Remark>), Unmade>
         }
         Piece::Tone(tone) => Ok((Made::computed(tones::samples(*tone), rate), Vec::new())),
         Piece::Pause(ms) => Ok((Made::computed(tone::silence(*ms), rate), Vec::new())),
+        Piece::Memo(_) => Err(Unmade::new("what is said in a call is made in it", "fill it in there")),
         Piece::Value { value, .. } => {
             Err(Unmade::new(format!("{value} is known in a call alone"), "fill the prompt in before"))
         }

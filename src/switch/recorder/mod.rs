@@ -12,6 +12,7 @@ mod conclude;
 mod file;
 mod inbox;
 mod keeper;
+mod memo;
 mod promises;
 mod recording;
 mod repair;
@@ -37,6 +38,7 @@ use promises::{Promises, octets};
 use recording::Opening;
 use writer::Writer;
 
+pub use memo::unless_forgotten;
 pub use repair::{Repaired, repair_all};
 pub use tap::Tap;
 

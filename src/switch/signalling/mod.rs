@@ -29,12 +29,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::call::journal::Record;
 use crate::call::leg::{Farewell, Gone, LegId, Recorded, Recording, Request};
 use crate::call::plan::Snapshot;
+use crate::call::prompt::Memo;
 use crate::call::run::House;
 use crate::sip::{EndCause, Endpoint, Event, Message, Method, Peer};
 use crate::switch::health::Health;
 use crate::switch::media::{Media, MediaEvent};
-use crate::switch::prompts::Library;
-use crate::switch::recorder::{Joint, Recorder};
+use crate::switch::prompts::{Library, memo};
+use crate::switch::recorder::{Joint, Recorder, unless_forgotten};
 use crate::switch::report::AudioTroubles;
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
@@ -280,6 +281,7 @@ impl Signalling {
                 // It has just hung up: nothing was said, and nothing went wrong.
                 None => _ = done.send(Recorded::NOTHING),
             },
+            Request::RecordName { leg, longest, done } => self.record_name(leg, longest, done),
             Request::RecordBridge { caller, responders, name, done } => {
                 self.record_bridge(caller, &responders, &name, done);
             }
@@ -322,6 +324,19 @@ impl Signalling {
         if let (Some(tap), Some(stream)) = (tap, self.legs.stream(leg)) {
             stream.record(tap);
         }
+    }
+
+    /// Takes a few words into memory. They are made ready to be played where that holds nobody up.
+    fn record_name(&self, leg: LegId, longest: Duration, mut done: oneshot::Sender<Option<Memo>>) {
+        let Some(stream) = self.legs.stream(leg) else { return };
+        let (tap, words) = self.recorder.words(longest);
+        stream.record(tap);
+        tokio::spawn(async move {
+            let said = unless_forgotten(words, &mut done).await;
+            tokio::task::spawn_blocking(move || {
+                let _ = done.send(said.map(|said| memo(&said)));
+            });
+        });
     }
 
     /// Asks the disk for its room, where waiting holds nobody up.

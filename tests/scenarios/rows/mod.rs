@@ -3,6 +3,7 @@
 
 mod audio;
 mod filter;
+mod menu;
 mod screening;
 mod targets;
 mod waiting;

@@ -81,3 +81,54 @@ async fn row_68_picked_up_without_a_key_is_not_accepted() {
     assert_eq!(call.ended.responder.as_deref(), Some("bob"));
     assert!(call.timeline().contains("anna: answered, pressed nothing within 10 s of the prompt, 2 times"));
 }
+
+/// A call on a route that asks for the caller's name. Anna accepts.
+async fn named(caller: crate::story::Caller, accept: &str) -> Told {
+    let more = format!("record_name = true\n{accept}");
+    let mut house = House::with(&one_route(r#"[["person:anna"]]"#, &more), PEOPLE);
+    house.phone(
+        "anna",
+        answers_after(secs(1)).presses('1', upon(Sign::Hears("caller-on-hold")).plus(secs(9))),
+    );
+    house.call(caller.hangs_up(upon(Sign::Bridged).plus(secs(10)))).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_is_asked_for_a_name_once_and_the_responder_hears_it() {
+    let call = named(caller(), "").await;
+    let asked = call.heard("caller").iter().filter(|words| words.contains("say-name")).count();
+    assert_eq!(asked, 1);
+    let prompt = &call.heard("anna")[0];
+    assert!(prompt.starts_with("[en/caller-on-hold] [the name that was said] [en/press]"), "{prompt}");
+    assert!(call.timeline().contains("RecordMessage       the caller said a name"), "{}", call.timeline());
+    assert_eq!(call.message, None, "nothing of it is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_says_no_name_is_a_caller_without_a_name() {
+    let call = named(caller().says_nothing(), "").await;
+    let prompt = &call.heard("anna")[0];
+    assert!(prompt.starts_with("[en/caller-on-hold] [en/unnamed-caller] [en/press]"), "{prompt}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_ends_the_name_and_a_caller_who_hangs_up_amid_it_rings_nobody() {
+    let call = named(caller().presses('#', upon(Sign::Recorded).plus(ms(700))), "").await;
+    assert_eq!(call.outcome, Outcome::Accepted);
+    let amid = upon(Sign::Recorded).plus(ms(700));
+    let more = "record_name = true";
+    let mut house = House::with(&one_route(r#"[["person:anna"]]"#, more), PEOPLE);
+    house.phone("anna", answers_after(secs(1)));
+    let call = house.call(caller().hangs_up(amid)).await;
+    assert_eq!((call.outcome, call.rang().len()), (Outcome::Missed, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn words_of_ones_own_begin_with_the_name() {
+    let own = "[hotlines.routes.accept]\nprompt = { file = \"caller-on-hold.wav\" }";
+    let call = named(caller(), own).await;
+    assert_eq!(
+        call.heard("anna")[0].split(" --").next(),
+        Some("[the name that was said] [/etc/caller-on-hold.wav]")
+    );
+}

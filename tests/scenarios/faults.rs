@@ -1,0 +1,123 @@
+//! Faults in the settings of a hotline: each is told at its place, before the first call.
+
+use std::path::Path;
+
+use nightbell::call::compile::{Surroundings, compile};
+use nightbell::call::settings::HotlineSettings;
+use nightbell::oncall::OncallFile;
+use serde::Deserialize;
+
+use crate::house::{PEOPLE, two_routes};
+
+#[derive(Deserialize)]
+struct Settings {
+    hotlines: Vec<HotlineSettings>,
+}
+
+const HOURS: &str =
+    "[[hours]]\nid = \"office\"\ntimezone = \"Europe/Berlin\"\nweek = [\"mon-fri 08:00-18:00\"]\n";
+
+/// What is wrong with these settings.
+fn faults(settings: &str) -> Vec<String> {
+    let (roster, _) = OncallFile::parse(&format!("{PEOPLE}{HOURS}")).unwrap().compile();
+    let settings: Settings = toml::from_str(settings).unwrap();
+    let secret = |_: &Path| Err("is in a file that others can read".to_owned());
+    let folder = Path::new("/etc");
+    let around = Surroundings { roster: &roster, trunks: &["carrier"], voice: false, secret, folder };
+    let told = |problem: &nightbell::problem::Problem| {
+        format!("{}; {}", problem.message, problem.help.as_deref().unwrap_or_default())
+    };
+    compile(&settings.hotlines, around).problems.iter().map(told).collect()
+}
+
+/// The faults of two routes with this in the first, in the hotline, and behind it all.
+fn with(route: &str, hotline: &str, behind: &str) -> Vec<String> {
+    let settings = two_routes("")
+        .replace("name = \"Production\"", &format!("name = \"Production\"\n{route}"))
+        .replace("[hotlines.menu]", &format!("{hotline}\n[hotlines.menu]"));
+    faults(&(settings + behind))
+}
+
+fn one(faults: Vec<String>, words: &[&str]) {
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    for word in words {
+        assert!(faults[0].contains(word), "{faults:?}");
+    }
+}
+
+#[test]
+fn hours_and_places_that_are_not_there_are_told_with_the_nearest_that_is() {
+    one(with("hours = \"ofice\"", "", ""), &["there are no hours `ofice`", "did you mean `office`?"]);
+    let outside = "hours = \"office\"\noutside = { route = \"Biling\" }";
+    one(with(outside, "", ""), &["has no route `Biling`", "did you mean `Billing`?"]);
+    one(with("outside = \"voicemail\"", "", ""), &["never used"]);
+    let redirect = "redirect = { hotline = \"Suport\" }";
+    let settings = two_routes("").replace("levels = [[\"person:bob\"]]", redirect);
+    one(faults(&settings), &["there is no hotline `Suport`", "did you mean `Support`?"]);
+}
+
+#[test]
+fn ways_that_lead_round_in_circles_are_refused() {
+    let round = "hours = \"office\"\noutside = { route = \"2\" }";
+    let settings = two_routes("")
+        .replace("name = \"Production\"", &format!("name = \"Production\"\n{round}"))
+        .replace("levels = [[\"person:bob\"]]", "redirect = { hotline = \"Support\", route = \"1\" }");
+    one(faults(&settings), &["callers of `Production` go round in circles"]);
+    let itself = "hours = \"office\"\noutside = { route = \"1\" }";
+    one(with(itself, "", ""), &["go round in circles"]);
+}
+
+#[test]
+fn a_key_that_leads_to_a_menu_rings_nobody_itself() {
+    let settings = two_routes("").replace(
+        "levels = [[\"person:bob\"]]",
+        "levels = [[\"person:bob\"]]\nmenu = {}\n[[hotlines.routes.routes]]\nkey = \"1\"\nname = \"Deep\"\nlevels = [[\"person:bob\"]]",
+    );
+    one(faults(&settings), &["`Billing` rings nobody itself: `levels`"]);
+    let settings = two_routes("").replace("levels = [[\"person:bob\"]]", "menu = {}");
+    one(faults(&settings), &["the menu of `Billing` has no route"]);
+}
+
+#[test]
+fn menus_are_three_deep_at_most() {
+    let mut settings = two_routes("").replace("levels = [[\"person:bob\"]]", "menu = {}");
+    let mut table = "hotlines.routes.routes".to_owned();
+    for depth in 2..=4 {
+        let leads = if depth == 4 { "levels = [[\"person:bob\"]]" } else { "menu = {}" };
+        settings.push_str(&format!("[[{table}]]\nkey = \"1\"\nname = \"Deep {depth}\"\n{leads}\n"));
+        table.push_str(".routes");
+    }
+    one(faults(&settings), &["the menu of `Deep 3` is the 4th in a row"]);
+}
+
+#[test]
+fn the_digits_of_a_pin_are_in_no_fault() {
+    for code in ["code = \"47x1\"", "code = 4711", "code = \"471\"", "code_file = \"a.pin\""] {
+        let pin = format!("[hotlines.pin]\n[[hotlines.pin.codes]]\nname = \"acme\"\n{code}");
+        let told = with("", &pin, "");
+        one(told.clone(), &["the PIN of `acme` is"]);
+        assert!(!told[0].contains("47"), "{told:?}");
+    }
+    let twice = "[hotlines.pin]\n[[hotlines.pin.codes]]\nname = \"acme\"\ncode = \"4711\"\n[[hotlines.pin.codes]]\nname = \"bolt\"\ncode = \"4711\"";
+    one(with("", twice, ""), &["the PINs of `acme` and `bolt` are the same"]);
+    one(with("pin = [\"acme\"]", "", ""), &["there is no PIN `acme`"]);
+}
+
+#[test]
+fn known_callers_of_whom_nothing_is_different_are_told_of() {
+    let idle = "[[hotlines.callers]]\nname = \"VIP\"\nnumbers = [\"+4930\"]";
+    one(with("", idle, ""), &["nothing is different for `VIP`"]);
+    let repeated = "[hotlines.repeated]\ncalls = 3\nwithin = \"10m\"";
+    one(with("", repeated, ""), &["nothing is different for callers who call again"]);
+}
+
+#[test]
+fn without_a_menu_every_further_route_is_led_to_by_something() {
+    let no_menu = two_routes("").replace("[hotlines.menu]\n", "");
+    one(faults(&no_menu), &["several routes but no menu"]);
+    let led_to = no_menu.replace(
+        "name = \"Production\"",
+        "name = \"Production\"\nhours = \"office\"\noutside = { route = \"2\" }",
+    );
+    assert_eq!(faults(&led_to), [""; 0]);
+}
