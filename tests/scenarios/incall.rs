@@ -196,6 +196,7 @@ async fn who_is_handed_to_nobody_leaves_a_message() {
     let call = house.call(caller().hangs_up(upon(Sign::Recorded).plus(secs(8)))).await;
     assert_eq!((call.outcome, call.message), (Outcome::Accepted, Some((true, 8000))));
     assert!(call.timeline().contains("nobody else could be reached, and the caller is alone"));
+    assert!(!call.timeline().contains("nobody accepted"), "anna had: {}", call.timeline());
 }
 
 #[tokio::test(start_paused = true)]
