@@ -66,7 +66,7 @@ async fn a_conference_brings_the_next_person_in_and_all_three_hear_each_other() 
       12.700 ~ DialTarget          carla: not rung: anna accepted first
       12.700   Bridge              anna: the caller and anna hear each other
       17.700   GatherDtmf          anna: pressed *1 during the call: conference
-      17.700   DialChainResolved   Production (another person): to be rung in this order: bob (level 2: named in level 2); carla (level 3: named in level 3)
+      17.700   DialChainResolved   Production (another person): to be rung in this order: bob (level 2: named in level 2); carla (level 3: named in level 3); left out: anna: in this call already
       17.700   DialTarget          bob: 1. ringing bob at +4915100000002 (level 2: named in level 2)
       19.900   DialTargetResult    bob: answered
       19.900   ConfirmTarget       bob: asked to press 1
@@ -225,7 +225,7 @@ async fn a_warm_transfer_puts_the_caller_through_after_a_word_between_the_two() 
       12.700 ~ DialTarget          carla: not rung: anna accepted first
       12.700   Bridge              anna: the caller and anna hear each other
       17.700   GatherDtmf          anna: pressed *2 during the call: transfer
-      17.700   DialChainResolved   Production (another person): to be rung in this order: bob (level 2: named in level 2); carla (level 3: named in level 3)
+      17.700   DialChainResolved   Production (another person): to be rung in this order: bob (level 2: named in level 2); carla (level 3: named in level 3); left out: anna: in this call already
       17.700   DialTarget          bob: 1. ringing bob at +4915100000002 (level 2: named in level 2)
       19.900   DialTargetResult    bob: answered
       19.900   ConfirmTarget       bob: asked to press 1
