@@ -166,19 +166,6 @@ async fn a_route_may_ask_for_certain_pins_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_right_pin_leaves_all_attempts_for_the_next_question() {
-    let settings =
-        gate("attempts = 2").replace("name = \"Production\"", "name = \"Production\"\npin = [\"other\"]");
-    let settings = settings.replace(
-        "[hotlines.menu]",
-        "[[hotlines.pin.codes]]\nname = \"other\"\ncode = \"998877\"\n[hotlines.menu]",
-    );
-    let once_wrong = types(types(caller(), "1234#", &after(PIN)), "471100", &after(PIN).nth(2));
-    let once_wrong = types(once_wrong.presses('1', after("[en/press]")), "998877", &after(PIN).nth(3));
-    assert_eq!(call(&settings, once_wrong).await.rang(), ["anna"]);
-}
-
-#[tokio::test(start_paused = true)]
 async fn outside_its_hours_a_hotline_lets_nobody_through_to_another_route_without_a_pin() {
     let settings = gate("").replace("trunks =", "hours = \"office\"\noutside = { route = \"1\" }\ntrunks =");
     let without = calls(&settings, CLOSED, vec![caller()]).await.remove(0);
@@ -336,16 +323,6 @@ async fn calls_side_by_side_are_no_more_guesses_than_one_after_another() {
     let told = calls(&gate("attempts = 1\nlockout = 2"), "", callers).await;
     assert_eq!((told[2].outcome, told[2].rang().len()), (Outcome::Missed, 0), "{}", told[2].timeline());
     assert!(told[2].reason.starts_with("no PIN is asked for: 2 wrong ones"), "{}", told[2].reason);
-}
-
-#[tokio::test(start_paused = true)]
-async fn where_a_pin_leads_to_counts_at_its_own_hotline_alone() {
-    let pin = "pin = [\"customer\"]\nredirect = { hotline = \"Sales\" }";
-    let code = "[hotlines.pin]\nbefore_menu = false\n[[hotlines.pin.codes]]\nname = \"customer\"\ncode = \"0815\"\n\
-                route = \"1\"\n[hotlines.menu]";
-    let settings = two_hotlines(pin).replacen("[hotlines.menu]", code, 1);
-    let caller = types(caller().presses('2', after("[en/2]")), "0815#", &after(PIN));
-    assert_eq!(call(&settings, caller.presses('5', after("[en/5]"))).await.rang(), ["carla"]);
 }
 
 /// It is Friday, 23:00 in Berlin: closed until Monday.
