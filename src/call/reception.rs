@@ -281,8 +281,10 @@ impl Reception {
             return self.left(&format!("there is no hotline {}", redirect.hotline));
         };
         self.hotline = hotline;
+        // What was asked, entered and said before was another hotline's.
         self.menus.clear();
         self.opened.clear();
+        (self.place_of_pin, self.pins_asked, self.asked) = (None, 0, true);
         if !self.hotline.enabled {
             let words = self.hotline.prompts.closed.clone();
             return over(words, format!("the hotline {} is closed", redirect.hotline));
@@ -401,6 +403,8 @@ impl Reception {
         if let Some(code) = gate.code(digits, named) {
             self.opened.push(code.name.clone());
             self.place_of_pin.clone_from(&code.place);
+            // Another question for a PIN is another one, with attempts of its own.
+            self.pins_asked = 0;
             return Answer::right(None, format!("entered the PIN of {} {attempt}", code.name));
         }
         let what = if digits.is_empty() { "entered no PIN" } else { "entered a wrong PIN" };

@@ -251,8 +251,9 @@ fn name() -> impl Strategy<Value = String> {
     "[a-z0-9][a-z0-9_.-]{0,6}"
 }
 
+/// As settings may have it.
 fn wall() -> impl Strategy<Value = DateTime> {
-    (0_i16..=9998, 1_i8..=12, 1_i8..=28, 0_i8..24, 0_i8..60, 0_i8..60).prop_map(
+    (1970_i16..2200, 1_i8..=12, 1_i8..=28, 0_i8..24, 0_i8..60, 0_i8..60).prop_map(
         |(year, month, day, hour, minute, second)| date(year, month, day).at(hour, minute, second, 0),
     )
 }

@@ -195,6 +195,7 @@ ports = "43000-53000"
 name = "Emergency hotline"
 numbers = ["+4930123456"]
 trunks = ["carrier"]
+prompts = {{ connected = false }}
 {hotline}
 [hotlines.menu]
 timeout = "2s"
