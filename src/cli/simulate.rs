@@ -49,7 +49,7 @@ pub struct Options {
     #[arg(long, value_name = "PERSON")]
     busy: Vec<String>,
     /// Find every moment at which nobody, or somebody without a phone, would be rung: 2027-01-01..2028-01-01
-    #[arg(long, value_name = "FROM..TO", value_parser = sweep::period, conflicts_with_all = ["at", "busy", "from"])]
+    #[arg(long, value_name = "FROM..TO", value_parser = sweep::period, conflicts_with_all = ["at", "busy", "from", "keys", "calls"])]
     sweep: Option<(Timestamp, Timestamp)>,
     /// With --sweep, this route alone
     #[arg(long, value_name = "NAME", requires = "sweep")]

@@ -8,6 +8,8 @@ pub mod feeds;
 pub mod findings;
 pub mod limits;
 pub mod logging;
+mod parse;
 pub mod probe;
 mod reading;
+mod secrets;
 pub mod start;
