@@ -9,7 +9,6 @@ use super::{Common, Failure, output};
 use crate::daemon::config::read_oncall;
 use crate::daemon::control::{self, Command, Reply};
 use crate::daemon::findings::Findings;
-use crate::store::Store;
 
 /// Options of `apply`.
 #[derive(Debug, Args)]
@@ -56,7 +55,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
             return Err(Failure::Failed("the daemon answered something else".to_owned()));
         }
         None => {
-            let store = Store::open(&config.data_dir)?;
+            let store = super::open_stopped(&config)?;
             store.apply_roster(&roster, options.dry_run)?.iter().map(ToString::to_string).collect()
         }
     };

@@ -7,7 +7,6 @@ use crate::daemon::changes::{self, Change, Changed};
 use crate::daemon::config::Config;
 use crate::daemon::control::{self, Command, Reply};
 use crate::oncall::Roster;
-use crate::store::Store;
 
 /// Makes a change; answers what became of it, and who is on call since.
 pub fn change(common: &Common, change: Change) -> Result<(Changed, Roster), Failure> {
@@ -23,7 +22,7 @@ pub fn change(common: &Common, change: Change) -> Result<(Changed, Roster), Fail
 
 /// The on-call file is applied first, as the next start would do: the change may be about what is new in it.
 fn change_stopped(config: &Config, change: &Change) -> Result<Changed, Failure> {
-    let store = Store::open(&config.data_dir)?;
+    let store = super::open_stopped(config)?;
     if let Some((_, roster)) = &config.oncall {
         store.apply_roster(roster, false)?;
     }

@@ -207,6 +207,18 @@ fn with_calendars(config: &Config, mut roster: Roster) -> Result<(Roster, Copies
     Ok((roster, copies))
 }
 
+/// The database of a stopped daemon, for writing.
+fn open_stopped(config: &Config) -> Result<Store, Failure> {
+    Store::open(&config.data_dir).map_err(|error| match error {
+        // It holds its data directory, but does not take commands: not yet, or no more.
+        StoreError::InUse { folder, .. } => Failure::Failed(format!(
+            "the daemon on {} is starting or stopping: try again in a moment",
+            folder.display()
+        )),
+        error => error.into(),
+    })
+}
+
 /// What the database says; nobody, where there is none yet.
 fn stored_roster(config: &Config) -> Result<Roster, Failure> {
     match Store::open_read_only(&config.data_dir) {

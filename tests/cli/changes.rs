@@ -156,3 +156,11 @@ fn without_first_of_pairs<'a>(words: &[&'a str]) -> Vec<&'a str> {
     let kept = pairs.iter().enumerate().filter(|(index, [name, _])| last(*index, name));
     command.iter().copied().chain(kept.flat_map(|(_, pair)| *pair)).collect()
 }
+
+#[test]
+fn a_daemon_that_is_starting_is_not_asked_to_be_stopped() {
+    let folder = folder("starting");
+    let _held = nightbell::store::Store::open(&folder.path().join("data")).unwrap();
+    let why = refused(&folder, &["people", "unavailable", "bob"]);
+    assert!(why.contains("is starting or stopping: try again in a moment"), "{why}");
+}
