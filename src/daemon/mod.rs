@@ -11,3 +11,4 @@ pub mod logging;
 pub mod probe;
 mod reading;
 pub mod start;
+pub mod verify;

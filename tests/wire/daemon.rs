@@ -160,6 +160,11 @@ impl Daemon {
         serde_json::from_slice(&self.prints(arguments)).unwrap()
     }
 
+    /// Starts a command; what it prints can be read.
+    pub fn begins(&self, arguments: &[&str]) -> Child {
+        command(&self.folder, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// What a command prints.
     pub fn prints(&self, arguments: &[&str]) -> Vec<u8> {
         let output = command(&self.folder, arguments).output().unwrap();
