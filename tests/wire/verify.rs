@@ -6,12 +6,18 @@ use crate::daemon::Daemon;
 use crate::phone::Phone;
 use crate::says;
 
+/// What `people` says of the only phone.
+fn is_confirmed(daemon: &Daemon) -> bool {
+    let people: Value = serde_json::from_slice(&daemon.prints(&["people", "--json"])).unwrap();
+    people[0]["phones"][0]["confirmed"].as_bool().unwrap()
+}
+
 #[test]
 fn a_phone_that_is_called_and_presses_1_is_confirmed_and_one_that_is_busy_is_not() {
     let mut anna = Phone::ordinary();
     let phone = format!("sip:anna@127.0.0.1:{}", anna.port());
-    let daemon = Daemon::start(&[("anna", anna.port())], "");
-    let verify = ["people", "verify", "anna", "--phone", &phone, "--json"];
+    let mut daemon = Daemon::start_unconfirmed("anna", &phone);
+    let verify = ["people", "verify", "anna", "--json"];
 
     let asked = daemon.begins(&verify);
     let invite = anna.is_rung();
@@ -23,6 +29,7 @@ fn a_phone_that_is_called_and_presses_1_is_confirmed_and_one_that_is_busy_is_not
         (output.status.code(), &told["confirmed"], &told["reason"]),
         (Some(1), &false.into(), &"busy".into())
     );
+    assert!(!is_confirmed(&daemon));
 
     let asked = daemon.begins(&verify);
     anna.picks_up(0.0);
@@ -39,6 +46,10 @@ fn a_phone_that_is_called_and_presses_1_is_confirmed_and_one_that_is_busy_is_not
     let call: Value = serde_json::from_slice(&daemon.prints(&["calls", id, "--json"])).unwrap();
     assert_eq!(call["caller"], "nightbell");
     assert!(says(&call, "ConfirmTargetResult", Some("anna"), "accepted with 1"), "{call:#}");
+
+    assert!(is_confirmed(&daemon));
+    daemon.kill_and_restart();
+    assert!(is_confirmed(&daemon), "it outlives the file's next reading");
 
     let refused = daemon.begins(&["people", "verify", "ana"]).wait_with_output().unwrap();
     let error = String::from_utf8_lossy(&refused.stderr);
