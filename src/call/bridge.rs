@@ -99,10 +99,6 @@ enum Event {
 
 /// Lets the caller speak with whoever accepted, until it is over.
 pub async fn talk(caller: &Leg, desk: &mut Desk, route: &Route, first: Responder) -> End {
-    if route.keys.announce {
-        let words = route.keys.words.announce.to(first.person.language);
-        first.leg.start(words, false).ended().await;
-    }
     let mut talk = Talk {
         caller,
         desk,
@@ -211,6 +207,12 @@ impl Talk<'_> {
             self.connect();
             self.tell(&person, &format!("{why}: {}", self.who_hear_each_other()));
             return None;
+        }
+        if self.invited.is_none() && self.held {
+            // Whoever was to be rung was not yet chosen: the caller on hold did not end the call.
+            self.tell(&person, &format!("{why}: the caller is alone"));
+            self.caller.silence();
+            return Some(End::Alone);
         }
         if self.invited.is_none() {
             return Some(End::Over(why));

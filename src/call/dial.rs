@@ -134,9 +134,13 @@ impl Drop for ToldWalk {
 }
 
 fn summary(chain: &Chain, order: Order, known: Option<&str>) -> String {
-    let known = known.map(|known| format!("; {known}")).unwrap_or_default();
+    let mut more = known.map(|known| format!("; {known}")).unwrap_or_default();
+    let left_out: Vec<_> = chain.not_rung.iter().map(ToString::to_string).collect();
+    if !left_out.is_empty() {
+        more.push_str(&format!("; left out: {}", left_out.join("; ")));
+    }
     if chain.candidates.is_empty() {
-        return format!("nobody is to be rung{known}");
+        return format!("nobody is to be rung{more}");
     }
     let people: Vec<_> = chain
         .candidates
@@ -150,7 +154,7 @@ fn summary(chain: &Chain, order: Order, known: Option<&str>) -> String {
         Order::OneRandom => "the first of each level that is free",
         Order::AllAtOnce => "level by level, all of a level together",
     };
-    format!("to be rung {how}: {}{known}", people.join("; "))
+    format!("to be rung {how}: {}{more}", people.join("; "))
 }
 
 /// Rings one phone and asks whoever answers it.

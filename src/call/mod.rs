@@ -105,7 +105,9 @@ pub struct Desk {
     pub caller: LegId,
     /// Who calls, if the number is not withheld.
     pub caller_number: Option<E164>,
-    /// The hotline that was dialled.
+    /// The name of the hotline that was dialled: calls are remembered by it, wherever they go on.
+    pub called: String,
+    /// The hotline the caller is at.
     pub hotline: Arc<Hotline>,
     /// All hotlines and people, as they stood when the call came in.
     pub snapshot: Arc<Snapshot>,
@@ -137,6 +139,7 @@ impl Desk {
             id: self.id,
             caller: self.caller,
             caller_number: self.caller_number.clone(),
+            called: self.called.clone(),
             hotline: self.hotline.clone(),
             snapshot: self.snapshot.clone(),
             roster: self.roster.clone(),

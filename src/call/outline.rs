@@ -70,7 +70,7 @@ impl Hotline {
         if let Some(rule) = &self.repeated {
             let what = self.straight(rule.place.as_ref(), rule.level).join(", ");
             lines.push(format!(
-                "from the {}th call of a number within {} on: {what}",
+                "from call {} of a number within {} on: {what}",
                 rule.calls,
                 describe(rule.within)
             ));

@@ -282,6 +282,16 @@ pub enum AcceptKey {
     None,
 }
 
+impl AcceptKey {
+    /// The one key that accepts, where there is one.
+    pub fn alone(self) -> Option<char> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Any | Self::None => None,
+        }
+    }
+}
+
 /// When nobody is left.
 #[derive(Debug, Clone)]
 pub struct Fallback {

@@ -151,6 +151,11 @@ async fn ask_pin(
     let step = desk.timeline.open(Step::GatherDtmf, Action::Received, None);
     let entry = pin::enter(caller, gate, keys.early.take()).await;
     keys.hash_due = entry.hash_due;
+    // Other calls from the same number may have been guessing meanwhile: then even the right one is not told.
+    if lockout.is_closed(&name, number, gate.lockout) {
+        step.failed("what was entered is not looked at");
+        return reception.locked_out();
+    }
     let answer = reception.entered(&entry.digits);
     if answer.right {
         step.done(&answer.told.detail);

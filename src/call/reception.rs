@@ -101,6 +101,9 @@ pub struct Reception {
     opened: Vec<String>,
     /// Where a PIN leads to.
     place_of_pin: Option<Place>,
+    /// Where a caller goes from the gate on, outside the hours.
+    outside: Option<Arc<Choice>>,
+    /// Since the last one that was right.
     pins_asked: u8,
     /// Something was asked since the welcome.
     asked: bool,
@@ -144,6 +147,7 @@ impl Reception {
             menus: Vec::new(),
             opened: Vec::new(),
             place_of_pin: None,
+            outside: None,
             pins_asked: 0,
             asked: false,
             level: 1,
@@ -187,14 +191,19 @@ impl Reception {
         self.stage = Stage::Gate;
         let opening = self.hotline.opening.clone()?;
         let why = opening.closed(&self.snapshot.roster, self.visitor.at)?;
-        Some(self.instead(&opening.outside, why, None))
+        let turn = self.instead(&opening.outside, why, None);
+        // Another route may ring people: the gate is before that, too.
+        if let (Instead::Choice(_), Stage::Choice(choice)) = (&opening.outside, self.stage.clone()) {
+            (self.outside, self.stage) = (Some(choice), Stage::Gate);
+        }
+        Some(turn)
     }
 
     fn gate(&mut self) -> Option<Turn> {
         match self.hotline.pin.clone().filter(|gate| gate.before_menu && self.opened.is_empty()) {
             Some(gate) => Some(self.ask_pin(gate)),
             None => {
-                self.stage = Stage::Way;
+                self.stage = self.outside.take().map_or(Stage::Way, Stage::Choice);
                 None
             }
         }
@@ -281,8 +290,11 @@ impl Reception {
             return self.left(&format!("there is no hotline {}", redirect.hotline));
         };
         self.hotline = hotline;
+        // What was asked, entered and said before was another hotline's.
         self.menus.clear();
         self.opened.clear();
+        (self.place_of_pin, self.outside) = (None, None);
+        (self.pins_asked, self.asked) = (0, true);
         if !self.hotline.enabled {
             let words = self.hotline.prompts.closed.clone();
             return over(words, format!("the hotline {} is closed", redirect.hotline));
@@ -401,6 +413,8 @@ impl Reception {
         if let Some(code) = gate.code(digits, named) {
             self.opened.push(code.name.clone());
             self.place_of_pin.clone_from(&code.place);
+            // Another question for a PIN is another one, with attempts of its own.
+            self.pins_asked = 0;
             return Answer::right(None, format!("entered the PIN of {} {attempt}", code.name));
         }
         let what = if digits.is_empty() { "entered no PIN" } else { "entered a wrong PIN" };

@@ -98,6 +98,7 @@ pub async fn run(incoming: Incoming, house: House) {
         id,
         caller: incoming.caller.id(),
         caller_number: incoming.from,
+        called: hotline.clone(),
         hotline: incoming.hotline,
         roster: incoming.snapshot.roster.clone(),
         snapshot: incoming.snapshot,

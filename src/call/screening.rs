@@ -2,7 +2,7 @@
 
 use crate::call::consent::{self, Consent};
 use crate::call::journal::{Action, Step, StepResult};
-use crate::call::leg::{Farewell, Gone, Heard, KeySource, Leg};
+use crate::call::leg::{Farewell, Gone, Heard, KeySource, Leg, Told};
 use crate::call::plan::{Accept, AcceptKey, Route};
 use crate::call::prompt::Prompt;
 use crate::call::race::Race;
@@ -50,7 +50,7 @@ pub async fn confirm(
     };
     let mut consent = Consent::NotAsked;
     if let Said::Accepted(_) = said {
-        match take(desk, race, &mut leg).await {
+        match take(desk, route, race, person, &mut leg).await {
             Ok(told) => consent = told,
             Err(lost) => said = lost,
         }
@@ -69,7 +69,13 @@ pub async fn confirm(
 
 /// The call is put through to somebody who has accepted, unless somebody else was first. Who was first and
 /// is lost leaves it to the next.
-async fn take(desk: &Desk, race: &Race, leg: &mut Leg) -> Result<Consent, Said> {
+async fn take(
+    desk: &Desk,
+    route: &Route,
+    race: &Race,
+    person: &Person,
+    leg: &mut Leg,
+) -> Result<Consent, Said> {
     let mut gone = leg.gone();
     let _first = tokio::select! {
         biased;
@@ -78,6 +84,11 @@ async fn take(desk: &Desk, race: &Race, leg: &mut Leg) -> Result<Consent, Said> 
         permit = race.claim() => permit,
     };
     let consent = consent::tell_responder(desk, leg).await.map_err(Said::Left)?;
+    if route.keys.announce
+        && let Told::Gone(why) = leg.tell(route.keys.words.announce.to(person.language)).await
+    {
+        return Err(Said::Left(why));
+    }
     waiting::say_connected(desk, leg).await.map_err(Said::Left)?;
     match leg.gone().now() {
         Some(why) => Err(Said::Left(why)),

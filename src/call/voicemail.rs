@@ -30,7 +30,11 @@ enum End {
 /// Takes a message. Hanging up is its normal end; then the epilogue closes the recording.
 pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
     let fallback = &route.fallback;
-    let why = if route.direct_voicemail { "the route takes messages only" } else { "nobody accepted" };
+    let why = match desk.facts.known() {
+        _ if route.direct_voicemail => "the route takes messages only",
+        known if known.bridged => "nobody is left whom the caller could speak with",
+        _ => "nobody accepted",
+    };
     desk.timeline.write(Step::Voicemail, Action::Sent, StepResult::Processed, None, why);
     if let Err(why) = caller.room(Recording::Message(fallback.max_length), DISK_PATIENCE).await {
         return no_room(caller, desk, &why).await;

@@ -18,7 +18,7 @@ use super::sweep::{self, Sweep, Swept};
 use super::{Common, Failure, output};
 use crate::call::describe;
 use crate::call::filter::Admission;
-use crate::call::plan::{Hotline, Route, Snapshot};
+use crate::call::plan::{AcceptKey, Hotline, Route, Snapshot};
 use crate::call::reception::{Arrived, Reception, Visitor};
 use crate::call::settings::FallbackKind;
 use crate::daemon::findings::Findings;
@@ -49,7 +49,7 @@ pub struct Options {
     #[arg(long, value_name = "PERSON")]
     busy: Vec<String>,
     /// Find every moment at which nobody, or somebody without a phone, would be rung: 2027-01-01..2028-01-01
-    #[arg(long, value_name = "FROM..TO", value_parser = sweep::period, conflicts_with_all = ["at", "busy", "from"])]
+    #[arg(long, value_name = "FROM..TO", value_parser = sweep::period, conflicts_with_all = ["at", "busy", "from", "keys", "calls"])]
     sweep: Option<(Timestamp, Timestamp)>,
     /// With --sweep, this route alone
     #[arg(long, value_name = "NAME", requires = "sweep")]
@@ -243,6 +243,9 @@ impl House<'_> {
         if recorded {
             story.hears("the call may be recorded: the caller hears", consent);
         }
+        if route.record_name && !route.direct_voicemail {
+            story.hears("the caller is asked for a name:", &hotline.prompts.say_name);
+        }
         if route.direct_voicemail {
             story.tell("nobody is rung: the route takes messages only");
         } else {
@@ -256,10 +259,15 @@ impl House<'_> {
             ));
             simulated.ringing.tell(route.ring, story);
             simulated.waits(route, story);
-        }
-        story.tell(format!("whoever answers hears {}", route.accept.prompt.usual));
-        if recorded {
-            story.tell(format!("whoever accepts hears {consent}, and the call is recorded"));
+            story.tell(match route.accept.key {
+                AcceptKey::None => "whoever answers has accepted".to_owned(),
+                AcceptKey::Key(_) | AcceptKey::Any => {
+                    format!("whoever answers hears {}", route.accept.prompt.usual)
+                }
+            });
+            if recorded {
+                story.tell(format!("whoever accepts hears {consent}, and the call is recorded"));
+            }
         }
         let last = if closing { &fallback.closing } else { &fallback.greeting };
         story.hears("if nobody accepts, the caller hears", last);

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{Failure, output};
 use crate::call::choice::{Choice, Goal};
-use crate::call::opening::Opening;
+use crate::call::opening::{Instead, Opening};
 use crate::call::plan::{Hotline, Route};
 use crate::oncall::{Person, PersonId, Phone, PhoneChoice, Roster, Stretch, Target, resolve};
 use crate::switch::trunks::Trunk;
@@ -212,7 +212,19 @@ fn openings<'a>(hotline: &'a Hotline, route: &Route) -> Vec<&'a Opening> {
         Goal::Menu(_) | Goal::Redirect(_) => false,
     };
     let choice = hotline.all_choices().into_iter().find(leads_here);
-    hotline.opening.iter().chain(choice.and_then(|choice| choice.opening.as_ref())).collect()
+    // Where callers are led while the hotline is closed, phones ring then all the more.
+    let leads_elsewhere = |opening: &&Opening| match &opening.outside {
+        Instead::Choice(place) => !hotline.at(place).is_some_and(|there| {
+            there.routes().iter().any(|goal| goal.name == route.name && goal.key == route.key)
+        }),
+        Instead::Voicemail | Instead::Words(_) => true,
+    };
+    hotline
+        .opening
+        .iter()
+        .filter(leads_elsewhere)
+        .chain(choice.and_then(|choice| choice.opening.as_ref()))
+        .collect()
 }
 
 fn told(found: &[Found], routes: usize, from: Timestamp, until: Timestamp) -> String {

@@ -14,7 +14,8 @@ use crate::call::settings::{CallerIdSetting, HotlineSettings};
 use crate::daemon::expect::Expectation;
 use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
-use crate::daemon::reading::{read, secret, unreadable};
+use crate::daemon::parse::parse;
+use crate::daemon::reading::{read, secret};
 use crate::oncall::{OncallFile, Phone, Roster};
 use crate::problem::Problem;
 use crate::sip::Forwarded;
@@ -99,14 +100,10 @@ impl Config {
     pub fn load(path: &Path) -> (Option<Self>, Findings) {
         let mut findings = Findings::default();
         let Some(source) = read(path, &mut findings, None) else { return (None, findings) };
-        let file = match toml::from_str::<File>(&source.text) {
-            Ok(file) => file,
-            Err(error) => {
-                findings.add(&source, [unreadable(&error, &source.text)]);
-                return (None, findings);
-            }
-        };
-        (Some(Self::of_file(file, source, &mut findings)), findings)
+        let (file, problems) = parse::<File>(&source.text);
+        findings.add(&source, problems);
+        let config = file.map(|file| Self::of_file(file, source, &mut findings));
+        (config, findings)
     }
 
     fn of_file(file: File, source: Arc<Source>, findings: &mut Findings) -> Self {
@@ -233,17 +230,11 @@ fn misses(error: &PromptError, compiled: &Compiled) -> Problem {
 
 /// Reads an on-call file that is already in memory.
 pub fn read_roster(source: &Arc<Source>, findings: &mut Findings) -> Option<Roster> {
-    match OncallFile::parse(&source.text) {
-        Ok(file) => {
-            let (roster, problems) = file.compile();
-            findings.add(source, problems);
-            Some(roster)
-        }
-        Err(error) => {
-            findings.add(source, [unreadable(&error, &source.text)]);
-            None
-        }
-    }
+    let (file, problems) = parse::<OncallFile>(&source.text);
+    findings.add(source, problems);
+    let (roster, problems) = file?.compile();
+    findings.add(source, problems);
+    Some(roster)
 }
 
 /// Reads an on-call file.

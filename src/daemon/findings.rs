@@ -1,12 +1,13 @@
 //! Problems in settings files, shown as a person reads them: file, line, column, remedy.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 
+use crate::daemon::secrets::concealed;
 use crate::problem::{Problem, Severity};
 
 /// One file that was read.
@@ -69,8 +70,11 @@ impl Finding {
             Severity::Warning => Level::WARNING,
         };
         let title = level.primary_title(&self.problem.message);
+        let text = self.source.as_ref().map(|source| concealed(&source.text)).unwrap_or_default();
         let mut group = match (&self.source, &self.problem.span) {
-            (Some(source), Some(span)) if span.start < span.end => title.element(snippet(source, span)),
+            (Some(source), Some(span)) if span.start < span.end => {
+                title.element(snippet(&source.path, &text, span))
+            }
             (Some(source), _) => title.element(Origin::path(source.path.display().to_string())),
             (None, _) => title.elements(None::<Origin<'_>>),
         };
@@ -92,11 +96,10 @@ impl Finding {
 }
 
 /// The place in the file. A span that is a whole table is cut to its first line.
-fn snippet<'a>(source: &'a Source, span: &Range<usize>) -> Snippet<'a, Annotation<'a>> {
-    let text = source.text.as_str();
+fn snippet<'a>(path: &Path, text: &'a str, span: &Range<usize>) -> Snippet<'a, Annotation<'a>> {
     let (start, end) = (span.start.min(text.len()), span.end.min(text.len()));
     let first_line = text.get(start..end).and_then(|part| part.find('\n')).map_or(end, |at| start + at);
     Snippet::source(text)
-        .path(source.path.display().to_string())
+        .path(path.display().to_string())
         .annotation(AnnotationKind::Primary.span(start..first_line))
 }

@@ -74,8 +74,15 @@ fn of_member(member: &Member) -> Option<Target> {
     }
 }
 
+/// All of it.
+pub(super) fn all(draft: &mut Draft, report: &mut Report) {
+    circles(draft, report);
+    empty(draft, report);
+    people_without_phones(draft, report);
+}
+
 /// Breaks circles: what would lead back to where it came from is taken out.
-pub(super) fn circles(draft: &mut Draft, report: &mut Report) {
+fn circles(draft: &mut Draft, report: &mut Report) {
     let mut done = BTreeSet::new();
     for container in draft.containers() {
         while let Some((inside, target)) = way_back(draft, &container, &mut Vec::new(), &mut done) {
@@ -110,7 +117,7 @@ fn way_back(
 }
 
 /// Takes out levels without targets, and teams and escalations without levels, wherever they are named.
-pub(super) fn empty(draft: &mut Draft, report: &mut Report) {
+fn empty(draft: &mut Draft, report: &mut Report) {
     loop {
         for team in &mut draft.teams {
             team.levels.retain(|level| !level.is_empty());
@@ -142,7 +149,7 @@ pub(super) fn empty(draft: &mut Draft, report: &mut Report) {
 
 /// Takes out people without a phone whom nothing names: they are nobody's concern in a call. The
 /// others without one are shown.
-pub(super) fn people_without_phones(draft: &mut Draft, report: &mut Report) {
+fn people_without_phones(draft: &mut Draft, report: &mut Report) {
     let named: BTreeSet<Target> =
         draft.containers().iter().flat_map(|container| draft.named_in(container)).collect();
     draft.people.retain_mut(|person| {

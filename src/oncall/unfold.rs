@@ -155,6 +155,9 @@ impl<'a> Unfolding<'a> {
     /// take turns in it.
     fn everyone(&mut self, id: &ScheduleId, path: &str) -> Vec<Rank> {
         let Some(schedule) = self.roster.schedules.get(id) else { return Vec::new() };
+        if !schedule.enabled {
+            return self.dead_end(path, DeadEndKind::NotEnabled(id.clone()));
+        }
         let path = step(path, &format!("takes turns in schedule {id}"));
         let mut all = Vec::new();
         for target in participants(schedule) {
@@ -167,6 +170,34 @@ impl<'a> Unfolding<'a> {
             }
         }
         all
+    }
+}
+
+impl Roster {
+    /// Whether there is an escalation on the way from any of these targets to people.
+    pub fn meets_escalation(&self, levels: &[Vec<Target>]) -> bool {
+        let mut open: Vec<&Target> = levels.iter().flatten().collect();
+        let mut seen = BTreeSet::new();
+        while let Some(target) = open.pop() {
+            if !seen.insert(target) {
+                continue;
+            }
+            match target {
+                Target::Escalation(_) => return true,
+                Target::Person(_) => {}
+                Target::Team(id) => {
+                    open.extend(self.teams.get(id).into_iter().flat_map(|team| team.levels.iter().flatten()));
+                }
+                Target::Schedule(id) | Target::Everyone(id) => {
+                    let schedule = self.schedules.get(id).into_iter();
+                    open.extend(schedule.flat_map(|schedule| {
+                        let standing_in = schedule.overrides.iter().filter_map(|entry| entry.member.target());
+                        participants(schedule).into_iter().chain(standing_in)
+                    }));
+                }
+            }
+        }
+        false
     }
 }
 

@@ -184,3 +184,27 @@ fn what_the_operator_expects_of_a_call_is_checked() {
         assert!(told.contains(part), "{part}:\n{told}");
     }
 }
+
+#[test]
+fn a_sweep_looks_at_the_route_that_callers_get_while_the_hotline_is_closed() {
+    let hours =
+        "[[hours]]\nid = \"day\"\ntimezone = \"Europe/Berlin\"\nclosed = [\"2026-01-01..2028-01-01\"]\n";
+    let night = "[[hotlines.routes]]\nname = \"Night\"\nlevels = [[\"person:zoe\"]]\n";
+    let closed = "hours = \"day\"\noutside = { route = \"Night\" }\n[[hotlines.routes]]";
+    let settings = settings(night).replacen("[[hotlines.routes]]", closed, 1);
+    let folder = Folder::with("night", settings.as_bytes(), format!("{ONCALL}{hours}").as_bytes());
+    let (_, found) = sweep(&folder, "2026-12-20T00:00Z..2026-12-30T00:00Z");
+    let routes: Vec<_> = found.iter().map(|row| (row["route"].as_str(), row["fault"].as_str())).collect();
+    assert_eq!(routes, [(Some("Night"), Some("nobody")), (Some("Night"), Some("no-phone"))]);
+}
+
+#[test]
+fn a_sweep_refuses_what_it_would_not_heed() {
+    let folder = house("unheeded", "");
+    for option in [["--keys", "1"], ["--calls", "3"], ["--from", "+49301"], ["--busy", "anna"]] {
+        let output =
+            folder.output(&[&["simulate", "--sweep", "2026-12-20..2026-12-21"], &option[..]].concat());
+        assert_eq!(output.status.code(), Some(2), "{option:?}: {}", text(&output));
+        assert!(text(&output).contains(option[0]), "{}", text(&output));
+    }
+}

@@ -323,3 +323,60 @@ fn what_names_the_hotline_behind_a_caller_s_number_is_warned_of_where_no_number_
         assert_eq!(said.contains("forwarded of the trunk"), warns, "{said}");
     }
 }
+
+#[test]
+fn all_faults_of_both_files_are_told_in_one_run() {
+    let settings = SETTINGS
+        .replace("sources = ", "max_cals = 3\nsources = ")
+        .replace("[[hotlines.routes]]", "welcom = false\nmax_calls = \"many\"\n[[hotlines.routes]]")
+        .replace("levels = ", "order = \"shufled\"\nring = \"900s\"\nlevels = ");
+    let oncall = format!("{ONCALL}fone = 1\navailable = 3\nlanguage = \"xx\"\n[[schedule]]\nid = \"a\"\n");
+    let folder = Folder::with("all", settings.as_bytes(), oncall.as_bytes());
+    let said = String::from_utf8(folder.output(&["check"]).stderr).unwrap();
+    for part in [
+        "nightbell.toml:7:1",
+        "did you mean `max_calls`?",
+        "did you mean `welcome`?",
+        "nightbell.toml:15:13",
+        "did you mean `shuffled`?",
+        "nightbell.toml:19:8",
+        "oncall.toml:4:1",
+        "oncall.toml:5:13",
+        "oncall.toml:6:12",
+        "did you mean `schedules`?",
+    ] {
+        assert!(said.contains(part), "{part:?} is missing in\n{said}");
+    }
+}
+
+#[test]
+fn a_key_that_is_misspelt_is_not_told_as_missing_as_well_and_faults_behind_it_are_told() {
+    let settings =
+        SETTINGS.replace("name = \"lan\"", "nam = \"lan\"").replace("name = \"Prod", "name = 3 #\"");
+    let folder = Folder::with("misspelt", settings.as_bytes(), ONCALL.as_bytes());
+    let said = String::from_utf8(folder.output(&["check"]).stderr).unwrap();
+    assert!(said.contains("did you mean `name`?") && said.contains("expected a string"), "{said}");
+    assert!(!said.contains("missing field"), "{said}");
+}
+
+#[test]
+fn no_finding_shows_a_pin_a_password_or_the_address_of_a_calendar() {
+    let settings =
+        SETTINGS.replace("[[trunks]]", "[[trunks]]\npassword = \"geheim\"\nsecret = \"geheim\"").replace(
+            "[[hotlines.routes]]",
+            "pin = { codes = [{ nam = \"a\", code = \"geheim\" }] }\n[[hotlines.routes]]",
+        );
+    let oncall = format!(
+        "{ONCALL}[[schedules]]\nid = \"a\"\ntimezone = \"UTC\"\ncalendar = \"http://cal.invalid:1 /geheim\"\n\
+         [[schedules]]\nid = \"b\"\ntimezone = \"UTC\"\ncalendar = \"http://geheim@127.0.0.1:9/geheim?geheim\"\n"
+    );
+    for (name, settings, oncall) in [("pin", settings.as_str(), ONCALL), ("calendar", SETTINGS, &oncall)] {
+        let folder = Folder::with(name, settings.as_bytes(), oncall.as_bytes());
+        for options in [&["check"][..], &["check", "--json"]] {
+            let output = folder.output(options);
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert!(said.contains("toml"), "{said}");
+            assert!(!said.contains("geheim"), "{said}");
+        }
+    }
+}

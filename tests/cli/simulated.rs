@@ -271,6 +271,28 @@ fn of_a_level_one_is_shown_and_why_the_others_are_not() {
 }
 
 #[test]
+fn what_callers_and_responders_are_asked_is_shown_where_they_are() {
+    let folder = of_order("named", "record_name = true");
+    let said = |folder: &Folder| {
+        let output = folder.output(&["simulate", "--to", "+4930123456"]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let named = said(&folder);
+    assert!(
+        named.contains("the caller is asked for a name") && named.contains("whoever answers hears"),
+        "{named}"
+    );
+    let at_once = said(&of_order("at-once", "accept = { key = \"none\" }"));
+    assert!(
+        at_once.contains("whoever answers has accepted") && !at_once.contains("whoever answers hears"),
+        "{at_once}"
+    );
+    let message = said(&of_order("message", "record_name = true\ndirect = \"voicemail\""));
+    assert!(message.contains("nobody is rung: the route takes messages only"), "{message}");
+    assert!(!message.contains("whoever answers") && !message.contains("asked for a name"), "{message}");
+}
+
+#[test]
 fn a_repeat_of_the_escalations_own_is_shown() {
     let folder = of_order("own", "order = \"listed\"\nrepeat = \"own\"\nskip_dialled = false");
     let (text, json) = simulate(&folder, &[]);

@@ -137,6 +137,16 @@ fn everyone_of_a_schedule_includes_everyone_of_the_schedules_that_take_turns_in_
 }
 
 #[test]
+fn nobody_of_a_schedule_that_is_switched_off_is_rung_also_not_everyone() {
+    let mut team = team();
+    let schedule = team.schedules.values_mut().find(|schedule| schedule.id.as_str() == "s").unwrap();
+    schedule.enabled = false;
+    let chain = chain(&team, &listed(&[&["everyone:s"], &["person:d"]]));
+    assert_eq!(told(&chain), ["2 d: named in level 2"]);
+    assert_eq!(sentences(&chain.not_rung), ["schedule s is not enabled: nobody is on call"]);
+}
+
+#[test]
 fn what_stands_side_by_side_merges_by_rank() {
     let roster = roster(&format!(
         "{}[[teams]]\nid = 'escalation'\nlevels = [['person:a'], ['person:b']]\n\

@@ -257,7 +257,7 @@ start = "2026-01-05 09:00"
     insta::assert_snapshot!(call.timeline(), @r#"
        0.000   CallReceived        +4915155500 calls +4930123456 over carrier
        2.100   Welcome             played
-       2.100   DialChainResolved   Production: nobody is to be rung
+       2.100   DialChainResolved   Production: nobody is to be rung; left out: anna: is marked as unavailable; schedule production: nobody is on call on purpose (rotation office, turn 46, since Mon 09:00) for a year to come
        2.100 ~ DialTarget          anna: not rung: is marked as unavailable
        2.100 ~ DialTarget          not rung: schedule production: nobody is on call on purpose (rotation office, turn 46, since Mon 09:00) for a year to come
        2.100   Voicemail           nobody accepted

@@ -19,7 +19,12 @@ const HOURS: &str =
 
 /// What is wrong with these settings.
 fn faults(settings: &str) -> Vec<String> {
-    let (roster, _) = OncallFile::parse(&format!("{PEOPLE}{HOURS}")).unwrap().compile();
+    faults_among("", settings)
+}
+
+/// The same, with this in the on-call data.
+fn faults_among(oncall: &str, settings: &str) -> Vec<String> {
+    let (roster, _) = OncallFile::parse(&format!("{PEOPLE}{HOURS}{oncall}")).unwrap().compile();
     let settings: Settings = toml::from_str(settings).unwrap();
     let secret = |_: &Path| Err("is in a file that others can read".to_owned());
     let folder = Path::new("/etc");
@@ -57,6 +62,19 @@ fn hours_and_places_that_are_not_there_are_told_with_the_nearest_that_is() {
 }
 
 #[test]
+fn a_repeat_that_repeats_nothing_or_rings_the_same_again_is_told() {
+    one(with("repeat = \"own\"\nskip_dialled = false", "", ""), &["nothing is repeated", "escalation:ID"]);
+    one(with("repeat = 2", "", ""), &["rings the same phones again although skip_dialled is set"]);
+    assert_eq!(with("preset = \"opsgenie\"", "", ""), [""; 0], "what a preset fills in is no fault");
+    let nested = "[[escalations]]\nid = \"e\"\nlevels = [{ targets = [\"person:anna\"] }]\n\
+                  [[teams]]\nid = \"t\"\nlevels = [[\"escalation:e\"]]\n";
+    let settings = two_routes("").replace("\"person:anna\"", "\"team:t\"");
+    let own = settings
+        .replace("name = \"Production\"", "name = \"Production\"\nrepeat = \"own\"\nskip_dialled = false");
+    assert_eq!(faults_among(nested, &own), [""; 0]);
+}
+
+#[test]
 fn ways_that_lead_round_in_circles_are_refused() {
     let round = "hours = \"office\"\noutside = { route = \"2\" }";
     let settings = two_routes("")
@@ -74,6 +92,11 @@ fn a_key_that_leads_to_a_menu_rings_nobody_itself() {
         "levels = [[\"person:bob\"]]\nmenu = {}\n[[hotlines.routes.routes]]\nkey = \"1\"\nname = \"Deep\"\nlevels = [[\"person:bob\"]]",
     );
     one(faults(&settings), &["`Billing` rings nobody itself: `levels`"]);
+    for (key, written) in [("record_name", "record_name = true"), ("keys", "keys = { announce = true }")] {
+        let redirect = format!("redirect = {{ hotline = \"Support\", route = \"1\" }}\n{written}");
+        let settings = two_routes("").replace("levels = [[\"person:bob\"]]", &redirect);
+        one(faults(&settings), &[&format!("`Billing` rings nobody itself: `{key}`")]);
+    }
     let settings = two_routes("").replace("levels = [[\"person:bob\"]]", "menu = {}");
     one(faults(&settings), &["the menu of `Billing` has no route"]);
 }

@@ -66,7 +66,7 @@ async fn a_conference_brings_the_next_person_in_and_all_three_hear_each_other() 
       12.700 ~ DialTarget          carla: not rung: anna accepted first
       12.700   Bridge              anna: the caller and anna hear each other
       17.700   GatherDtmf          anna: pressed *1 during the call: conference
-      17.700   DialChainResolved   Production (another person): to be rung in this order: bob (level 2: named in level 2); carla (level 3: named in level 3)
+      17.700   DialChainResolved   Production (another person): to be rung in this order: bob (level 2: named in level 2); carla (level 3: named in level 3); left out: anna: in this call already
       17.700   DialTarget          bob: 1. ringing bob at +4915100000002 (level 2: named in level 2)
       19.900   DialTargetResult    bob: answered
       19.900   ConfirmTarget       bob: asked to press 1
@@ -196,6 +196,7 @@ async fn who_is_handed_to_nobody_leaves_a_message() {
     let call = house.call(caller().hangs_up(upon(Sign::Recorded).plus(secs(8)))).await;
     assert_eq!((call.outcome, call.message), (Outcome::Accepted, Some((true, 8000))));
     assert!(call.timeline().contains("nobody else could be reached, and the caller is alone"));
+    assert!(!call.timeline().contains("nobody accepted"), "anna had: {}", call.timeline());
 }
 
 #[tokio::test(start_paused = true)]
@@ -224,7 +225,7 @@ async fn a_warm_transfer_puts_the_caller_through_after_a_word_between_the_two() 
       12.700 ~ DialTarget          carla: not rung: anna accepted first
       12.700   Bridge              anna: the caller and anna hear each other
       17.700   GatherDtmf          anna: pressed *2 during the call: transfer
-      17.700   DialChainResolved   Production (another person): to be rung in this order: bob (level 2: named in level 2); carla (level 3: named in level 3)
+      17.700   DialChainResolved   Production (another person): to be rung in this order: bob (level 2: named in level 2); carla (level 3: named in level 3); left out: anna: in this call already
       17.700   DialTarget          bob: 1. ringing bob at +4915100000002 (level 2: named in level 2)
       19.900   DialTargetResult    bob: answered
       19.900   ConfirmTarget       bob: asked to press 1
@@ -354,10 +355,25 @@ async fn the_key_for_help_is_announced_before_the_first_word_where_that_is_wante
     let heard = call.heard("anna");
     let announced = "[en/for-help] [en/press] [en/star] [en/0]";
     assert_eq!(heard[heard.len() - 2..], [announced, "the other one"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_hangs_up_during_the_announcement_of_the_keys_never_had_the_caller_and_the_next_is_rung() {
     let mut house = house("[hotlines.routes.keys]\nannounce = true");
     house.phone("anna", accepts_after(secs(2)).hangs_up(during("for-help")));
-    let call = house.call(caller()).await;
-    assert_eq!(call.reason, "anna hung up");
+    house.phone("bob", accepts_after(secs(2)));
+    let call = house.call(talks_for(20)).await;
+    assert_eq!((call.rang(), call.ended.responder.as_deref()), (vec!["anna", "bob"], Some("bob")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_hangs_up_before_choosing_leaves_a_caller_on_hold_who_may_leave_a_message() {
+    let invite = r#"invite = ["person:bob", "person:dora"]"#;
+    let mut house = House::with(&one_route(LEVELS, invite), PEOPLE);
+    house.phone("anna", anna_presses('2').hangs_up(talking(8)));
+    let call = house.call(caller().hangs_up(upon(Sign::Recorded).plus(secs(8)))).await;
+    assert_eq!((call.outcome, call.message), (Outcome::Accepted, Some((true, 8000))));
+    assert!(call.timeline().contains("anna hung up: the caller is alone"), "{}", call.timeline());
 }
 
 #[tokio::test(start_paused = true)]

@@ -230,6 +230,20 @@ async fn who_calls_again_gets_the_same_responder_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_calls_again_gets_the_same_responder_first_also_where_the_call_goes_on_at_another_hotline() {
+    let elsewhere = one_route("[]", "redirect = { hotline = \"Sales\" }");
+    let elsewhere = elsewhere.replace("order = \"listed\"\nlevels = []\n", "");
+    let sales =
+        one_route(BOTH, "same_responder = \"30m\"").replace("Support", "Sales").replace("123456", "777");
+    let mut house = House::with(&(elsewhere + &sales), PEOPLE);
+    house.phone_each_time("anna", vec![rings_out(), accepts_after(secs(1))]);
+    house.phone("bob", accepts_after(secs(1)));
+    let calls = house.calls(vec![talks("a", 0, 5), talks("b", 100, 5)]).await;
+    let rang: Vec<_> = calls.iter().map(Told::rang).collect();
+    assert_eq!(rang, [vec!["anna", "bob"], vec!["bob"]]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_has_just_declined_is_rung_last_for_the_next_caller() {
     let mut house = House::with(&one_route(BOTH, ""), PEOPLE);
     house.phone_each_time("anna", vec![turns_it_down(), accepts_after(secs(1))]);

@@ -2,7 +2,7 @@
 
 use nightbell::call::journal::Outcome;
 
-use crate::house::{House, PEOPLE, two_routes};
+use crate::house::{House, PEOPLE, one_route, two_routes};
 use crate::story::{Caller, Cue, Sign, accepts_after, after, caller, during, ms, rings_out, secs, upon};
 use crate::told::Told;
 
@@ -165,6 +165,15 @@ async fn a_route_may_ask_for_certain_pins_of_its_own() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn outside_its_hours_a_hotline_lets_nobody_through_to_another_route_without_a_pin() {
+    let settings = gate("").replace("trunks =", "hours = \"office\"\noutside = { route = \"1\" }\ntrunks =");
+    let without = calls(&settings, CLOSED, vec![caller()]).await.remove(0);
+    assert_eq!((without.rang(), without.reason.as_str()), (vec![], "no PIN was entered"));
+    let with_pin = calls(&settings, CLOSED, vec![types(caller(), "0815#", &after(PIN))]).await.remove(0);
+    assert_eq!(with_pin.rang(), ["anna"], "the hours decide on the route, not the PIN");
+}
+
 /// 1 rings anna, 3 leads to a menu in which 1 rings carla and star leads back.
 fn nested() -> String {
     two_routes("").replace("key = \"2\"", "key = \"3\"").replace(
@@ -256,6 +265,64 @@ async fn a_key_may_lead_to_another_hotline_as_a_whole_unless_that_is_closed() {
     let told = call(&settings.replace("enabled = true", "enabled = false"), through).await;
     assert_eq!((told.outcome, told.reason.as_str()), (Outcome::Missed, "the hotline Sales is closed"));
     assert_eq!(told.heard("caller").last().unwrap(), "[en/closed]");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_at_one_hotline_counts_for_nothing_at_the_next() {
+    let pin = |place: &str| {
+        format!(
+            "[hotlines.pin]\nattempts = 1\n[[hotlines.pin.codes]]\nname = \"a\"\ncode = \"4711\"\n{place}[hotlines.menu]"
+        )
+    };
+    let settings = two_hotlines("redirect = { hotline = \"Sales\" }\npin = [\"a\"]").replacen(
+        "[hotlines.menu]",
+        &pin("route = \"1\"\n").replace("attempts", "before_menu = false\nattempts"),
+        1,
+    );
+    let second = settings.rfind("[hotlines.menu]").unwrap();
+    let settings =
+        format!("{}{}{}", &settings[..second], pin(""), &settings[second + "[hotlines.menu]".len()..]);
+    let twice = types(caller().presses('2', after("[en/2]")), "4711", &after(PIN));
+    let twice = types(twice, "4711", &after(PIN).nth(2)).presses('5', after("[en/5]"));
+    let told = call(&settings, twice).await;
+    assert_eq!(told.rang(), ["carla"], "the PIN's own route was the first hotline's: {}", told.timeline());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_menu_that_the_welcome_says_is_said_to_who_comes_from_another_hotline() {
+    let settings = two_hotlines("redirect = { hotline = \"Sales\" }");
+    let (_, second) = settings.rsplit_once("[[hotlines]]").unwrap();
+    let second = second.replace("[hotlines.menu]", "[hotlines.menu]\nprompt = \"welcome\"");
+    let second = second.replace("enabled = true", "welcome = { file = \"menu.wav\" }");
+    let first = one_route("[[\"person:anna\"]]", "")
+        .replace("levels = [[\"person:anna\"]]", "redirect = { hotline = \"Sales\" }");
+    let settings = format!("{}\n[[hotlines]]{second}", first.replace("order = \"listed\"", ""));
+    let told = call(&settings, caller().presses('5', after("menu.wav"))).await;
+    assert_eq!(told.rang(), ["carla"], "{}", told.timeline());
+    assert_eq!(
+        asked(&told)[1],
+        "Orders: pressed 5: Orders (attempt 1 of 3)",
+        "no attempt goes by in silence"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pin_of_a_route_has_attempts_of_its_own_after_that_of_the_hotline() {
+    let settings = gate("attempts = 1")
+        .replace("name = \"Production\"", "name = \"Production\"\npin = [\"customer-b\"]");
+    let both = types(caller(), "471100", &after(PIN)).presses('1', after("[en/press]"));
+    let told = call(&settings, types(both, "0815", &after(PIN).nth(2))).await;
+    assert_eq!(told.rang(), ["anna"], "{}", told.timeline());
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_side_by_side_are_no_more_guesses_than_one_after_another() {
+    let guess = |name| types(caller().named(name), "1111#", &after(PIN));
+    let right = types(caller().named("third"), "0815#", &after(PIN).plus(secs(2)));
+    let callers = vec![guess("first"), guess("second"), right];
+    let told = calls(&gate("attempts = 1\nlockout = 2"), "", callers).await;
+    assert_eq!((told[2].outcome, told[2].rang().len()), (Outcome::Missed, 0), "{}", told[2].timeline());
+    assert!(told[2].reason.starts_with("no PIN is asked for: 2 wrong ones"), "{}", told[2].reason);
 }
 
 /// It is Friday, 23:00 in Berlin: closed until Monday.

@@ -25,7 +25,7 @@ fn bridged(caller: &mut Phone, anna: &mut Phone, daemon: &Daemon) {
     caller.calls(&daemon.address(), LOW);
     caller.presses('1');
     anna.picks_up(HIGH);
-    anna.presses('1');
+    anna.accepts();
     daemon.wait_for_step("Bridge");
 }
 
@@ -57,11 +57,11 @@ fn bob_is_asked_for(keys: &str) -> ([Phone; 3], Daemon) {
     caller.calls(&daemon.address(), TONES[0]);
     caller.presses('1');
     anna.picks_up(TONES[1]);
-    anna.presses('1');
+    anna.accepts();
     daemon.wait_for_step("Bridge");
     keys.chars().for_each(|key| anna.presses(key));
     bob.picks_up(TONES[2]);
-    bob.presses('1');
+    bob.accepts();
     ([caller, anna, bob], daemon)
 }
 
@@ -194,7 +194,7 @@ fn of_two_phones_that_answer_one_invite_the_second_is_hung_up_on() {
     let bye = anna.expects("BYE");
     assert!(bye.headers("To")[0].ends_with(";tag=another"), "{bye:?}");
     anna.speaks(HIGH);
-    anna.presses('1');
+    anna.accepts();
     daemon.wait_for_step("Bridge");
 }
 
@@ -234,7 +234,7 @@ fn a_caller_behind_nat_is_heard_and_hears_where_its_audio_comes_from() {
     caller.hears_a_packet();
     caller.presses('1');
     anna.picks_up(HIGH);
-    anna.presses('1');
+    anna.accepts();
     daemon.wait_for_step("Bridge");
     assert!(anna.share_of(LOW) > 0.99, "anna hears the caller");
     assert!(caller.share_of(HIGH) > 0.99, "the caller hears anna");
@@ -265,7 +265,7 @@ fn phones_that_know_no_events_choose_and_accept_with_tones() {
     caller.presses('1');
     anna.picks_up(0.0);
     anna.listens(10);
-    anna.presses('1');
+    anna.accepts();
     daemon.wait_for_step("Bridge");
     caller.asks("BYE", "");
     let call = daemon.only_call();
@@ -335,7 +335,7 @@ fn a_caller_who_leaves_the_offer_to_us_and_comes_through_proxies_is_reached_by_t
     anna.more = format!("Record-Route: <{proxy};hop=1>\r\nRecord-Route: <{proxy};hop=2>\r\n");
     let ack = anna.picks_up(HIGH);
     assert_eq!(ack.headers("Route"), [format!("<{proxy};hop=2>"), format!("<{proxy};hop=1>")]);
-    anna.presses('1');
+    anna.accepts();
     daemon.wait_for_step("Bridge");
     assert!(anna.share_of(LOW) > 0.99, "anna hears the caller");
     anna.asks("BYE", "");
@@ -355,7 +355,7 @@ fn an_answer_without_audio_that_we_know_is_hung_up_on_and_the_next_person_rung()
     mute.expects("ACK");
     mute.expects("BYE");
     anna.picks_up(HIGH);
-    anna.presses('1');
+    anna.accepts();
     daemon.wait_for_step("Bridge");
 }
 
@@ -385,7 +385,7 @@ fn a_stranger_on_the_media_ports_presses_no_key_is_not_heard_and_hears_nothing()
     }
     let bridged = anna.share_of(LOW) > 0.5;
     assert!(!bridged, "the stranger's key accepted the call");
-    anna.presses('1');
+    anna.accepts();
     daemon.wait_for_step("Bridge");
     for n in 40..80 {
         stranger.send_to(&packet(n, 8, &[0x2a; 160]), caller.media()).unwrap();

@@ -312,6 +312,12 @@ impl Phone {
         self.mouth.as_ref().expect("it speaks").send(say).unwrap();
     }
 
+    /// Presses 1 once the question is heard: what was pressed before does not answer it.
+    pub fn accepts(&self) {
+        self.hears_a_packet();
+        self.presses('1');
+    }
+
     /// A key sounds in what it says, whatever it knows of events, as in the greeting of a mailbox.
     pub fn sounds(&self, key: char) {
         self.mouth.as_ref().expect("it speaks").send(Say::Tones(key)).unwrap();

@@ -26,8 +26,8 @@ fn of_three_phones_two_press_at_once_one_has_the_call_and_all_others_are_let_go_
     anna.replies(&invite, "180 Ringing", "");
     bob.picks_up(HIGH);
     carla.picks_up(MIDDLE);
-    bob.presses('1');
-    carla.presses('1');
+    bob.accepts();
+    carla.accepts();
 
     let cancel = anna.expects("CANCEL");
     let elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
@@ -69,7 +69,7 @@ fn a_phone_for_which_the_trunk_has_no_line_rings_when_another_one_stops() {
     anna.replies(&invite, "603 Decline", "");
     anna.expects("ACK");
     carla.picks_up(HIGH);
-    carla.presses('1');
+    carla.accepts();
     let cancel = bob.expects("CANCEL");
     bob.replies(&cancel, "200 OK", "");
     bob.replies(&ringing, "487 Request Terminated", "");

@@ -37,10 +37,7 @@ impl Compiler<'_> {
             "none" => None,
             _ => self.key(&declines, "0123456789*#"),
         };
-        let accept_key = match key {
-            AcceptKey::Key(key) => Some(key),
-            AcceptKey::Any | AcceptKey::None => None,
-        };
+        let accept_key = key.alone();
         if decline.is_some() && decline == accept_key {
             self.error(
                 if settings.decline.is_some() { declines.span() } else { accept.span() },

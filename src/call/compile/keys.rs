@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::Compiler;
 use super::prompts::Words;
 use crate::call::incall::{self, Invite, Keys};
-use crate::call::plan::{Accept, AcceptKey, Translated};
+use crate::call::plan::{Accept, Translated};
 use crate::call::prompt::Prompt;
 use crate::call::settings::KeysSettings;
 use crate::call::wording::Voice;
@@ -119,10 +119,7 @@ impl Compiler<'_> {
                 voice.menu(offered.iter().map(|(key, name)| (*key, name.as_str())), None)
             }),
         };
-        let accept_key = match accept.key {
-            AcceptKey::Key(key) => Some(key),
-            AcceptKey::Any | AcceptKey::None => None,
-        };
+        let accept_key = accept.key.alone();
         let ask = self.translated(Words::Shipped, voice, |voice| voice.invite(accept_key, accept.decline));
         Invite { targets, which, ask }
     }

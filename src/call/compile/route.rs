@@ -60,10 +60,17 @@ impl Compiler<'_> {
     }
 
     fn check_repeat(&mut self, settings: &RouteSettings, policy: &DialPolicy) {
+        let at = settings.repeat.as_ref().map_or_else(|| settings.name.span(), Spanned::span);
+        // What a preset fills in may come to nothing; what is written should not.
+        let own = policy.repeat == Repeat::Own;
+        if own && settings.repeat.is_some() && !self.around.roster.meets_escalation(&policy.levels) {
+            let idle = Problem::warning(at, "nothing is repeated: no escalation is in the levels");
+            self.problems.push(idle.help("name an escalation:ID, or write how often: repeat = 1"));
+            return;
+        }
         if policy.repeat == Repeat::Times(0) || !policy.skip_dialled {
             return;
         }
-        let at = settings.repeat.as_ref().map_or_else(|| settings.name.span(), Spanned::span);
         let message = "repeat rings the same phones again although skip_dialled is set";
         let help = "skip_dialled holds within one pass of the chain; set it to false beside repeat";
         self.problems.push(Problem::warning(at, message).help(help));
@@ -96,7 +103,8 @@ impl Compiler<'_> {
                 self.error(
                     written.span(),
                     why,
-                    "targets are person:ID, team:ID, schedule:ID and everyone:SCHEDULE, with ids of the on-call file",
+                    "targets are person:ID, team:ID, schedule:ID, escalation:ID and everyone:SCHEDULE, with ids of the on-call \
+                     file",
                 );
                 None
             }

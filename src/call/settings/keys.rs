@@ -23,6 +23,13 @@ pub struct KeysSettings {
 }
 
 impl KeysSettings {
+    /// Whether nothing is written.
+    pub fn is_empty(&self) -> bool {
+        let Self { enabled, conference, transfer, record, help, announce } = self;
+        let keys = [conference, transfer, record, help];
+        enabled.is_none() && announce.is_none() && keys.into_iter().all(Option::is_none)
+    }
+
     /// These, and what they leave out as in others.
     pub fn or(&self, others: &Self) -> Self {
         let or =

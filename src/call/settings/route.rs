@@ -107,7 +107,9 @@ impl RouteSettings {
             ("same_responder", !self.same_responder.get_ref().0.is_zero()),
             ("pause", *self.pause.after_misses.get_ref() > 0),
             ("record_calls", self.record_calls.is_some()),
+            ("record_name", self.record_name),
             ("accept", self.accept.is_some()),
+            ("keys", !self.keys.is_empty()),
             ("invite", !self.invite.is_empty()),
             ("fallback", self.fallback.is_some()),
         ];

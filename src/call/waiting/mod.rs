@@ -185,7 +185,7 @@ pub fn same_responder_first(desk: &Desk, route: &Route, chain: &mut Chain) -> Op
     let now = desk.house.clock.now();
     let caller = desk.caller_number.as_ref()?;
     let since = before(now, within);
-    let (person, ended) = desk.house.history.last_responder(caller, &desk.hotline.name, since)?;
+    let (person, ended) = desk.house.history.last_responder(caller, &desk.called, since)?;
     let ago = describe(Duration::try_from(now.duration_since(ended)).unwrap_or_default());
     if chain.put_first(&person, &format!("spoke with this caller {ago} ago")) {
         return None;

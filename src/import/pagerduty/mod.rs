@@ -47,9 +47,7 @@ pub fn convert(files: &[Export], now: Timestamp) -> Imported {
     }
     converter.order_layers(&account);
     let Converter { mut draft, mut report, directory, .. } = converter;
-    prune::circles(&mut draft, &mut report);
-    prune::empty(&mut draft, &mut report);
-    prune::people_without_phones(&mut draft, &mut report);
+    prune::all(&mut draft, &mut report);
     Imported { draft, report, directory }
 }
 

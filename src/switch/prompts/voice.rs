@@ -34,7 +34,7 @@ const MAX_FILE: u64 = 80 << 20;
 #[serde(deny_unknown_fields)]
 pub struct VoiceSettings {
     /// The program and its arguments; no shell is involved. The text comes on standard input;
-    /// `{language}` becomes `en` or `de`, `{output}` the WAV file to be written.
+    /// `{language}` becomes `en`, `de` and so on, `{output}` the WAV file to be written.
     pub command: Spanned<Vec<String>>,
 }
 
