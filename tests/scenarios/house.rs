@@ -329,7 +329,9 @@ fn call_of(record: &Record) -> Option<CallId> {
 fn phones(roster: &Roster) -> HashMap<String, (String, Vec<Story>)> {
     let mut phones = HashMap::new();
     for person in roster.people.values() {
-        for (index, phone) in person.phones.iter().map(|own| &own.phone).enumerate() {
+        // Those that are rung are counted first.
+        let unconfirmed = person.phones.iter().filter(|own| !own.confirmed).map(|own| &own.phone);
+        for (index, phone) in person.confirmed_phones().chain(unconfirmed).enumerate() {
             let name =
                 if index == 0 { person.id.to_string() } else { format!("{} {}", person.id, index + 1) };
             phones.entry(phone.to_string()).or_insert((name, Vec::new()));
