@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use crate::call::consent::Consent;
 use crate::call::journal::{Action, DialIntent, Record, Step, StepResult};
-use crate::call::leg::{Dial, Farewell, Gone, Leg, NotAnswered, Request, Ring};
+use crate::call::leg::{Dial, Farewell, Gone, Leg, LegId, NotAnswered, Request, Ring};
 use crate::call::occupancy::Reservation;
-use crate::call::plan::Route;
+use crate::call::plan::{Hotline, Route};
 use crate::call::race::{Race, Together};
-use crate::call::run::DISK_PATIENCE;
+use crate::call::run::{DISK_PATIENCE, House};
 use crate::call::settings::CallerIdSetting;
 use crate::call::timeline::{OpenStep, Timeline};
 use crate::call::waiting::{self, Patience, Ticket};
-use crate::call::{Desk, describe, screening};
-use crate::oncall::{Attempt, Chain, E164, Next, Order, Person, PersonId, Rung, Walk, resolve};
+use crate::call::{CallId, Desk, describe, screening};
+use crate::oncall::{Attempt, Chain, E164, Next, Order, Person, PersonId, Phone, Rung, Walk, resolve};
 
 /// How long the first sign of ringing may take.
-const RINGING_PATIENCE: Duration = Duration::from_secs(6);
+pub(super) const RINGING_PATIENCE: Duration = Duration::from_secs(6);
 
 /// Somebody who has accepted.
 #[derive(Debug)]
@@ -179,7 +179,7 @@ async fn target(desk: &Desk, route: &Route, race: &Race, attempt: &Attempt) -> R
         desk.timeline.write(Step::DialTarget, Action::Internal, StepResult::Failed, Some(&person), &detour);
     }
     match rung {
-        Ok(rung) => result(rung, &mut leg, step, route.ring)?,
+        Ok(rung) => result(rung, &mut leg, step, route.ring).map_err(|unanswered| unanswered.rung)?,
         Err(winner) => {
             // Whoever picks up in this very moment hears why there is nobody.
             let taken = desk.hotline.prompts.taken.to(attempt.person.language).clone();
@@ -191,34 +191,62 @@ async fn target(desk: &Desk, route: &Route, race: &Race, attempt: &Attempt) -> R
     screening::confirm(desk, route, race, &attempt.person, leg).await
 }
 
-/// Writes the intent down, then dials.
+/// Dials a phone of the chain.
 async fn dial(desk: &Desk, attempt: &Attempt, detail: &str) -> Leg {
-    let person = attempt.person.id.to_string();
-    let (leg, events) = Leg::new(desk.house.requests.clone());
-    desk.house.journal.write(Record::DialIntent(DialIntent {
+    let placing = Placing {
+        house: &desk.house,
+        timeline: &desk.timeline,
         call: desk.id,
-        leg: leg.id(),
-        person: person.clone(),
-        phone: attempt.phone.to_string(),
-        at: desk.house.clock.now(),
-    }));
-    if !desk.house.journal.durable(DISK_PATIENCE).await {
-        tracing::error!(call = %desk.id, "the disk is slow: dialling before the intent is durable");
-    }
-    desk.timeline.write(Step::DialTarget, Action::Sent, StepResult::Processed, Some(&person), detail);
-    // A switch that is gone drops the events, and with them the leg ends.
-    let _ = desk.house.requests.send(Request::Dial(Dial {
-        leg: leg.id(),
-        call: desk.id,
-        beside: desk.caller,
-        person,
-        phone: attempt.phone.clone(),
-        trunks: desk.hotline.trunks.clone(),
+        beside: Some(desk.caller),
+        hotline: &desk.hotline,
         caller_id: caller_id(desk),
-        own_number: desk.hotline.own_number().cloned(),
-        events,
-    }));
-    leg
+    };
+    placing.dial(&attempt.person.id, &attempt.phone, detail).await
+}
+
+/// On whose behalf a phone is dialled.
+#[derive(Debug)]
+pub(super) struct Placing<'a> {
+    pub(super) house: &'a House,
+    pub(super) timeline: &'a Timeline,
+    pub(super) call: CallId,
+    /// The caller's leg, where there is one.
+    pub(super) beside: Option<LegId>,
+    pub(super) hotline: &'a Hotline,
+    /// The number shown.
+    pub(super) caller_id: Option<E164>,
+}
+
+impl Placing<'_> {
+    /// Writes the intent down, then dials.
+    pub(super) async fn dial(&self, person: &PersonId, phone: &Phone, detail: &str) -> Leg {
+        let person = person.to_string();
+        let (leg, events) = Leg::new(self.house.requests.clone());
+        self.house.journal.write(Record::DialIntent(DialIntent {
+            call: self.call,
+            leg: leg.id(),
+            person: person.clone(),
+            phone: phone.to_string(),
+            at: self.house.clock.now(),
+        }));
+        if !self.house.journal.durable(DISK_PATIENCE).await {
+            tracing::error!(call = %self.call, "the disk is slow: dialling before the intent is durable");
+        }
+        self.timeline.write(Step::DialTarget, Action::Sent, StepResult::Processed, Some(&person), detail);
+        // A switch that is gone drops the events, and with them the leg ends.
+        let _ = self.house.requests.send(Request::Dial(Dial {
+            leg: leg.id(),
+            call: self.call,
+            beside: self.beside,
+            person,
+            phone: phone.clone(),
+            trunks: self.hotline.trunks.clone(),
+            caller_id: self.caller_id.clone(),
+            own_number: self.hotline.own_number().cloned(),
+            events,
+        }));
+        leg
+    }
 }
 
 fn caller_id(desk: &Desk) -> Option<E164> {
@@ -228,58 +256,67 @@ fn caller_id(desk: &Desk) -> Option<E164> {
     }
 }
 
+/// Why a rung phone was not answered.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    /// What it means for the chain.
+    pub(super) rung: Rung,
+    /// In words.
+    pub(super) why: String,
+    /// Whether the operator must look.
+    failed: bool,
+}
+
+impl Unanswered {
+    fn ordinary(rung: Rung, why: impl Into<String>) -> Self {
+        Self { rung, why: why.into(), failed: false }
+    }
+
+    fn failed(rung: Rung, why: impl Into<String>) -> Self {
+        Self { rung, why: why.into(), failed: true }
+    }
+}
+
 /// Puts what became of a rung phone into words, and into what it means for the chain.
-fn result(rung: Ring, leg: &mut Leg, step: OpenStep, limit: Duration) -> Result<(), Rung> {
-    let limit = describe(limit);
-    match rung {
+pub(super) fn result(rung: Ring, leg: &mut Leg, step: OpenStep, limit: Duration) -> Result<(), Unanswered> {
+    let unanswered = match rung {
         Ring::Answered | Ring::Ringing => {
             step.done("answered");
-            Ok(())
+            return Ok(());
         }
         Ring::RangOut => {
             leg.on_release(Farewell::RangOut, None);
-            step.done(&format!("no answer within {limit}"));
-            Err(Rung::NoAnswer)
+            Unanswered::ordinary(Rung::NoAnswer, format!("no answer within {}", describe(limit)))
         }
         Ring::Silent => {
             leg.on_release(Farewell::RangOut, None);
             let patience = RINGING_PATIENCE.as_secs();
-            step.failed(&format!("it did not begin to ring within {patience} s"));
-            Err(Rung::Failed)
+            Unanswered::failed(Rung::Failed, format!("it did not begin to ring within {patience} s"))
         }
-        Ring::Gone(gone) => Err(refused(gone, step)),
+        Ring::Gone(gone) => refused(gone),
+    };
+    match unanswered.failed {
+        true => step.failed(&unanswered.why),
+        false => step.done(&unanswered.why),
     }
+    Err(unanswered)
 }
 
-fn refused(gone: Gone, step: OpenStep) -> Rung {
+fn refused(gone: Gone) -> Unanswered {
     let Gone::NotAnswered(why) = gone else {
-        step.failed("the phone was lost before it answered");
-        return Rung::Failed;
+        return Unanswered::failed(Rung::Failed, "the phone was lost before it answered");
     };
     match why {
-        NotAnswered::Busy => {
-            step.done("busy");
-            Rung::Busy
-        }
-        NotAnswered::Declined => {
-            step.done("declined at the phone");
-            Rung::Declined
-        }
-        NotAnswered::NoAnswer => {
-            step.done("no answer");
-            Rung::NoAnswer
-        }
+        NotAnswered::Busy => Unanswered::ordinary(Rung::Busy, "busy"),
+        NotAnswered::Declined => Unanswered::ordinary(Rung::Declined, "declined at the phone"),
+        NotAnswered::NoAnswer => Unanswered::ordinary(Rung::NoAnswer, "no answer"),
         NotAnswered::Rejected { status, reason } => {
-            step.failed(&format!("refused with {status} {reason}: check the number and the trunk"));
-            Rung::Failed
+            let why = format!("refused with {status} {reason}: check the number and the trunk");
+            Unanswered::failed(Rung::Failed, why)
         }
-        NotAnswered::NoLine(why) => {
-            step.failed(&format!("no line was free: {why}"));
-            Rung::NoLine
-        }
+        NotAnswered::NoLine(why) => Unanswered::failed(Rung::NoLine, format!("no line was free: {why}")),
         NotAnswered::Unreachable(why) => {
-            step.failed(&format!("could not be reached: {why}"));
-            Rung::Failed
+            Unanswered::failed(Rung::Failed, format!("could not be reached: {why}"))
         }
     }
 }

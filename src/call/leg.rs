@@ -202,8 +202,8 @@ pub struct Dial {
     pub leg: LegId,
     /// Whose call it is for.
     pub call: crate::call::CallId,
-    /// The caller's leg: both hear the prompts as they were when the call began.
-    pub beside: LegId,
+    /// The caller's leg, where there is one: both hear the prompts as they were when the call began.
+    pub beside: Option<LegId>,
     /// Whose phone it is: the id of a person.
     pub person: String,
     /// What to dial.

@@ -49,6 +49,7 @@ pub mod screening;
 pub mod settings;
 pub mod spoken;
 pub mod timeline;
+pub mod verify;
 pub mod voicemail;
 pub mod waiting;
 pub mod wording;

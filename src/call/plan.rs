@@ -96,6 +96,8 @@ pub struct Hotline {
     pub prompts: HotlinePrompts,
     /// What callers who are held hear beside the music.
     pub announcements: Announcements,
+    /// How somebody confirms a phone that the hotline calls to have it confirmed.
+    pub confirm_phone: Accept,
     /// When it is open; nothing: always.
     pub opening: Option<Opening>,
     /// Who has no PIN does not get through.
@@ -137,6 +139,8 @@ pub struct HotlinePrompts {
     pub caller_gone: Translated,
     /// To a responder who accepts what somebody else has accepted.
     pub taken: Translated,
+    /// To a person whose phone has just been confirmed.
+    pub phone_confirmed: Translated,
     /// Asks the caller for a name.
     pub say_name: Prompt,
     /// After a key without a route.
@@ -371,6 +375,7 @@ impl Hotline {
             said.cut_short.clone(),
         ];
         all.extend(said.caller_gone.all().chain(said.taken.all()).cloned());
+        all.extend(self.confirm_phone.prompt.all().chain(said.phone_confirmed.all()).cloned());
         if self.routes.iter().any(|route| route.record_name) {
             all.push(said.say_name.clone());
         }

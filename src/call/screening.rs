@@ -12,7 +12,7 @@ use crate::oncall::{Person, Rung};
 
 /// What an answered phone said.
 #[derive(Debug, PartialEq, Eq)]
-enum Said {
+pub(super) enum Said {
     Accepted(Option<(char, KeySource)>),
     Declined(char),
     Nothing,
@@ -46,7 +46,7 @@ pub async fn confirm(
     let mut said = tokio::select! {
         biased;
         winner = race.lost() => Said::TooLate(winner),
-        said = ask(desk, &mut leg, accept, accept.prompt.to(person.language)) => said,
+        said = ask(&mut leg, accept, || accept.prompt.to(person.language).filled(&desk.spoken())) => said,
     };
     let mut consent = Consent::NotAsked;
     if let Said::Accepted(_) = said {
@@ -98,56 +98,58 @@ async fn take(
 
 /// Puts what was said into words, and into what it means for the chain.
 fn told(said: Said, step: OpenStep, accept: &Accept) -> Result<(), Rung> {
-    match said {
-        Said::Accepted(key) => {
-            step.done(&match key {
-                Some((key, KeySource::Told)) => format!("accepted with {key}"),
-                // A mailbox could have made it: whoever wonders about a call should see that.
-                Some((key, KeySource::Tone)) => format!("accepted with {key}, heard as a tone"),
-                None => "accepted by picking up".to_owned(),
-            });
-            Ok(())
+    let words = said.in_words(accept);
+    let rung = match said {
+        Said::Accepted(_) => {
+            step.done(&words);
+            return Ok(());
         }
-        Said::Declined(key) => {
-            step.done(&format!("declined with {key}"));
-            Err(Rung::Declined)
-        }
-        Said::Nothing => {
-            let wait = describe(accept.timeout);
-            let again = match accept.attempts {
-                1 => String::new(),
-                times => format!(", {times} times"),
-            };
-            step.done(&format!("answered, pressed nothing within {wait} of the prompt{again}"));
-            Err(Rung::NotAccepted)
-        }
-        Said::Gone(Gone::HungUp) => {
-            step.done("answered, then hung up without accepting");
-            Err(Rung::NotAccepted)
-        }
-        Said::Left(Gone::HungUp) => {
-            step.done("accepted, then hung up before the call was put through");
-            Err(Rung::NotAccepted)
-        }
-        Said::TooLate(winner) => {
-            step.done(&format!("{winner} accepted first; told that the call is taken"));
-            Err(Rung::TooLate)
-        }
-        Said::Gone(_) | Said::Left(_) => {
-            step.failed("answered, then the line was lost");
-            Err(Rung::Failed)
+        Said::Gone(Gone::HungUp) | Said::Left(Gone::HungUp) | Said::Nothing => Rung::NotAccepted,
+        Said::Declined(_) => Rung::Declined,
+        Said::TooLate(_) => Rung::TooLate,
+        Said::Gone(_) | Said::Left(_) => Rung::Failed,
+    };
+    match rung {
+        Rung::Failed => step.failed(&words),
+        _ => step.done(&words),
+    }
+    Err(rung)
+}
+
+impl Said {
+    /// As a person would say it.
+    pub(super) fn in_words(&self, accept: &Accept) -> String {
+        match self {
+            Self::Accepted(Some((key, KeySource::Told))) => format!("accepted with {key}"),
+            // A mailbox could have made it: whoever wonders about a call should see that.
+            Self::Accepted(Some((key, KeySource::Tone))) => format!("accepted with {key}, heard as a tone"),
+            Self::Accepted(None) => "accepted by picking up".to_owned(),
+            Self::Declined(key) => format!("declined with {key}"),
+            Self::Nothing => {
+                let wait = describe(accept.timeout);
+                let again = match accept.attempts {
+                    1 => String::new(),
+                    times => format!(", {times} times"),
+                };
+                format!("answered, pressed nothing within {wait} of the prompt{again}")
+            }
+            Self::Gone(Gone::HungUp) => "answered, then hung up without accepting".to_owned(),
+            Self::Left(Gone::HungUp) => "accepted, then hung up before the call was put through".to_owned(),
+            Self::TooLate(winner) => format!("{winner} accepted first; told that the call is taken"),
+            Self::Gone(_) | Self::Left(_) => "answered, then the line was lost".to_owned(),
         }
     }
 }
 
-async fn ask(desk: &Desk, leg: &mut Leg, accept: &Accept, prompt: &Prompt) -> Said {
+/// Asks for the key. Each time the words are made anew: they may tell of what changes.
+pub(super) async fn ask(leg: &mut Leg, accept: &Accept, words: impl Fn() -> Prompt) -> Said {
     if accept.key == AcceptKey::None {
         return Said::Accepted(None);
     }
     // Pressed before the question was asked: a phone in a pocket, a mailbox that dials as it picks up.
     leg.forget_keys();
     for _ in 0..accept.attempts {
-        match once(leg, accept, &prompt.filled(&desk.spoken())).await {
+        match once(leg, accept, &words()).await {
             Said::Nothing => {}
             said => return said,
         }

@@ -9,6 +9,8 @@ use serde::Serialize;
 use super::changing::change;
 use super::{Common, Failure, output};
 use crate::daemon::changes::Change;
+use crate::daemon::control::{self, Reply};
+use crate::daemon::verify::Verified;
 use crate::oncall::{Person, PersonPhone, Roster};
 
 /// Options of `people`.
@@ -30,6 +32,8 @@ pub enum Command {
     Available(AvailabilityOptions),
     /// Have somebody not rung, whatever the on-call file says
     Unavailable(AvailabilityOptions),
+    /// Have the running daemon call a phone, and whoever answers confirm it with the key 1
+    Verify(VerifyOptions),
     /// Let what the on-call file says of somebody hold again
     Clear(ClearOptions),
 }
@@ -54,6 +58,21 @@ pub struct AvailabilityOptions {
     /// Until this time; then what the file says holds again: 2026-12-24T18:00 (local), with zone, or RFC 3339
     #[arg(long, value_name = "TIME", value_parser = super::output::moment)]
     until: Option<Timestamp>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `people verify`.
+#[derive(Debug, Args)]
+pub struct VerifyOptions {
+    #[command(flatten)]
+    common: Common,
+    /// Whose phone
+    id: String,
+    /// Which one [default: the first that is not confirmed]
+    #[arg(long)]
+    phone: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -96,6 +115,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
         Some(Command::List(options)) => list(options),
         Some(Command::Available(options)) => set(options, true),
         Some(Command::Unavailable(options)) => set(options, false),
+        Some(Command::Verify(options)) => verify(options),
         Some(Command::Clear(ClearOptions { common, id, json })) => told(common, id, None, None, *json),
     }
 }
@@ -109,6 +129,30 @@ fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
         tell(&rows);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Success where the phone is confirmed.
+fn verify(options: &VerifyOptions) -> Result<ExitCode, Failure> {
+    let (config, _) = options.common.load()?;
+    let person = options.id.strip_prefix("person:").unwrap_or(&options.id).to_owned();
+    let asked = control::Command::Verify { person, phone: options.phone.clone() };
+    let verified = match control::ask(&config.data_dir, &asked)? {
+        Some(Reply::Verified(verified)) => verified,
+        Some(Reply::Failed(why)) => return Err(Failure::Failed(why)),
+        Some(_) => return Err(Failure::Failed("the daemon answered something else".to_owned())),
+        None => {
+            let why = "the daemon is not running, and it is what calls phones: start it with `nightbell run`";
+            return Err(Failure::Failed(why.to_owned()));
+        }
+    };
+    if options.json {
+        output::json(&verified)?;
+    } else {
+        let word = if verified.confirmed { "is confirmed" } else { "is not confirmed" };
+        let Verified { phone, name, reason, call, .. } = &verified;
+        output::say(&format!("{phone} of {name} {word}: {reason} (call {call})\n"));
+    }
+    Ok(if verified.confirmed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn set(options: &AvailabilityOptions, available: bool) -> Result<ExitCode, Failure> {

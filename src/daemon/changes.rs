@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::oncall::{
-    Availability, Names, Override, OverrideEntry, PersonId, Roster, Schedule, ScheduleId, UnknownTarget,
+    Availability, Names, Override, OverrideEntry, PersonId, Phone, Roster, Schedule, ScheduleId,
+    UnknownTarget,
 };
 use crate::problem::Problem;
 use crate::store::{Store, StoreError};
@@ -19,6 +20,14 @@ pub enum Change {
     AddOverride(NewOverride),
     /// Overrides made by command are taken away.
     RemoveOverrides(Vec<i64>),
+    /// A phone's owner has confirmed it in a call. Nobody can ask for that over the control socket.
+    #[serde(skip)]
+    ConfirmPhone {
+        /// Whose.
+        person: PersonId,
+        /// Which.
+        phone: Phone,
+    },
     /// Somebody may be rung, or may not.
     Availability {
         /// Who.
@@ -80,6 +89,13 @@ pub fn carry_out(store: &Store, change: &Change, now: Timestamp) -> Result<Chang
             Ok(Changed { overrides: vec![store.add_override(&schedule, &entry)?] })
         }
         Change::RemoveOverrides(ids) => remove_overrides(store, ids),
+        Change::ConfirmPhone { person, phone } => {
+            if !store.confirm_phone(person, phone, now)? {
+                let gone = format!("{person} does not have the phone {phone} any more");
+                return Err(ChangeError::Refused(gone));
+            }
+            Ok(Changed { overrides: Vec::new() })
+        }
         Change::Availability { person, available, until } => {
             if until.is_some_and(|until| until <= now) {
                 return Err(ChangeError::Refused(

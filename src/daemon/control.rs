@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::daemon::changes::{Change, Changed};
+use crate::daemon::verify::Verified;
 use crate::switch::media::Priority;
 use crate::switch::report::TrunkReport;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,8 @@ const LIMIT: u64 = 4 << 20;
 const AFTER_AN_ERROR: Duration = Duration::from_secs(1);
 /// How long a command waits for the daemon.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The same for one that calls somebody.
+const CALL_PATIENCE: Duration = Duration::from_secs(300);
 
 /// What a command asks of the daemon.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +39,13 @@ pub enum Command {
     },
     /// Change who is on call.
     Change(Change),
+    /// Call a phone and have it confirmed.
+    Verify {
+        /// Whose.
+        person: String,
+        /// Which; left out: the first that is not confirmed.
+        phone: Option<String>,
+    },
     /// How the trunks stand.
     Trunks {
         /// Ask their servers first whether they are there.
@@ -51,6 +61,8 @@ pub enum Reply {
     Done(Vec<String>),
     /// What became of a change.
     Changed(Changed),
+    /// What became of a call to a phone.
+    Verified(Verified),
     /// How the trunks stand, and where SIP is listened for.
     Trunks {
         /// `udp:ADDRESS:PORT`
@@ -147,7 +159,11 @@ pub fn ask(data_dir: &Path, command: &Command) -> io::Result<Option<Reply>> {
         }
         Err(error) => return Err(error),
     };
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let patience = match command {
+        Command::Verify { .. } => CALL_PATIENCE,
+        _ => PATIENCE,
+    };
+    stream.set_read_timeout(Some(patience))?;
     let mut line = serde_json::to_vec(command)?;
     line.push(b'\n');
     stream.write_all(&line)?;

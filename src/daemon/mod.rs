@@ -13,3 +13,4 @@ pub mod probe;
 mod reading;
 mod secrets;
 pub mod start;
+pub mod verify;

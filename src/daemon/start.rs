@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use crate::call;
 use crate::call::clock::Clock;
 use crate::call::history::{self, History, PastCall};
 use crate::call::journal::{Journal, Record};
@@ -22,7 +23,8 @@ use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
-use crate::oncall::{Language, PersonId, Roster};
+use crate::daemon::verify::{self, Verified};
+use crate::oncall::{Language, PersonId, Phone, Roster};
 use crate::sip::Hop;
 use crate::store::{CallFilter, Store, StoreError, Unfinished, WriterHandle};
 use crate::switch::recorder::repair_all;
@@ -70,6 +72,9 @@ pub struct Daemon {
     occupancy: Occupancy,
     shutdown: watch::Sender<bool>,
     commands: mpsc::Receiver<Asked>,
+    /// What calls to phones have come to.
+    confirmed: (mpsc::Sender<Asked>, mpsc::Receiver<Asked>),
+    house: House,
     live: broadcast::Sender<Arc<Record>>,
     warnings: Findings,
     /// The languages of the people, beside the hotlines' own, that prompts were made in.
@@ -121,7 +126,7 @@ impl Daemon {
             snapshot: Arc::new(Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) }),
             library: Arc::new(plan.library),
             recordings,
-            house,
+            house: house.clone(),
             requests,
             ledger: ledger(&store)?,
             stored,
@@ -141,6 +146,8 @@ impl Daemon {
             occupancy,
             shutdown,
             commands,
+            confirmed: mpsc::channel(8),
+            house,
             live,
             warnings,
             languages,
@@ -180,6 +187,7 @@ impl Daemon {
             tokio::select! {
                 biased;
                 () = self.switch.broken() => return None,
+                Some(asked) = self.confirmed.1.recv() => return Some(asked),
                 asked = self.commands.recv() => return asked,
                 news = self.feeds.news() => self.take_calendars(news).await,
             }
@@ -215,6 +223,7 @@ impl Daemon {
                 };
                 let _ = asked.reply.send(reply);
             }
+            control::Command::Verify { person, phone } => self.verify(&person, phone.as_deref(), asked.reply),
             control::Command::Trunks { ping } => self.tell_trunks(ping, asked.reply),
         }
     }
@@ -230,6 +239,26 @@ impl Daemon {
                 None => control::Reply::Failed("the daemon is stopping".to_owned()),
             };
             let _ = reply.send(told);
+        });
+    }
+
+    /// Calls a phone to have it confirmed. Other commands do not wait for that.
+    fn verify(&self, person: &str, phone: Option<&str>, reply: oneshot::Sender<control::Reply>) {
+        let snapshot = self.switch.snapshot();
+        let asked = match verify::prepare(&snapshot, &self.config.trunks, person, phone) {
+            Ok(asked) => asked,
+            Err(why) => {
+                let _ = reply.send(control::Reply::Failed(why));
+                return;
+            }
+        };
+        let keep = keep_confirmed(self.confirmed.0.clone(), asked.person.id.clone(), asked.phone.clone());
+        let (told, house) = (Verified::new(&asked), self.house.clone());
+        tokio::spawn(async move {
+            let ended = call::verify::run(asked, keep, house).await;
+            let confirmed = ended.is_ok();
+            let reason = ended.unwrap_or_else(|why| why);
+            let _ = reply.send(control::Reply::Verified(Verified { confirmed, reason, ..told }));
         });
     }
 
@@ -343,7 +372,7 @@ impl Daemon {
             tracing::error!("calls did not end in time");
         }
         self.switch.stop().await;
-        drop(self.commands);
+        drop((self.commands, self.confirmed, self.house));
         // What the disk has not taken by then is in the log.
         let written = tokio::task::spawn_blocking(move || self.writer.join());
         match tokio::time::timeout(LAST_RECORDS, written).await {
@@ -351,6 +380,21 @@ impl Daemon {
             Ok(Err(_)) => tracing::error!("the writer of the database broke"),
             Err(_) => tracing::error!("the database did not take the last records in time"),
         }
+    }
+}
+
+/// Has a confirmation written down and taken into use.
+async fn keep_confirmed(to: mpsc::Sender<Asked>, person: PersonId, phone: Phone) -> Result<(), String> {
+    let (reply, answer) = oneshot::channel();
+    let command = control::Command::Change(Change::ConfirmPhone { person, phone });
+    let sent = to.send(Asked { command, reply }).await;
+    match sent.map(|()| answer) {
+        Ok(answer) => match answer.await {
+            Ok(control::Reply::Changed(_)) => Ok(()),
+            Ok(control::Reply::Failed(why)) => Err(why),
+            Ok(_) | Err(_) => Err("the daemon is stopping".to_owned()),
+        },
+        Err(_) => Err("the daemon is stopping".to_owned()),
     }
 }
 

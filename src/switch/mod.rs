@@ -272,6 +272,11 @@ impl Switch {
         self.standing.send_modify(|standing| standing.snapshot = snapshot);
     }
 
+    /// Hotlines and people as they stand now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.standing.borrow().snapshot.clone()
+    }
+
     /// How the trunks stand; with `ping`, what their servers answer just now, which takes six seconds at
     /// most. Nothing: the signalling has broken.
     pub fn report(&self, ping: bool) -> impl Future<Output = Option<Vec<TrunkReport>>> + Send + 'static {

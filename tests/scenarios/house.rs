@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ use nightbell::call::plan::{Hotline, Snapshot};
 use nightbell::call::prompt::Prompt;
 use nightbell::call::run::{self, Incoming};
 use nightbell::call::settings::HotlineSettings;
+use nightbell::call::verify::{self, Verification};
 use nightbell::call::{CallId, run::House as Shared};
 use nightbell::oncall::{E164, OncallFile, Order, Roster};
 use serde::Deserialize;
@@ -228,6 +230,38 @@ impl House {
         came.into_iter().map(|(index, name)| self.told(index, name)).collect()
     }
 
+    /// One call to a person's first phone, to have it confirmed: what came of it, the steps and the end of its
+    /// record, and whether the confirmation was written down.
+    pub async fn verifies(mut self, name: &str) -> (Result<String, String>, Vec<String>, bool) {
+        let person = self.roster.people.values().find(|person| person.id.as_str() == name).unwrap().clone();
+        let phone = person.phones[0].phone.clone();
+        let asked = Verification { call: id(0), hotline: self.hotline.clone(), person, phone };
+        let kept = Arc::new(AtomicBool::new(false));
+        let noted = kept.clone();
+        let keep = async move {
+            noted.store(true, Ordering::Relaxed);
+            Ok(())
+        };
+        let mut call = Box::pin(verify::run(asked, keep, self.shared.clone()));
+        let ended = loop {
+            tokio::select! {
+                biased;
+                () = self.switch.step() => {}
+                ended = &mut call => break ended,
+            }
+        };
+        drop(call);
+        self.switch.drain();
+        self.is_quiet();
+        let said = self.switch.journal.iter().filter_map(|record| match record {
+            Record::Started(row) => Some(format!("{} calls {}", row.caller, row.number)),
+            Record::Step(event) => Some(format!("{}: {}", event.step.as_str(), event.detail)),
+            Record::Ended(end) => Some(format!("{}: {}", end.outcome.as_str(), end.reason)),
+            _ => None,
+        });
+        (ended, said.collect(), kept.load(Ordering::Relaxed))
+    }
+
     fn comes_in(&mut self, index: usize, caller: Caller) -> Incoming {
         let (leg, events) = Leg::new(self.shared.requests.clone());
         self.switch.calls_in(index, caller.name, caller.speaks, caller.story, &leg, events);
@@ -295,7 +329,9 @@ fn call_of(record: &Record) -> Option<CallId> {
 fn phones(roster: &Roster) -> HashMap<String, (String, Vec<Story>)> {
     let mut phones = HashMap::new();
     for person in roster.people.values() {
-        for (index, phone) in person.confirmed_phones().enumerate() {
+        // Those that are rung are counted first.
+        let unconfirmed = person.phones.iter().filter(|own| !own.confirmed).map(|own| &own.phone);
+        for (index, phone) in person.confirmed_phones().chain(unconfirmed).enumerate() {
             let name =
                 if index == 0 { person.id.to_string() } else { format!("{} {}", person.id, index + 1) };
             phones.entry(phone.to_string()).or_insert((name, Vec::new()));

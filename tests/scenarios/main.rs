@@ -21,6 +21,7 @@ mod switch;
 mod together;
 mod told;
 mod trouble;
+mod verify;
 mod voicemail;
 mod waiting;
 mod ways;

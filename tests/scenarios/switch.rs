@@ -343,8 +343,8 @@ impl Switch {
     }
 
     fn dial(&mut self, dial: Dial) {
-        let caller = &self.lines[&dial.beside];
-        let call = caller.call;
+        // A phone that is called for nobody has a call of its own.
+        let call = dial.beside.map_or(0, |caller| self.lines[&caller].call);
         let unreleased =
             |line: &&Line| line.outbound && line.call == call && !line.released && !line.answered;
         let ringing = self.lines.values().filter(unreleased);

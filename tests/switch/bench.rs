@@ -137,7 +137,7 @@ impl Bench {
         self.ask(Request::Dial(Dial {
             leg: leg.id(),
             call: CallId(1),
-            beside: beside.unwrap_or(leg.id()),
+            beside,
             person: "anna".to_owned(),
             phone: oncall::Phone::parse(&format!("sip:anna@{address}")).unwrap(),
             trunks: Arc::new([trunk().name]),
@@ -160,7 +160,7 @@ impl Bench {
         self.ask(Request::Dial(Dial {
             leg: leg.id(),
             call: CallId(1),
-            beside: leg.id(),
+            beside: None,
             person: "anna".to_owned(),
             phone: oncall::Phone::parse("+4915112345").unwrap(),
             trunks: trunks.iter().map(|name| (*name).to_owned()).collect(),

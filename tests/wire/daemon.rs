@@ -36,6 +36,16 @@ impl Daemon {
         Self::start_behind(|port| (listen(port), format!("{TRUNK}{trunk}\n")), &people, [hotline, route])
     }
 
+    /// Starts a daemon with one person, whose phone at a loopback port is not confirmed.
+    pub fn start_unconfirmed(id: &str, phone: &str) -> Self {
+        let people = [(id, phone)];
+        let port = free_ports();
+        let written = format!("\"{phone}\"");
+        let unconfirmed =
+            oncall(&people).replace(&written, &format!("{{ phone = {written}, unconfirmed = true }}"));
+        Self::with(port, |_| {}, &config(&listen(port), TRUNK, &people, ["", ""]), &unconfirmed)
+    }
+
     /// Starts a daemon that rings all these people together. `trunk` is written into the trunk.
     pub fn start_together(people: &[(&str, u16)], trunk: &str) -> Self {
         let phones: Vec<_> =
@@ -158,6 +168,11 @@ impl Daemon {
 
     fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_slice(&self.prints(arguments)).unwrap()
+    }
+
+    /// Starts a command; what it prints can be read.
+    pub fn begins(&self, arguments: &[&str]) -> Child {
+        command(&self.folder, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// What a command prints.

@@ -22,6 +22,7 @@ mod sipp;
 mod strangers;
 mod together;
 mod tones;
+mod verify;
 
 use daemon::Daemon;
 use serde_json::Value;

@@ -77,6 +77,18 @@ impl Compiler<'_> {
         }
     }
 
+    /// How a phone's owner confirms it: the shipped words name the key, the rest is as it is for callers.
+    pub(super) fn confirm_phone(&self, voice: Voice) -> Accept {
+        let AcceptSettings { timeout, attempts, .. } = AcceptSettings::default();
+        Accept {
+            key: AcceptKey::Key('1'),
+            decline: None,
+            timeout: timeout.get_ref().0,
+            attempts: *attempts.get_ref(),
+            prompt: self.translated(None.into(), voice, |voice| voice.shipped("confirm-phone")),
+        }
+    }
+
     /// The operator's own words, which may say who calls and since when.
     fn accept_words(
         &mut self,

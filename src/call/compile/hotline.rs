@@ -43,6 +43,7 @@ impl<'a> Compiler<'a> {
             max_calls: settings.max_calls,
             announcements: self.announcements(&settings.waiting, &prompts.next_person, voice),
             prompts,
+            confirm_phone: self.confirm_phone(voice),
             opening: self.opening(settings.hours.as_ref(), settings.outside.as_ref(), None, spot),
             pin: settings.pin.as_ref().map(|gate| Arc::new(self.pin(gate, spot))),
             callers: settings.callers.iter().map(|rule| self.caller_rule(rule, spot)).collect(),

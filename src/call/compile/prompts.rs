@@ -52,6 +52,7 @@ impl Compiler<'_> {
             cannot_hear: cannot_hear.or_shipped(|| shipped("cannot-hear-you")),
             caller_gone: self.translated(caller_gone, voice, |voice| voice.shipped("caller-gone")),
             taken: self.translated(taken, voice, |voice| voice.shipped("taken")),
+            phone_confirmed: self.translated(Words::Shipped, voice, |voice| voice.shipped("phone-confirmed")),
             say_name: say_name.unwrap_or_else(|| shipped("say-name")),
             unknown_key: unknown_key.or_shipped(|| shipped("route-unknown")),
             thanks: thanks.or_shipped(|| shipped("thank-you-message")),

@@ -83,7 +83,7 @@ impl Signalling {
             .media
             .open(dial.call.0, dial.leg, self.media_events_from.clone(), dial.events.clone())
             .map_err(|error| error.to_string())?;
-        let library = match self.legs.named(dial.beside) {
+        let library = match dial.beside.and_then(|beside| self.legs.named(beside)) {
             Some(caller) => caller.library.clone(),
             None => self.standing.borrow().library.clone(),
         };
@@ -152,7 +152,7 @@ impl Signalling {
         let known = table.trunks.get(way.trunk).ok_or_else(removed)?;
         let slots = self.more_slots(table, way.trunk, dial).map_err(Obstacle::Full)?;
         let mut media = self.local_media(way.trunk, leg.stream.rtp_port()).ok_or_else(removed)?;
-        if let Some(codec) = self.legs.named(dial.beside).and_then(|caller| caller.codec) {
+        if let Some(codec) = dial.beside.and_then(|beside| self.legs.named(beside)?.codec) {
             // First what the caller speaks, so that nothing has to be converted.
             media.codecs.sort_by_key(|ours| *ours != codec);
         }
@@ -174,12 +174,14 @@ impl Signalling {
     fn more_slots(&mut self, table: &Table, trunk: usize, dial: &Dial) -> Result<Option<HeldSlots>, String> {
         let Some(known) = table.trunks.get(trunk) else { return Ok(None) };
         let name = known.trunk.name.as_str();
-        let caller = self.legs.named(dial.beside).filter(|leg| leg.caller);
+        let caller = dial.beside.and_then(|beside| self.legs.named(beside)).filter(|leg| leg.caller);
         let reserve =
             caller.filter(|leg| leg.slots.as_ref().is_some_and(|slots| slots.outbound() == Some(name)));
         let user = reserve.and_then(|leg| leg.reserve_used_by).and_then(|leg| self.legs.named(leg));
         if reserve.is_some() && user.is_none_or(|leg| leg.released) {
-            self.legs.with_name(dial.beside, |leg| leg.reserve_used_by = Some(dial.leg));
+            if let Some(beside) = dial.beside {
+                self.legs.with_name(beside, |leg| leg.reserve_used_by = Some(dial.leg));
+            }
             return Ok(None);
         }
         let taken = self.slots.take(&[(name, known.trunk.max_calls)]);
