@@ -216,7 +216,7 @@ fn shifts(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
     fn a_calendar_made_of_a_schedule_and_read_as_one_has_the_same_shifts_for_a_year(text in schedules()) {
         let original = roster(&text);

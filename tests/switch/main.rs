@@ -128,6 +128,6 @@ async fn no_more_is_rung_over_a_trunk_than_it_carries() {
     let _second = bench.reach(&mut bob, Some(first.id())).await;
     let mut third = bench.dial(&anna, Some(first.id()));
     let why = "max_calls of the trunk `phones` is reached".to_owned();
-    let refused = Ring::Gone(Gone::NotAnswered(NotAnswered::Unreachable(why)));
+    let refused = Ring::Gone(Gone::NotAnswered(NotAnswered::NoLine(why)));
     assert_eq!(third.rung(Duration::from_secs(5), Duration::from_secs(5)).await, refused);
 }

@@ -9,6 +9,9 @@ use super::zones::Zones;
 use super::{Fault, FaultKind};
 use crate::oncall::recurrence::RecurrenceRule;
 
+/// The longest event, in days: who is on call for years is one event, too.
+const LONGEST_DAYS: i64 = 3660;
+
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -118,7 +121,7 @@ fn until(start: &When, end: &When) -> Option<Length> {
     };
     let length = start.wall.duration_until(end);
     let seconds = length.as_secs();
-    (0..=400 * 86_400).contains(&seconds).then_some(Length::Wall(seconds))
+    (0..=LONGEST_DAYS * 86_400).contains(&seconds).then_some(Length::Wall(seconds))
 }
 
 /// The times of an `RDATE`, also as periods: `20260105T090000Z/PT8H`.

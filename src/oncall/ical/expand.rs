@@ -11,6 +11,9 @@ use super::{Calendar, Fault, FaultKind};
 use crate::oncall::recurrence::{Series, Work};
 use crate::oncall::zone::Zone;
 
+/// A change of a series may make its occurrences longer, by so many days at most.
+const USUAL_DAYS: i64 = 400;
+
 /// How many days and times are looked at in one calendar: years of many recurring events, and some tenths of a
 /// second of ours at most.
 const MOST_WORK: u32 = 1_000_000;
@@ -107,8 +110,11 @@ impl<'a> Spread<'a, '_> {
 
     /// The times the rules name, from before the stretch, so that what has begun and still lasts is there.
     fn recurring(&self, zone: &Zone, work: &mut Work) -> Result<Vec<DateTime>, Fault> {
-        const BEFORE: i64 = 400;
-        let from = zone.local(self.from).saturating_sub(BEFORE.days());
+        let lasts = match self.event.length {
+            Length::Wall(seconds) => seconds / 86_400,
+            Length::Nominal { days, seconds } => days + seconds / 86_400,
+        };
+        let from = zone.local(self.from).saturating_sub(lasts.saturating_add(USUAL_DAYS).days());
         let until = zone.local(self.until).saturating_add(1.day());
         let mut times = Vec::new();
         for rule in &self.event.rules {

@@ -77,8 +77,8 @@ pub enum FaultKind {
     /// Not a length.
     #[error("`{0}` is not the length of an event: up to a year, as in PT12H or P7D")]
     Length(String),
-    /// The end is before the beginning, or more than a year after it.
-    #[error("the event ends before it begins, or more than a year later")]
+    /// The end is before the beginning, or more than ten years after it.
+    #[error("the event ends before it begins, or more than ten years later")]
     Backwards,
     /// A zone that nobody explains.
     #[error("the time zone `{0}` is not known, and the calendar does not explain it")]
