@@ -5,7 +5,7 @@ use std::fmt;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use crate::oncall::Target;
+use crate::oncall::{Target, Zone};
 
 /// What became of a part of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +89,16 @@ impl Report {
     /// Something whose meaning was guessed.
     pub(super) fn guessed(&mut self, file: &str, text: impl Into<String>) {
         self.note(Fate::Guessed, file, text);
+    }
+
+    /// The time zone of a schedule or of a rule; UTC, which is a guess, where it is not known.
+    pub(super) fn zone(&mut self, name: &str, place: &str, file: &str) -> Zone {
+        name.parse().unwrap_or_else(|_| {
+            let said =
+                if name.is_empty() { "none is named".to_owned() } else { format!("`{name}` is unknown") };
+            self.guessed(file, format!("{place}: the time zone is taken to be UTC, as {said}"));
+            Zone::utc()
+        })
     }
 
     /// Something that says nearly the same.

@@ -12,7 +12,7 @@ impl Converter {
     pub(super) fn schedule(&mut self, path: &str, schedule: &Schedule, overrides: &[Override]) {
         let Some(id) = self.schedule_id(schedule) else { return };
         let place = format!("schedule {}", schedule.name);
-        let zone = self.zone(&schedule.timezone, &place, path);
+        let zone = self.report.zone(&schedule.timezone, &place, path);
         let mut draft = ScheduleDraft::new(id.clone(), zone.name());
         draft.parallel = true;
         draft.enabled = schedule.enabled != Some(false);

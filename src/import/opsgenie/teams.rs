@@ -63,7 +63,7 @@ impl Converter {
         target: Target,
         hours: Vec<WeekInterval>,
     ) -> Target {
-        let zone = self.zone(&rule.timezone, place, path);
+        let zone = self.report.zone(&rule.timezone, place, path);
         let id = ScheduleId::new(&self.schedule_names.id(&format!("{}-routing", team.id)));
         let mut schedule = ScheduleDraft::new(id.clone(), zone.name());
         schedule

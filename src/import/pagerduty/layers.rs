@@ -18,7 +18,7 @@ impl Converter {
         let place = format!("schedule {said}");
         let known = self.directory.find("schedule", &[&schedule.id, said]);
         let Some(Known::As(Target::Schedule(id))) = known.cloned() else { return };
-        let zone = self.zone(&schedule.time_zone, &place, path);
+        let zone = self.report.zone(&schedule.time_zone, &place, path);
         let mut draft = ScheduleDraft::new(id.clone(), zone.name());
         if schedule.schedule_layers.is_empty() {
             let text = format!(

@@ -21,7 +21,7 @@ use self::shapes::{Reference, name};
 use crate::import::directory::Known;
 use crate::import::names::Namer;
 use crate::import::{Directory, Draft, Export, Imported, Report, prune};
-use crate::oncall::{EscalationId, Member, ScheduleId, Target, TeamId, Zone};
+use crate::oncall::{EscalationId, Member, ScheduleId, Target, TeamId};
 
 /// Reads an export. What is over at `now` is left out.
 pub fn convert(files: &[Export], now: Timestamp) -> Imported {
@@ -104,14 +104,5 @@ impl Converter {
 
     fn member(&mut self, reference: &Reference, place: &str, path: &str) -> Member {
         self.user(reference, place, path).map_or(Member::Nobody, Member::Target)
-    }
-
-    fn zone(&mut self, name: &str, place: &str, path: &str) -> Zone {
-        name.parse().unwrap_or_else(|_| {
-            let said =
-                if name.is_empty() { "none is named".to_owned() } else { format!("`{name}` is unknown") };
-            self.report.guessed(path, format!("{place}: the time zone is taken to be UTC, as {said}"));
-            Zone::utc()
-        })
     }
 }
