@@ -2,19 +2,22 @@
 //!
 //! A leg's handle exists from the moment it is dialled (or arrives), and letting go of it in any
 //! state releases the phone: the switch decides whether that is a CANCEL, a BYE or a refusal.
+//! `request` is what the script asks of the switch, `events` what the switch tells of a phone.
+
+mod events;
+mod request;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+pub use self::events::{Gone, KeySource, LegEvents, NotAnswered, Progress};
+pub use self::request::{Cut, Dial, Farewell, KeySet, KeyUse, Recorded, Recording, Request};
 use crate::call::prompt::{Memo, Prompt};
-use crate::oncall::{E164, Phone};
 
-/// All keys there are.
-const KEYS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D'];
 /// Keys that wait for the script; more of them are forgotten.
 const UNREAD_KEYS: usize = 32;
 
@@ -28,270 +31,6 @@ impl fmt::Display for LegId {
     }
 }
 
-/// What the script asks of the switch. No request waits for an answer unless it carries a channel.
-#[derive(Debug)]
-pub enum Request {
-    /// Answer the caller. `done` tells when the caller's ACK has come, or fails when it did not.
-    Answer {
-        /// The caller's leg.
-        leg: LegId,
-        /// Sent when media can flow.
-        done: oneshot::Sender<()>,
-    },
-    /// Ring a phone.
-    Dial(Dial),
-    /// Play a prompt, in place of whatever is being played.
-    Play {
-        /// To whom.
-        leg: LegId,
-        /// What.
-        prompt: Prompt,
-        /// Again and again, until something else is asked for.
-        looped: bool,
-        /// Keys that stop it at once, without waiting for the script to hear of them.
-        until: KeySet,
-        /// Sent at the end; dropped unsent when something else took its place.
-        done: oneshot::Sender<()>,
-    },
-    /// Be silent.
-    Silence {
-        /// Towards whom.
-        leg: LegId,
-    },
-    /// Let two answered legs hear each other. Ends with either leg.
-    Bridge(LegId, LegId),
-    /// Let several answered legs hear each other. Goes on without those that end.
-    Confer(Vec<LegId>),
-    /// What the keys of a leg are for.
-    Keys {
-        /// Whose.
-        leg: LegId,
-        /// For what.
-        used: KeyUse,
-    },
-    /// Find out whether there is room for a recording.
-    Room {
-        /// What is to be recorded.
-        what: Recording,
-        /// Sent what is in the way, in words, if anything is.
-        done: oneshot::Sender<Result<(), String>>,
-    },
-    /// Record what a leg says into a file.
-    Record {
-        /// Who speaks.
-        leg: LegId,
-        /// The name of the recording, without a folder: `<call>.wav`.
-        name: String,
-        /// The longest it may become.
-        longest: Duration,
-        /// How much silence ends it by itself; nothing: none does.
-        silence: Option<Duration>,
-        /// Sent once the file is whole on the disk (or dropped, as empty). It may end by itself.
-        done: oneshot::Sender<Recorded>,
-    },
-    /// Take a few words of a leg into memory; silence ends them.
-    RecordName {
-        /// Who speaks.
-        leg: LegId,
-        /// The longest they may become.
-        longest: Duration,
-        /// Sent once they are over: the words, if any were said. Whoever drops its other end forgets them.
-        done: oneshot::Sender<Option<Memo>>,
-    },
-    /// Record legs that hear each other into one file, until the last of them ends.
-    RecordBridge {
-        /// Who is on the left.
-        caller: LegId,
-        /// Who are on the right, together.
-        responders: Vec<LegId>,
-        /// The name of the recording, without a folder: `<call>.call.wav`.
-        name: String,
-        /// Sent once the file is whole on the disk.
-        done: oneshot::Sender<Recorded>,
-    },
-    /// Another leg joins those on the right of the recording of a call.
-    JoinRecording {
-        /// Who is on its left.
-        caller: LegId,
-        /// Who joins.
-        leg: LegId,
-    },
-    /// End the recording of a leg.
-    StopRecording {
-        /// Whose.
-        leg: LegId,
-        /// What of its end is no part of it.
-        cut: Cut,
-    },
-    /// Nobody holds the leg any more: end it in whatever state it is.
-    Release {
-        /// Which.
-        leg: LegId,
-        /// Played to an answered leg first.
-        clip: Option<Prompt>,
-        /// What is told to the other side, and to a person reading the log.
-        reason: Farewell,
-    },
-}
-
-/// A set of keys: `0`-`9`, `*`, `#`, `A`-`D`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct KeySet(u16);
-
-impl KeySet {
-    /// No key.
-    pub const NONE: Self = Self(0);
-
-    /// The keys of which this holds.
-    pub fn of(holds: impl Fn(char) -> bool) -> Self {
-        let bits = KEYS.iter().enumerate().filter(|(_, key)| holds(**key)).map(|(n, _)| 1 << n);
-        Self(bits.fold(0, |set, bit: u16| set | bit))
-    }
-
-    /// Whether a key is one of them.
-    pub fn contains(self, key: char) -> bool {
-        KEYS.iter().position(|known| *known == key).is_some_and(|n| self.0 & (1 << n) != 0)
-    }
-}
-
-/// How a phone told of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeySource {
-    /// As an event beside the audio (RFC 4733), or in the signalling (SIP INFO): the phone's own word.
-    Told,
-    /// As a tone in the audio. Anything that sounds can make it; it counts where the phone has no other way.
-    Tone,
-}
-
-/// What the keys of a phone are for that hears another one. The script is told of all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum KeyUse {
-    /// They are the other one's to hear.
-    #[default]
-    Partner,
-    /// A star and one of these is a command to us; all else is the other one's to hear.
-    Commands(KeySet),
-    /// They are the script's alone.
-    Script,
-}
-
-/// What is cut off the end of a recording.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
-    /// Nothing.
-    Nothing,
-    /// The key that was pressed last, from where it began, and what came after it.
-    NewestKey,
-    /// All of it: nothing is kept.
-    Everything,
-}
-
-/// Something that may be recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recording {
-    /// A message, this long at most.
-    Message(Duration),
-    /// A call with both its sides.
-    Call,
-}
-
-/// A phone to be rung.
-#[derive(Debug)]
-pub struct Dial {
-    /// The new leg.
-    pub leg: LegId,
-    /// Whose call it is for.
-    pub call: crate::call::CallId,
-    /// The caller's leg, where there is one: both hear the prompts as they were when the call began.
-    pub beside: Option<LegId>,
-    /// Whose phone it is: the id of a person.
-    pub person: String,
-    /// What to dial.
-    pub phone: Phone,
-    /// The trunks to go out over, by name, in order.
-    pub trunks: Arc<[String]>,
-    /// The number shown; nothing: withheld.
-    pub caller_id: Option<E164>,
-    /// The hotline's own number: the trunk is told it also where another one is shown.
-    pub own_number: Option<E164>,
-    /// Where the leg's news go.
-    pub events: LegEvents,
-}
-
-/// Why we let go of a leg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Farewell {
-    /// The ordinary end.
-    Done,
-    /// Somebody else took the call (RFC 3326: "Call completed elsewhere").
-    AnsweredElsewhere,
-    /// The time for ringing is over.
-    RangOut,
-    /// Not let in: refused with 603 before an answer.
-    Refused,
-    /// No room: refused with 503 and Retry-After before an answer.
-    Overload,
-    /// We broke it: 500 before an answer.
-    Broken,
-}
-
-/// How a leg ended, seen from the script.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Gone {
-    /// They hung up (BYE), or gave up before the answer (CANCEL).
-    HungUp,
-    /// No media came for the time set.
-    MediaTimeout,
-    /// It lasted as long as its trunk lets a call last.
-    TooLong,
-    /// Our answer was never acknowledged.
-    NoAck,
-    /// A dialled leg ended before its answer.
-    NotAnswered(NotAnswered),
-    /// We could not go on with it.
-    Broken(String),
-}
-
-/// Why a dialled phone was not answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotAnswered {
-    /// Busy (486, 600).
-    Busy,
-    /// Turned down at the phone (603 and the like).
-    Declined,
-    /// It rang, and the other side ended the attempt (408, 480, 487).
-    NoAnswer,
-    /// The number or the way to it is wrong (404, 484, 403 ...): the operator must look.
-    Rejected {
-        /// SIP status code.
-        status: u16,
-        /// The reason phrase as it came.
-        reason: String,
-    },
-    /// All lines of the trunks were in use (`max_calls`): it was not dialled.
-    NoLine(String),
-    /// No trunk could carry the call (no answer at all, 5xx, none up, not an allowed destination).
-    Unreachable(String),
-}
-
-/// A recording that has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    /// Whether a file was kept: an empty recording is dropped.
-    pub kept: bool,
-    /// Its length in ms.
-    pub duration_ms: u64,
-    /// The disk failed us before the end.
-    pub truncated: bool,
-    /// It ended by itself, because nothing was said for so long.
-    pub silence: bool,
-}
-
-impl Recorded {
-    /// One of which nothing was kept, though nothing went wrong.
-    pub const NOTHING: Self = Self { kept: false, duration_ms: 0, truncated: false, silence: false };
-}
-
 /// What became of words that somebody was to hear.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
@@ -301,101 +40,6 @@ pub enum Told {
     Cut,
     /// The leg is gone.
     Gone(Gone),
-}
-
-/// The switch's end of a leg: where it reports what happens to a phone.
-#[derive(Debug, Clone)]
-pub struct LegEvents {
-    detours: Arc<Mutex<Vec<String>>>,
-    progress: watch::Sender<Progress>,
-    keys: mpsc::Sender<(char, KeySource)>,
-    commands: mpsc::Sender<char>,
-    unheard: Arc<Notify>,
-    gone: watch::Sender<Option<Gone>>,
-}
-
-/// How far a dialled leg has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Progress {
-    /// Nothing yet. It is called in this way, counted from 0: over another trunk, or at another server of
-    /// the carrier's, where the one before did not answer.
-    Calling(u32),
-    /// It rings (18x).
-    Ringing,
-    /// Answered.
-    Answered,
-}
-
-impl LegEvents {
-    /// Nothing came back, and it is called in another way: the time for the first sign of ringing begins
-    /// anew.
-    pub fn another_way(&self, why: &str) {
-        self.detours().push(format!("another way was tried: {why}"));
-        self.progress.send_if_modified(|now| match now {
-            Progress::Calling(way) => {
-                *way = way.saturating_add(1);
-                true
-            }
-            Progress::Ringing | Progress::Answered => false,
-        });
-    }
-
-    /// The call has come back to us and was refused there: the phone, or somebody on the way to it, passes
-    /// calls on to us.
-    pub fn came_back(&self) {
-        let told = "the phone passes its calls on to the hotline: what came back was refused with 482";
-        self.detours().push(told.to_owned());
-    }
-
-    fn detours(&self) -> MutexGuard<'_, Vec<String>> {
-        self.detours.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// It rings.
-    pub fn ringing(&self) {
-        self.progress.send_if_modified(|now| advance(now, Progress::Ringing));
-    }
-
-    /// It was answered, and media can flow.
-    pub fn answered(&self) {
-        self.progress.send_if_modified(|now| advance(now, Progress::Answered));
-    }
-
-    /// A key was pressed: `0`-`9`, `*`, `#`, `A`-`D`.
-    pub fn key(&self, key: char, source: KeySource) {
-        // A script that has ended no longer listens; one that reads no keys, as in a bridge, keeps few.
-        let _ = self.keys.try_send((key, source));
-    }
-
-    /// A star and this key were pressed, which is a command to us.
-    pub fn command(&self, key: char) {
-        // A script that has ended no longer listens.
-        let _ = self.commands.try_send(key);
-    }
-
-    /// Nothing has ever been heard of the phone, for so long that whoever holds it should be told.
-    pub fn unheard(&self) {
-        self.unheard.notify_one();
-    }
-
-    /// The leg is over. The first word counts.
-    pub fn gone(&self, why: Gone) {
-        self.gone.send_if_modified(|gone| {
-            let first = gone.is_none();
-            if first {
-                *gone = Some(why);
-            }
-            first
-        });
-    }
-}
-
-fn advance(now: &mut Progress, to: Progress) -> bool {
-    let further = to > *now;
-    if further {
-        *now = to;
-    }
-    further
 }
 
 /// What came first while a leg was listened to.
@@ -812,6 +456,7 @@ impl Drop for Leg {
 
 #[cfg(test)]
 mod tests {
+    use super::request::KEYS;
     use super::*;
 
     #[tokio::test(start_paused = true)]
