@@ -6,6 +6,7 @@
 
 // Floor 0: values. No socket, no file, no clock, no async; the rooms do not know each other.
 pub mod audio;
+pub mod incident;
 pub mod oncall;
 pub mod problem;
 pub mod rtp;
@@ -15,6 +16,7 @@ pub mod call;
 // Beside it, and as pure as floor 0: what other services export, as on-call data of ours.
 pub mod import;
 // Floor 2: hands and ears.
+pub mod notify;
 pub mod store;
 pub mod switch;
 // Floor 3: the door.

@@ -25,6 +25,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../sql/0004_leg_quality.sql")),
     M::up(include_str!("../../sql/0005_call_recordings.sql")),
     M::up(include_str!("../../sql/0006_oncall.sql")),
+    M::up(include_str!("../../sql/0007_incidents.sql")),
 ];
 
 /// Opens a database whose schema is known to be current.

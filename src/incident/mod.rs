@@ -1,0 +1,13 @@
+//! Incidents: what a call comes to beside the call itself, as values.
+//!
+//! A [`Case`] takes the facts of one call, one after another, and answers what follows from them by the
+//! [`Policy`] of the route: an incident is opened, acknowledged, resolved, and [`Notice`]s of it are to be sent.
+//! It is pure: the store keeps it and writes what follows in the transaction of the fact itself.
+
+mod fact;
+mod notice;
+mod policy;
+
+pub use fact::{Ending, Fact, Message, Routed};
+pub use notice::{Event, Notice, Party, Recipient, Sound};
+pub use policy::{Abandoned, Answered, Assign, Moment, NotifyWhen, Policy, Severity, Unanswered};
