@@ -10,11 +10,12 @@ use crate::call::journal::{Attestation, DialIntent, Ended, Event, Record, Record
 use crate::call::leg::LegId;
 
 /// Writes a batch. An entry the schema refuses is reported and left out, because it would be refused
-/// for ever; any other error is the disk's and fails the batch.
+/// for ever; any other error is the disk's and fails the batch. Answers whether the outbox may have changed.
 pub(super) fn write_all<'a>(
     connection: &Connection,
     records: impl IntoIterator<Item = &'a Record>,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
+    let mut tells = false;
     for record in records {
         match write(connection, record) {
             Err(why) if is_refusal(&why) => error!(%why, ?record, "entry refused by the database"),
@@ -22,7 +23,7 @@ pub(super) fn write_all<'a>(
             written => _ = written?,
         }
     }
-    Ok(())
+    Ok(tells)
 }
 
 /// Whether the entry is at fault and not the disk.
