@@ -72,7 +72,11 @@ impl Store {
         let lock = folder::lock(data_dir)?;
         let database = folder::database(data_dir);
         let connection = connection::open_and_migrate(&database)?;
-        Ok(Self { reader: Reader { database, connection: Mutex::new(connection) }, bell: Bell::default(), _lock: lock })
+        Ok(Self {
+            reader: Reader { database, connection: Mutex::new(connection) },
+            bell: Bell::default(),
+            _lock: lock,
+        })
     }
 
     /// Opens the database only to look, beside a running daemon or without one.

@@ -160,7 +160,11 @@ pub(super) fn at(
     }
     while let Some(until) = quiet.snoozed_until {
         let next = in_force(connection, hotline, route, until)?;
-        let next = next.into_iter().filter(|time| time.kind == QuietKind::Snooze).filter_map(|time| time.until).max();
+        let next = next
+            .into_iter()
+            .filter(|time| time.kind == QuietKind::Snooze)
+            .filter_map(|time| time.until)
+            .max();
         match next {
             Some(later) if later > until => quiet.snoozed_until = Some(later),
             _ => break,

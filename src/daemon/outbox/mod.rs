@@ -89,8 +89,13 @@ impl Pump {
                 continue;
             }
             let (told, tell) = watch::channel(Some(way.tell));
-            let worker =
-                Worker::new(way.name.clone(), self.store.clone(), self.now.clone(), tell, self.ending.subscribe());
+            let worker = Worker::new(
+                way.name.clone(),
+                self.store.clone(),
+                self.now.clone(),
+                tell,
+                self.ending.subscribe(),
+            );
             self.running.spawn(worker.run());
             self.ways.insert(way.name, told);
         }
@@ -113,7 +118,9 @@ async fn sweep(store: Arc<Store>, now: Now) {
         let (store, at) = (store.clone(), now());
         match tokio::task::spawn_blocking(move || store.outbox_sweep(at)).await {
             Ok(Ok(0)) | Err(_) => {}
-            Ok(Ok(given_up)) => tracing::error!(given_up, "notices were given up after 7 days: see `nightbell outbox`"),
+            Ok(Ok(given_up)) => {
+                tracing::error!(given_up, "notices were given up after 7 days: see `nightbell outbox`")
+            }
             Ok(Err(error)) => tracing::warn!(%error, "the outbox could not be looked through"),
         }
         tokio::time::sleep(SWEPT_EVERY).await;

@@ -107,7 +107,10 @@ mod tests {
     #[test]
     fn tries_follow_each_other_after_a_second_at_first_and_ten_minutes_at_last() {
         let seconds = |attempts, chance| back_off(attempts, None, chance).as_secs_f64();
-        assert_eq!([1, 2, 3, 4, 10, 11, 100].map(|n| seconds(n, 0.0)), [1.0, 2.0, 4.0, 8.0, 512.0, 600.0, 600.0]);
+        assert_eq!(
+            [1, 2, 3, 4, 10, 11, 100].map(|n| seconds(n, 0.0)),
+            [1.0, 2.0, 4.0, 8.0, 512.0, 600.0, 600.0]
+        );
         assert_eq!([1, 2, 11].map(|n| seconds(n, 1.0)), [1.0, 1.6, 480.0]);
     }
 

@@ -145,8 +145,12 @@ impl Worker {
         let told = tokio::task::spawn_blocking(move || tell(&notice));
         let verdict = match tokio::time::timeout(PATIENCE, told).await {
             Ok(Ok(verdict)) => verdict,
-            Ok(Err(_)) => Verdict::Later { why: "telling it failed inside Nightbell".to_owned(), after: None },
-            Err(_) => Verdict::Later { why: format!("no answer within {} s", PATIENCE.as_secs()), after: None },
+            Ok(Err(_)) => {
+                Verdict::Later { why: "telling it failed inside Nightbell".to_owned(), after: None }
+            }
+            Err(_) => {
+                Verdict::Later { why: format!("no answer within {} s", PATIENCE.as_secs()), after: None }
+            }
         };
         self.take_verdict(&entry, verdict).await;
         Woken::Up

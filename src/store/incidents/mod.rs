@@ -58,10 +58,9 @@ pub(super) fn feed(
 /// Whether what was to be written, or what was read, is at fault, and not the disk.
 fn is_at_fault(why: &rusqlite::Error) -> bool {
     match why.sqlite_error_code() {
-        Some(code) => matches!(
-            code,
-            ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig
-        ),
+        Some(code) => {
+            matches!(code, ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig)
+        }
         None => true,
     }
 }
@@ -115,12 +114,7 @@ fn nowhere(connection: &Connection, call: CallId) -> rusqlite::Result<Option<Cas
 }
 
 /// What is quiet where the call has got to.
-fn quiet_for(
-    connection: &Connection,
-    case: &Case,
-    fact: &Fact,
-    at: Timestamp,
-) -> rusqlite::Result<Quiet> {
+fn quiet_for(connection: &Connection, case: &Case, fact: &Fact, at: Timestamp) -> rusqlite::Result<Quiet> {
     let routed = match fact {
         Fact::Routed(routed) => Some(routed.as_ref()),
         _ => case.routed(),

@@ -140,7 +140,7 @@ pub(super) fn put(
     let written = connection
         .prepare_cached(
             "INSERT INTO outbox (target, notice_id, dedup_key, incident_id, call_id, notice, created_at, wanted_at, due_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8) ON CONFLICT (target, notice_id) DO NOTHING",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (target, notice_id) DO NOTHING",
         )?
         .execute(params![
             target,
@@ -150,6 +150,8 @@ pub(super) fn put(
             about.call.map(|call| call.to_string()),
             text,
             instant(now),
+            // What is told only now, after a crash or a failure of the disk, is not old.
+            instant(due.max(Timestamp::now())),
             instant(due),
         ])?;
     Ok(written > 0)
@@ -170,14 +172,4 @@ pub(super) fn withdraw(connection: &Connection, dedup_key: &str, now: Timestamp)
              WHERE dedup_key = ?1 AND state = 'waiting' AND attempts = 0",
         )?
         .execute(params![dedup_key, instant(now)])
-}
-
-/// Puts off what was never tried of an incident.
-pub(super) fn put_off(connection: &Connection, dedup_key: &str, until: Timestamp) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "UPDATE outbox SET due_at = ?2, wanted_at = ?2
-             WHERE dedup_key = ?1 AND state = 'waiting' AND attempts = 0 AND due_at < ?2",
-        )?
-        .execute(params![dedup_key, instant(until)])
 }
