@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::incident::Notice;
 use crate::notify::exchange::Verdict;
+use crate::notify::{Delivering, Target};
 use crate::store::Store;
 use worker::Worker;
 
@@ -61,6 +62,16 @@ impl fmt::Debug for Pump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pump").field("ways", &self.ways.keys()).finish_non_exhaustive()
     }
+}
+
+/// The targets of the settings, as the outbox knows them.
+pub fn ways(targets: &[Arc<Target>], with: &Delivering) -> Vec<Way> {
+    let with = Arc::new(with.clone());
+    let way = |target: &Arc<Target>| {
+        let (target, with) = (target.clone(), with.clone());
+        Way { name: target.name.clone(), tell: Arc::new(move |notice| target.deliver(notice, &with)) }
+    };
+    targets.iter().map(way).collect()
 }
 
 impl Pump {

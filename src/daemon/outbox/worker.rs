@@ -122,7 +122,7 @@ impl Worker {
                 head.due = *due;
                 true
             }
-            Some(Settled::Sent | Settled::Dead { .. }) => false,
+            Some(Settled::Sent | Settled::Needless | Settled::Dead { .. }) => false,
         }
     }
 
@@ -178,6 +178,7 @@ impl Worker {
                 self.note_success().await;
                 Settled::Sent
             }
+            Verdict::Needless => Settled::Needless,
             Verdict::Refused { why } => {
                 tracing::error!(id, target, event, why, "a notice was refused: see `nightbell outbox`");
                 self.note_success().await;

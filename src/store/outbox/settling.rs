@@ -17,6 +17,8 @@ const KEPT_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub enum Settled {
     /// The target has taken it.
     Sent,
+    /// The target has no use for it.
+    Needless,
     /// Not now.
     Later {
         /// Why.
@@ -156,6 +158,15 @@ fn settle(
                 )?
                 .execute(params![entry.id, instant(now)])?;
             Some(format!("{target} was told: {event}"))
+        }
+        Settled::Needless => {
+            connection
+                .prepare_cached(
+                    "UPDATE outbox SET state = 'withdrawn', settled_at = ?2, last_error = NULL
+                     WHERE id = ?1 AND state = 'waiting'",
+                )?
+                .execute(params![entry.id, instant(now)])?;
+            None
         }
         Settled::Later { why, due } => {
             connection
