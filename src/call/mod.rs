@@ -61,6 +61,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
 
 use crate::call::consent::Consent;
 use crate::call::facts::Facts;
@@ -74,7 +75,7 @@ use crate::call::waiting::Ticket;
 use crate::oncall::{E164, Roster};
 
 /// Names a call for ever: in logs, in the database, in file names. Later calls have higher ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CallId(pub u64);
 
 impl CallId {
