@@ -61,6 +61,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
 
 use crate::call::consent::Consent;
 use crate::call::facts::Facts;
@@ -76,7 +77,7 @@ use crate::incident::{Fact, Routed};
 use crate::oncall::{E164, Roster, first_level};
 
 /// Names a call for ever: in logs, in the database, in file names. Later calls have higher ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CallId(pub u64);
 
 impl CallId {
