@@ -41,7 +41,8 @@ impl Compiler<'_> {
             self.accept(settings.accept.as_ref(), settings.record_name, names, spot.voice, &mut preset);
         let keys = self.keys(&settings.keys.or(&spot.hotline.keys), spot.voice);
         let invite = self.invite(&settings.invite, &keys, &accept, spot.voice);
-        Route {
+        let fallback = self.fallback(settings.fallback.as_ref(), names, spot.voice, &mut preset);
+        let route = Route {
             key: settings.key.as_ref().and_then(|key| self.key(key, "0123456789*")),
             name: settings.name.get_ref().clone(),
             enabled: settings.enabled,
@@ -54,9 +55,11 @@ impl Compiler<'_> {
             accept,
             keys,
             invite,
-            fallback: self.fallback(settings.fallback.as_ref(), names, spot.voice, &mut preset),
+            fallback,
             preset,
-        }
+        };
+        self.check_messages(settings, &route, spot.hotline);
+        route
     }
 
     fn check_repeat(&mut self, settings: &RouteSettings, policy: &DialPolicy) {
