@@ -66,6 +66,8 @@ pub struct Known {
     pub asked: BTreeMap<PersonId, Rung>,
     /// The caller and a responder were bridged.
     pub bridged: bool,
+    /// Nobody is there any more whom the caller was bridged with.
+    pub alone: bool,
     /// The caller was not let in.
     pub blocked: bool,
     /// We broke it.
@@ -74,6 +76,10 @@ pub struct Known {
     pub message_kept: bool,
     /// The key with which the caller has asked to leave a message instead of waiting.
     pub message_key: Option<char>,
+    /// The last person was tried, or those who had accepted left the caller alone.
+    pub nobody_answered: bool,
+    /// The caller hung up.
+    pub hung_up: bool,
 }
 
 impl Facts {
@@ -157,6 +163,7 @@ impl Facts {
         });
         journal.write(Record::RecordingEnded {
             call,
+            at: timeline.now(),
             kind,
             kept: recorded.kept,
             duration_ms: recorded.duration_ms,
@@ -168,6 +175,11 @@ impl Facts {
 }
 
 impl Known {
+    /// Whether the caller gave up before anybody answered and before the last person had been tried.
+    pub fn abandoned(&self) -> bool {
+        self.hung_up && !(self.bridged || self.nobody_answered || self.message_kept || self.broken)
+    }
+
     /// How the call went, in one word.
     pub fn outcome(&self) -> Outcome {
         match self {

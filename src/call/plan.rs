@@ -17,6 +17,7 @@ use crate::call::pin::PinGate;
 use crate::call::preset::FilledIn;
 use crate::call::prompt::Prompt;
 use crate::call::settings::{CallerIdSetting, FallbackKind};
+use crate::incident::Policy;
 use crate::oncall::{DialPolicy, E164, Language, Roster};
 
 /// Everything calls are decided by, as it stands at one moment.
@@ -205,6 +206,8 @@ pub struct Route {
     pub invite: Invite,
     /// When nobody is left.
     pub fallback: Fallback,
+    /// What comes of its calls beside them.
+    pub incident: Policy,
     /// What of it came from a preset.
     pub preset: FilledIn,
 }
@@ -482,7 +485,7 @@ impl std::fmt::Display for Route {
                 writeln!(f, "  after a message: {review}")?;
             }
         }
-        Ok(())
+        write!(f, "{}", self.incident)
     }
 }
 

@@ -54,7 +54,7 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
             ),
             params![call.to_string(), file, instant(*at)],
         ),
-        Record::RecordingEnded { call, kind, kept, duration_ms, truncated } => execute(
+        Record::RecordingEnded { call, kind, kept, duration_ms, truncated, .. } => execute(
             connection,
             &format!(
                 "UPDATE {} SET state = ?2, duration_ms = ?3, truncated = ?4 WHERE call_id = ?1",
@@ -66,6 +66,8 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
             spend::write(connection, trunk, *minute, *legs, *seconds)
         }
         Record::Ended(ended) => end(connection, ended),
+        // A fact of an incident is no row of the call's own.
+        Record::Fact { .. } => Ok(1),
         // Not a row: the writer answers it after the COMMIT.
         Record::Flush(_) => Ok(1),
     }
