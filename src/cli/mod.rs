@@ -11,6 +11,7 @@ mod coverage;
 mod demo;
 mod doctor;
 mod expect;
+mod notify;
 mod oncall;
 mod output;
 mod overrides;
@@ -81,6 +82,9 @@ enum Command {
     /// The messages callers left
     #[command(subcommand)]
     Voicemail(voicemail::Command),
+    /// Who is told of incidents
+    #[command(subcommand)]
+    Notify(notify::Command),
 }
 
 /// Why a command did not do what it should.
@@ -116,6 +120,7 @@ impl Arguments {
             Command::Calls(options) => calls::run(&options),
             Command::Doctor(options) => doctor::run(&options),
             Command::Voicemail(command) => voicemail::run(&command),
+            Command::Notify(command) => notify::run(&command),
         };
         match done {
             Ok(status) => status,
