@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod expect;
 mod incidents;
+mod notify;
 mod oncall;
 mod outbox;
 mod output;
@@ -95,6 +96,9 @@ enum Command {
     /// The messages callers left
     #[command(subcommand)]
     Voicemail(voicemail::Command),
+    /// Who is told of incidents
+    #[command(subcommand)]
+    Notify(notify::Command),
 }
 
 /// Why a command did not do what it should.
@@ -135,6 +139,7 @@ impl Arguments {
             Command::Mute(options) => quiet::mute(&options),
             Command::Outbox(options) => outbox::run(&options),
             Command::Voicemail(command) => voicemail::run(&command),
+            Command::Notify(command) => notify::run(&command),
         };
         match done {
             Ok(status) => status,
