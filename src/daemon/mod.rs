@@ -10,7 +10,7 @@ pub mod limits;
 pub mod logging;
 mod parse;
 pub mod probe;
-mod reading;
+pub mod reading;
 mod secrets;
 pub mod start;
 pub mod verify;

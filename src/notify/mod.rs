@@ -5,12 +5,22 @@
 
 pub mod compile;
 mod deliver;
+mod discord;
 pub mod exchange;
 mod facts;
+mod gotify;
 pub mod http;
 mod link;
+mod mail;
+mod markdown;
+mod mattermost;
+mod ntfy;
 mod pagerduty;
+mod prose;
 mod settings;
+mod size;
+mod slack;
+mod teams;
 mod text;
 
 use std::fmt;
@@ -20,11 +30,19 @@ pub use deliver::{Attempt, Delivering};
 pub use facts::{Class, FACTS, Facts, Scale};
 pub use link::Link;
 pub use settings::{HeaderSetting, IncidentsSettings, SecretFile, TargetSettings};
+pub use size::Size;
 
 use crate::incident::Notice;
 use compile::Reading;
+use discord::Discord;
 use exchange::{Reply, Request, Verdict};
+use gotify::Gotify;
+use mail::Mail;
+use mattermost::Mattermost;
+use ntfy::Ntfy;
 use pagerduty::PagerDuty;
+use slack::Slack;
+use teams::Teams;
 
 /// A target, ready to be told.
 #[derive(Debug, Clone)]
@@ -44,6 +62,13 @@ pub struct Target {
 #[derive(Debug, Clone)]
 enum Way {
     PagerDuty(PagerDuty),
+    Slack(Slack),
+    Teams(Teams),
+    Mattermost(Mattermost),
+    Discord(Discord),
+    Ntfy(Ntfy),
+    Gotify(Gotify),
+    Mail(Box<Mail>),
 }
 
 impl Target {
@@ -53,6 +78,13 @@ impl Target {
         let timeout = reading.timeout(settings.timeout.as_ref());
         let way = match facts.kind {
             "pagerduty" => Way::PagerDuty(PagerDuty::compile(settings, facts, reading)?),
+            "slack" => Way::Slack(Slack::compile(settings, reading)?),
+            "teams" => Way::Teams(Teams::compile(settings, reading)?),
+            "mattermost" => Way::Mattermost(Mattermost::compile(settings, reading)?),
+            "discord" => Way::Discord(Discord::compile(settings, reading)?),
+            "ntfy" => Way::Ntfy(Ntfy::compile(settings, facts, reading)?),
+            "gotify" => Way::Gotify(Gotify::compile(settings, facts, reading)?),
+            "smtp" => Way::Mail(Box::new(Mail::compile(settings, reading)?)),
             _ => return None,
         };
         Some(Self {
@@ -68,13 +100,22 @@ impl Target {
     pub fn request(&self, notice: &Notice) -> Option<Request> {
         match &self.way {
             Way::PagerDuty(of) => of.request(notice),
+            Way::Slack(of) => Some(of.request(notice)),
+            Way::Teams(of) => Some(of.request(notice)),
+            Way::Mattermost(of) => Some(of.request(notice)),
+            Way::Discord(of) => Some(of.request(notice)),
+            Way::Ntfy(of) => Some(of.request(notice)),
+            Way::Gotify(of) => Some(of.request(notice)),
+            // It is no request: see `deliver`.
+            Way::Mail(_) => None,
         }
     }
 
     /// What an answer means.
     pub fn verdict(&self, reply: &Reply) -> Verdict {
         match &self.way {
-            Way::PagerDuty(_) => Verdict::by_status(reply),
+            Way::Discord(_) => Discord::verdict(reply),
+            _ => Verdict::by_status(reply),
         }
     }
 }
