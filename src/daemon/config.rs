@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::call::compile::{Compiled, Surroundings, compile};
+use crate::call::compile::{Compiled, NotifyTarget, Surroundings, compile};
 use crate::call::plan::Hotline;
 use crate::call::prompt::{Piece, Prompt};
 use crate::call::settings::{CallerIdSetting, HotlineSettings};
@@ -17,7 +17,8 @@ use crate::daemon::findings::{Findings, Source};
 use crate::daemon::parse::parse;
 use crate::daemon::reading::{read, secret};
 use crate::notify::compile::{Reading, compile as compile_targets};
-use crate::notify::{IncidentsSettings, Link, Target, TargetSettings};
+use crate::notify::http::Client;
+use crate::notify::{Class, Delivering, IncidentsSettings, Link, Target, TargetSettings};
 use crate::oncall::{OncallFile, Phone, Roster};
 use crate::problem::Problem;
 use crate::sip::Forwarded;
@@ -163,12 +164,28 @@ impl Config {
         Wanted { folder, settings: self.calendars }
     }
 
+    /// What targets are told with.
+    pub fn delivering(&self, client: &Client) -> Delivering {
+        Delivering {
+            client: client.clone(),
+            recordings: self.data_dir.join("recordings"),
+            link: self.link.clone(),
+        }
+    }
+
     /// Compiles the hotlines against the people there are.
     pub fn hotlines(&self, roster: &Roster, findings: &mut Findings) -> Compiled {
         let trunks: Vec<_> = self.trunks.iter().map(|trunk| trunk.name.as_str()).collect();
+        let told = |target: &Arc<Target>| !matches!(target.facts.class, Class::Mail | Class::TextMessage);
+        let targets: Vec<_> = self
+            .targets
+            .iter()
+            .map(|target| NotifyTarget { name: &target.name, usual: told(target) })
+            .collect();
         let around = Surroundings {
             roster,
             trunks: &trunks,
+            targets: &targets,
             voice: self.voice.is_some(),
             secret,
             folder: self.source.path.parent().unwrap_or(Path::new("")),
