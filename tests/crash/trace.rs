@@ -229,7 +229,7 @@ impl Process<'_> {
             _ => {
                 let root = self.root.to_string_lossy();
                 let ours = |argument: &&str| decoded_text(argument).contains(&*root);
-                assert!(!arguments.iter().any(|argument| ours(argument)), "not understood: {text:.100}");
+                assert!(!arguments.iter().any(ours), "not understood: {text:.100}");
             }
         }
     }
