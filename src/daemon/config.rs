@@ -16,6 +16,7 @@ use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
 use crate::daemon::parse::parse;
 use crate::daemon::reading::{read, secret};
+use crate::daemon::storage::StorageSettings;
 use crate::oncall::{OncallFile, Phone, Roster};
 use crate::problem::Problem;
 use crate::sip::Forwarded;
@@ -42,6 +43,9 @@ struct File {
     media: MediaSettings,
     /// Renders `say` texts.
     voice: Option<VoiceSettings>,
+    /// Where entries go while the database does not take them.
+    #[serde(default)]
+    storage: StorageSettings,
     /// How calendars from elsewhere are read.
     calendars: Option<Spanned<CalendarSettings>>,
     #[serde(default)]
@@ -64,6 +68,8 @@ pub struct Config {
     pub source: Arc<Source>,
     /// Database, recordings, rendered prompts.
     pub data_dir: PathBuf,
+    /// Where entries go while the database does not take them.
+    pub spool: PathBuf,
     /// The on-call file and what it says, where one is named and could be read.
     pub oncall: Option<(Arc<Source>, Roster)>,
     /// How calendars from elsewhere are read.
@@ -116,6 +122,7 @@ impl Config {
             let fault = written.get_ref().fault()?;
             Some(Problem::error(written.span(), fault).help("as in every = \"15m\""))
         }));
+        problems.extend(file.storage.problem(folder));
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));
         }
@@ -126,8 +133,10 @@ impl Config {
             let roster = read_roster(&oncall, findings)?;
             Some((oncall, roster))
         });
+        let data_dir = folder.join(&file.data_dir);
         Self {
-            data_dir: folder.join(&file.data_dir),
+            spool: file.storage.spool(folder, &data_dir),
+            data_dir,
             oncall,
             calendars: file.calendars.map(Spanned::into_inner).unwrap_or_default(),
             addresses,

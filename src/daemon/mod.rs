@@ -13,4 +13,5 @@ pub mod probe;
 mod reading;
 mod secrets;
 pub mod start;
+pub mod storage;
 pub mod verify;
