@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::call::compile::{Compiled, Surroundings, compile};
+use crate::call::compile::{Compiled, NotifyTarget, Surroundings, compile};
 use crate::call::plan::Hotline;
 use crate::call::prompt::{Piece, Prompt};
 use crate::call::settings::{CallerIdSetting, HotlineSettings};
@@ -17,6 +17,9 @@ use crate::daemon::findings::{Findings, Source};
 use crate::daemon::parse::parse;
 use crate::daemon::reading::{read, secret};
 use crate::daemon::storage::StorageSettings;
+use crate::notify::compile::{Reading, compile as compile_targets};
+use crate::notify::http::Client;
+use crate::notify::{Class, Delivering, IncidentsSettings, Link, Target, TargetSettings};
 use crate::oncall::{OncallFile, Phone, Roster};
 use crate::problem::Problem;
 use crate::sip::Forwarded;
@@ -52,6 +55,12 @@ struct File {
     trunks: Vec<TrunkSettings>,
     #[serde(default)]
     hotlines: Vec<HotlineSettings>,
+    /// What all incidents have in common.
+    #[serde(default)]
+    incidents: IncidentsSettings,
+    /// Who is told of incidents.
+    #[serde(default)]
+    notify: Vec<TargetSettings>,
     /// What certain calls are to come to.
     #[serde(default)]
     expect: Vec<Expectation>,
@@ -78,6 +87,10 @@ pub struct Config {
     pub addresses: Addresses,
     /// The trunks.
     pub trunks: Vec<Trunk>,
+    /// Who is told of incidents.
+    pub targets: Vec<Arc<Target>>,
+    /// Where a person reads more of an incident.
+    pub link: Option<Link>,
     /// What certain calls are to come to.
     pub expect: Vec<Expectation>,
     voice: Option<VoiceCommand>,
@@ -123,6 +136,8 @@ impl Config {
             Some(Problem::error(written.span(), fault).help("as in every = \"15m\""))
         }));
         problems.extend(file.storage.problem(folder));
+        let link = file.incidents.link.as_ref().and_then(|link| Link::compile(link, &mut problems));
+        let targets = compile_targets(&file.notify, Reading { folder, secret, problems: &mut problems });
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));
         }
@@ -141,6 +156,8 @@ impl Config {
             calendars: file.calendars.map(Spanned::into_inner).unwrap_or_default(),
             addresses,
             trunks,
+            targets,
+            link,
             voice: file.voice.as_ref().map(VoiceSettings::command),
             hotlines: file.hotlines,
             expect: file.expect,
@@ -156,12 +173,28 @@ impl Config {
         Wanted { folder, settings: self.calendars }
     }
 
+    /// What targets are told with.
+    pub fn delivering(&self, client: &Client) -> Delivering {
+        Delivering {
+            client: client.clone(),
+            recordings: self.data_dir.join("recordings"),
+            link: self.link.clone(),
+        }
+    }
+
     /// Compiles the hotlines against the people there are.
     pub fn hotlines(&self, roster: &Roster, findings: &mut Findings) -> Compiled {
         let trunks: Vec<_> = self.trunks.iter().map(|trunk| trunk.name.as_str()).collect();
+        let told = |target: &Arc<Target>| !matches!(target.facts.class, Class::Mail | Class::TextMessage);
+        let targets: Vec<_> = self
+            .targets
+            .iter()
+            .map(|target| NotifyTarget { name: &target.name, usual: told(target) })
+            .collect();
         let around = Surroundings {
             roster,
             trunks: &trunks,
+            targets: &targets,
             voice: self.voice.is_some(),
             secret,
             folder: self.source.path.parent().unwrap_or(Path::new("")),

@@ -8,6 +8,7 @@ pub mod feeds;
 pub mod findings;
 pub mod limits;
 pub mod logging;
+pub mod outbox;
 mod parse;
 pub mod probe;
 mod reading;

@@ -23,7 +23,9 @@ use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
+use crate::daemon::outbox::{self, Pump};
 use crate::daemon::verify::{self, Verified};
+use crate::notify::http::Client;
 use crate::oncall::{Language, PersonId, Phone, Roster};
 use crate::sip::Hop;
 use crate::store::{CallFilter, Store, StoreError, Unfinished, WriterHandle};
@@ -81,6 +83,9 @@ pub struct Daemon {
     /// The languages of the people, beside the hotlines' own, that prompts were made in.
     languages: BTreeSet<Language>,
     feeds: Poller,
+    outbox: Pump,
+    /// Sends what targets are told.
+    client: Client,
 }
 
 /// Settings that were read and are good enough to run on.
@@ -136,6 +141,9 @@ impl Daemon {
         .await?;
         store.legs_released()?;
         let feeds = Poller::start(store.clone(), config.wanted_calendars());
+        let client = Client::new();
+        let ways = outbox::ways(&config.targets, &config.delivering(&client));
+        let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways);
         let commands = control::listen(&config.data_dir)
             .map_err(|source| StartError::Io { path: config.data_dir.join("control.sock"), source })?;
         Ok(Self {
@@ -155,6 +163,8 @@ impl Daemon {
             warnings,
             languages,
             feeds,
+            outbox,
+            client,
         })
     }
 
@@ -342,6 +352,8 @@ impl Daemon {
             .await;
         self.config = ready.config;
         self.feeds.settings_changed(self.config.wanted_calendars());
+        self.outbox
+            .settings_changed(outbox::ways(&self.config.targets, &self.config.delivering(&self.client)));
         self.warnings = ready.warnings;
         tracing::info!("the settings were read again");
     }
@@ -384,6 +396,8 @@ impl Daemon {
             Ok(Err(_)) => tracing::error!("the writer of the database broke"),
             Err(_) => tracing::error!("the database did not take the last records in time"),
         }
+        // Calls that the end has cut off are told of at once.
+        self.outbox.stop().await;
     }
 }
 
@@ -489,9 +503,9 @@ fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartEr
         let Unfinished { call, kind, file } = &recording;
         let found = repaired.iter().find(|repaired| repaired.name == *file);
         let (duration_ms, kept) = match found {
-            Some(repaired) => (repaired.duration_ms, repaired.kept),
-            // Whole already: the crash came between its last byte and its row.
-            None => whole_recording(&recordings.join(file)),
+            Some(repaired) if repaired.kept => (repaired.duration_ms, true),
+            // Whole already: the crash came between its last byte and its row, or while it was recorded again.
+            _ => whole_recording(&recordings.join(file)),
         };
         store.recording_recovered(&recording, duration_ms, kept)?;
         tracing::warn!(%call, file, kept, "the recording of a {} was put right", kind.as_str());

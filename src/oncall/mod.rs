@@ -34,7 +34,7 @@ mod walk;
 mod week;
 mod zone;
 
-pub use chain::{Candidate, Chain, NotRung, resolve};
+pub use chain::{Candidate, Chain, NotRung, first_level, resolve};
 pub use changes::Changes;
 pub use doubt::Doubt;
 pub use escalation::{Escalation, EscalationLevel};

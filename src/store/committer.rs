@@ -12,7 +12,7 @@ use tracing::error;
 
 use super::checkpoint::Checkpointer;
 use super::place::Place;
-use super::{connection, entries, position};
+use super::{Bell, connection, entries, position};
 use crate::call::journal::Record;
 
 /// Entries between two checkpoints: a WAL of some MiB.
@@ -37,8 +37,8 @@ pub(super) struct Desk {
 }
 
 /// Starts the thread.
-pub(super) fn start(place: Arc<Place>) -> io::Result<Desk> {
-    let committer = Committer::new(place)?;
+pub(super) fn start(place: Arc<Place>, bell: Bell) -> io::Result<Desk> {
+    let committer = Committer::new(place, bell)?;
     let (batches, asked) = channel();
     let (told, outcomes) = unbounded_channel();
     let thread =
@@ -72,6 +72,8 @@ impl Desk {
 #[derive(Debug)]
 struct Committer {
     place: Arc<Place>,
+    /// Rung when something may have been put into the outbox.
+    bell: Bell,
     /// None after a failure, until the next attempt.
     open: Option<(PathBuf, Connection)>,
     checkpointer: Checkpointer,
@@ -81,9 +83,9 @@ struct Committer {
 }
 
 impl Committer {
-    fn new(place: Arc<Place>) -> io::Result<Self> {
+    fn new(place: Arc<Place>, bell: Bell) -> io::Result<Self> {
         let checkpointer = Checkpointer::start(Arc::clone(&place))?;
-        Ok(Self { place, open: None, checkpointer, since_checkpoint: 0, suspect: false })
+        Ok(Self { place, bell, open: None, checkpointer, since_checkpoint: 0, suspect: false })
     }
 
     fn run(mut self, asked: &Receiver<Batch>, told: &UnboundedSender<rusqlite::Result<()>>) {
@@ -116,7 +118,7 @@ impl Committer {
             other => &mut other.insert((database.clone(), open(&database)?)).1,
         };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        entries::write_all(&transaction, batch.entries.iter().map(Arc::as_ref))?;
+        let tells = entries::write_all(&transaction, batch.entries.iter().map(Arc::as_ref))?;
         match batch.position {
             Some((spool, number)) => position::write(&transaction, spool, number)?,
             // A transaction that changes nothing does not ask the disk.
@@ -124,6 +126,9 @@ impl Committer {
             None => {}
         }
         transaction.commit()?;
+        if tells {
+            self.bell.ring();
+        }
         if self.suspect {
             move_everything_out_of_the_wal(connection)?;
         }
@@ -178,7 +183,7 @@ mod tests {
         fn new() -> Self {
             let scratch = Scratch::new();
             let store = Store::open(scratch.path()).unwrap();
-            let committer = Committer::new(Arc::clone(&store.reader.place)).unwrap();
+            let committer = Committer::new(Arc::clone(&store.reader.place), Bell::default()).unwrap();
             Self { committer, store, _scratch: scratch }
         }
 

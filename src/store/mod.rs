@@ -20,9 +20,12 @@ mod entries;
 mod error;
 mod folder;
 mod health;
+mod incidents;
 mod leg_quality;
+mod outbox;
 mod place;
 mod position;
+mod quiet;
 mod reconcile;
 mod roster;
 #[cfg(test)]
@@ -47,6 +50,12 @@ pub use calendars::CalendarCopy;
 pub use calls::{CallFilter, CallRow, VoicemailRow};
 pub use error::StoreError;
 pub use health::{Fault, Health};
+pub use incidents::{IncidentFilter, IncidentRow, LogRow};
+
+pub use outbox::{
+    Bell, Head, OutboxCount, OutboxEntry, OutboxFilter, OutboxState, Replay, Settled, TRIED_FOR,
+};
+pub use quiet::{NewQuietTime, QuietKind, QuietTime};
 pub use reconcile::{Reconciled, StoredLeg, Unfinished};
 pub use roster::{Change, ChangeKind};
 pub use spend::TrunkUse;
@@ -65,6 +74,7 @@ pub struct Store {
     gauge: Arc<Gauge>,
     /// Until the writer has it.
     shelf: Mutex<Shelf>,
+    bell: Bell,
     _lock: File,
 }
 
@@ -83,6 +93,7 @@ impl Store {
             reader: Reader::on(&database, connection),
             gauge: Arc::default(),
             shelf: Mutex::default(),
+            bell: Bell::default(),
             _lock: lock,
         })
     }
@@ -110,7 +121,8 @@ impl Store {
         live: Option<broadcast::Sender<Arc<Record>>>,
     ) -> Result<WriterHandle, StoreError> {
         let shelf = std::mem::take(&mut *self.shelf.lock().unwrap_or_else(PoisonError::into_inner));
-        writer::start(Arc::clone(&self.reader.place), Arc::clone(&self.gauge), shelf, records, live)
+        let (place, gauge) = (Arc::clone(&self.reader.place), Arc::clone(&self.gauge));
+        writer::start(place, gauge, self.bell.clone(), shelf, records, live)
     }
 
     /// Whether the database takes entries, for whoever raises the alarm.

@@ -40,5 +40,6 @@ pub fn ended(call: u64) -> Record {
         answered_at: None,
         route: None,
         responder: None,
+        abandoned: false,
     })
 }

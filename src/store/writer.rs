@@ -16,12 +16,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info};
 
-use super::StoreError;
 use super::backlog::Backlog;
 use super::committer::{self, Batch, Desk};
 use super::health::{Fault, Gauge};
 use super::place::Place;
 use super::shelf::Shelf;
+use super::{Bell, StoreError};
 use crate::call::journal::Record;
 
 /// How long a failing disk is left alone between two attempts.
@@ -59,12 +59,13 @@ impl WriterHandle {
 pub(super) fn start(
     place: Arc<Place>,
     gauge: Arc<Gauge>,
+    bell: Bell,
     shelf: Shelf,
     records: UnboundedReceiver<Record>,
     live: Option<broadcast::Sender<Arc<Record>>>,
 ) -> Result<WriterHandle, StoreError> {
     let database = place.path();
-    let spawned = committer::start(place).and_then(|desk| {
+    let spawned = committer::start(place, bell).and_then(|desk| {
         let writer = Writer::new(desk, gauge, shelf, live);
         let clock = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         Builder::new().name("store".to_owned()).spawn(move || clock.block_on(writer.run(records)))

@@ -6,10 +6,11 @@ use toml::Spanned;
 
 use super::Compiler;
 use super::choice::Spot;
+use super::incident::Course;
 use super::values::spanned;
 use crate::call::plan::Route;
 use crate::call::preset::{FilledIn, MAX_PEOPLE, ORDER, PHONES, REPEAT, RING, SKIP_BUSY, SKIP_DIALLED};
-use crate::call::settings::{DirectSetting, RouteSettings};
+use crate::call::settings::{DirectSetting, FallbackKind, RouteSettings};
 use crate::call::wording::Names;
 use crate::oncall::{DialPolicy, Repeat, Target};
 use crate::problem::Problem;
@@ -41,7 +42,15 @@ impl Compiler<'_> {
             self.accept(settings.accept.as_ref(), settings.record_name, names, spot.voice, &mut preset);
         let keys = self.keys(&settings.keys.or(&spot.hotline.keys), spot.voice);
         let invite = self.invite(&settings.invite, &keys, &accept, spot.voice);
-        Route {
+        let fallback = self.fallback(settings.fallback.as_ref(), names, spot.voice, &mut preset);
+        let last = if direct_voicemail || fallback.by_key.is_some() {
+            FallbackKind::Voicemail
+        } else {
+            fallback.then
+        };
+        let course = Course { direct: direct_voicemail, last };
+        let incident = self.incident(settings, course, &mut preset);
+        let route = Route {
             key: settings.key.as_ref().and_then(|key| self.key(key, "0123456789*")),
             name: settings.name.get_ref().clone(),
             enabled: settings.enabled,
@@ -54,9 +63,12 @@ impl Compiler<'_> {
             accept,
             keys,
             invite,
-            fallback: self.fallback(settings.fallback.as_ref(), names, spot.voice, &mut preset),
+            fallback,
+            incident,
             preset,
-        }
+        };
+        self.check_messages(settings, &route, spot.hotline);
+        route
     }
 
     fn check_repeat(&mut self, settings: &RouteSettings, policy: &DialPolicy) {
