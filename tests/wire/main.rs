@@ -21,6 +21,7 @@ mod secure;
 mod sipp;
 mod strangers;
 mod together;
+mod told;
 mod tones;
 mod verify;
 
