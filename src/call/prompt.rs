@@ -134,7 +134,7 @@ impl fmt::Display for Piece {
             Self::File(file) => write!(f, "[{}]", file.path.display()),
             Self::Tone(tone) => write!(f, "[{tone:?}]"),
             Self::Pause(ms) => write!(f, "[{ms} ms]"),
-            Self::Memo(_) => f.write_str("[the name that was said]"),
+            Self::Memo(_) => f.write_str("[what was said]"),
             Self::Value { value, .. } => value.fmt(f),
         }
     }

@@ -4,6 +4,7 @@
 //! [`Policy`] of the route: an incident is opened, acknowledged, resolved, and [`Notice`]s of it are to be sent.
 //! It is pure: the store keeps it and writes what follows in the transaction of the fact itself.
 
+pub mod chase;
 mod fact;
 mod notice;
 mod policy;

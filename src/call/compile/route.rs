@@ -9,8 +9,9 @@ use super::choice::Spot;
 use super::values::spanned;
 use crate::call::plan::Route;
 use crate::call::preset::{FilledIn, MAX_PEOPLE, ORDER, PHONES, REPEAT, RING, SKIP_BUSY, SKIP_DIALLED};
-use crate::call::settings::{DirectSetting, RouteSettings};
+use crate::call::settings::{ChaseSettings, DirectSetting, RouteSettings};
 use crate::call::wording::Names;
+use crate::incident::chase::Chasing;
 use crate::oncall::{DialPolicy, Repeat, Target};
 use crate::problem::Problem;
 
@@ -54,8 +55,19 @@ impl Compiler<'_> {
             accept,
             keys,
             invite,
+            chase: self.chase(settings.chase.as_ref()),
             fallback: self.fallback(settings.fallback.as_ref(), names, spot.voice, &mut preset),
             preset,
+        }
+    }
+
+    fn chase(&mut self, settings: Option<&ChaseSettings>) -> Chasing {
+        let unwritten = ChaseSettings::default();
+        let settings = settings.unwrap_or(&unwritten);
+        Chasing {
+            wait: self.period(&settings.wait, 10..=24 * 3600, "chase.wait"),
+            repeat: self.count(&settings.repeat, 0..=50, "chase.repeat"),
+            phone: settings.phone,
         }
     }
 

@@ -7,8 +7,8 @@ use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
 use super::{
-    AcceptSettings, FallbackSettings, KeysSettings, MenuSettings, OutsideSetting, PauseSettings, Period,
-    unspanned, yes,
+    AcceptSettings, ChaseSettings, FallbackSettings, KeysSettings, MenuSettings, OutsideSetting,
+    PauseSettings, Period, unspanned, yes,
 };
 use crate::call::preset::Preset;
 use crate::oncall::{Order, PhoneChoice, Repeat};
@@ -87,6 +87,8 @@ pub struct RouteSettings {
     pub invite: Vec<Spanned<String>>,
     /// What happens when nobody is left.
     pub fallback: Option<FallbackSettings>,
+    /// How people are chased about an open incident.
+    pub chase: Option<ChaseSettings>,
 }
 
 impl RouteSettings {
@@ -112,6 +114,7 @@ impl RouteSettings {
             ("keys", !self.keys.is_empty()),
             ("invite", !self.invite.is_empty()),
             ("fallback", self.fallback.is_some()),
+            ("chase", self.chase.is_some()),
         ];
         written.into_iter().filter(|(_, is_written)| *is_written).map(|(key, _)| key).collect()
     }

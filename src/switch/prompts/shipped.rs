@@ -81,6 +81,17 @@ macro_rules! recordings {
             "nobody-else"
             "recording-ended"
             "not-recorded"
+            "hotline-calls"
+            "message-left"
+            "call-missed"
+            "call-open"
+            "caller-is"
+            "time-is"
+            "length-is"
+            "no-sound"
+            "take-it-on"
+            "taken-on"
+            "settled"
         )
     };
     ($language:literal: $($name:literal)*) => {
@@ -122,7 +133,7 @@ pub(super) fn recording(language: Language, name: &str) -> Option<&'static [u8]>
 
 /// Whether a recording is a word amid a sentence.
 pub(super) fn is_word(name: &str) -> bool {
-    const WORDS: [&str; 14] = [
+    const WORDS: [&str; 17] = [
         "press",
         "for",
         "star",
@@ -137,6 +148,9 @@ pub(super) fn is_word(name: &str) -> bool {
         "minutes",
         "withheld-number",
         "unnamed-caller",
+        "caller-is",
+        "time-is",
+        "length-is",
     ];
     WORDS.contains(&name) || name.bytes().all(|octet| octet.is_ascii_digit())
 }
