@@ -17,7 +17,9 @@ CREATE TABLE way_targets (
     -- As in person_ways.
     way    TEXT NOT NULL PRIMARY KEY,
     -- The name of the target.
-    target TEXT NOT NULL
+    target TEXT NOT NULL,
+    -- Where in it the person is found: at the 'email' address, at the first 'number', or (NULL) where all are told.
+    finds  TEXT CHECK (finds IN ('email', 'number'))
 ) STRICT, WITHOUT ROWID;
 
 -- Open incidents about which people are chased: one row for each that ever was.

@@ -19,6 +19,8 @@ pub mod import;
 pub mod notify;
 pub mod store;
 pub mod switch;
+// Below `notify` and the door: asking over HTTP.
+pub mod web;
 // Floor 3: the door.
 pub mod cli;
 pub mod daemon;

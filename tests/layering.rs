@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// Each room and the rooms it may name beside itself and `problem`.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("problem", &[]),
     ("oncall", &[]),
     ("sip", &[]),
@@ -17,16 +17,20 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("import", &["oncall"]),
     ("switch", &["call", "oncall", "sip", "rtp", "audio"]),
     ("store", &["call", "incident", "oncall"]),
-    ("notify", &["incident"]),
+    ("web", &[]),
+    ("notify", &["incident", "web"]),
     (
         "daemon",
-        &["audio", "call", "cli", "import", "incident", "notify", "oncall", "rtp", "sip", "store", "switch"],
+        &[
+            "audio", "call", "cli", "import", "incident", "notify", "oncall", "rtp", "sip", "store",
+            "switch", "web",
+        ],
     ),
     (
         "cli",
         &[
             "audio", "call", "daemon", "import", "incident", "notify", "oncall", "rtp", "sip", "store",
-            "switch",
+            "switch", "web",
         ],
     ),
 ];

@@ -427,7 +427,7 @@ impl Talk<'_> {
 
     /// Records the caller and all who are there.
     async fn record(&mut self) {
-        let file = format!("{}.call.wav", self.desk.id);
+        let file = RecordingKind::Call.file(self.desk.id);
         self.desk.house.journal.write(Record::RecordingStarted {
             call: self.desk.id,
             kind: RecordingKind::Call,

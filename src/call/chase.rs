@@ -302,6 +302,7 @@ fn end(asked: &Asked, answer: &Answer, house: &House, timeline: &Timeline) {
         outcome: if *answer == Answer::TakenOn { Outcome::Accepted } else { Outcome::Missed },
         reason,
         answered_at: None,
+        abandoned: false,
         route: None,
         // Nobody was put through: no later caller gets this person first for it.
         responder: None,

@@ -70,6 +70,10 @@ pub struct Known {
     pub broken: bool,
     /// A message was kept.
     pub message_kept: bool,
+    /// The last person was tried, or those who had accepted left the caller alone.
+    pub nobody_answered: bool,
+    /// The caller hung up.
+    pub hung_up: bool,
 }
 
 impl Facts {
@@ -138,6 +142,7 @@ impl Facts {
         });
         journal.write(Record::RecordingEnded {
             call,
+            at: timeline.now(),
             kind,
             kept: recorded.kept,
             duration_ms: recorded.duration_ms,
@@ -149,6 +154,11 @@ impl Facts {
 }
 
 impl Known {
+    /// Whether the caller gave up before anybody answered and before the last person had been tried.
+    pub fn abandoned(&self) -> bool {
+        self.hung_up && !(self.bridged || self.nobody_answered || self.message_kept || self.broken)
+    }
+
     /// How the call went, in one word.
     pub fn outcome(&self) -> Outcome {
         match self {

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::call::CallId;
 use crate::call::leg::LegId;
+use crate::incident::{Ending, Fact, Message};
 
 /// One entry of the journal, in the order it happened.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub enum Record {
     RecordingEnded {
         /// The call.
         call: CallId,
+        /// When.
+        at: Timestamp,
         /// Of what.
         kind: RecordingKind,
         /// Whether the file was kept.
@@ -68,10 +71,49 @@ pub enum Record {
         /// Seconds that answered legs lasted.
         seconds: u32,
     },
+    /// Something that matters to the call's incident and stands in no other record.
+    Fact {
+        /// The call.
+        call: CallId,
+        /// When.
+        at: Timestamp,
+        /// What.
+        fact: Box<Fact>,
+    },
     /// The call is over. Exactly one for each `Started`.
     Ended(Ended),
     /// Everything before this is durable: tells the waiting side.
     Flush(oneshot::Sender<()>),
+}
+
+impl Record {
+    /// What an entry means to the incident of its call.
+    pub fn fact(&self) -> Option<(CallId, Timestamp, Fact)> {
+        Some(match self {
+            Self::Fact { call, at, fact } => (*call, *at, Fact::clone(fact)),
+            Self::DialIntent(intent) => {
+                (intent.call, intent.at, Fact::Rung { person: intent.person.clone() })
+            }
+            Self::RecordingEnded { call, at, kind, kept: true, duration_ms, truncated } => {
+                let RecordingKind::Message = kind else { return None };
+                let (duration_ms, truncated) = (*duration_ms, *truncated);
+                let message = Message { file: kind.file(*call), duration_ms, truncated };
+                (*call, *at, Fact::MessageKept(message))
+            }
+            Self::Ended(ended) => (ended.call, ended.at, Fact::Ended(ended.ending())),
+            _ => return None,
+        })
+    }
+}
+
+impl Ended {
+    fn ending(&self) -> Ending {
+        Ending {
+            outcome: self.outcome.as_str().to_owned(),
+            reason: self.reason.clone(),
+            abandoned: self.abandoned,
+        }
+    }
 }
 
 /// What is recorded.
@@ -86,6 +128,14 @@ pub enum RecordingKind {
 impl RecordingKind {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Message, Self::Call];
+
+    /// The name of a call's file of this kind inside the recordings folder.
+    pub fn file(self, call: CallId) -> String {
+        match self {
+            Self::Message => format!("{call}.wav"),
+            Self::Call => format!("{call}.call.wav"),
+        }
+    }
 
     /// In a word.
     pub fn as_str(self) -> &'static str {
@@ -229,6 +279,8 @@ pub struct Ended {
     pub route: Option<String>,
     /// The id of the person who accepted.
     pub responder: Option<String>,
+    /// The caller gave up before anybody answered and before the last person had been tried.
+    pub abandoned: bool,
 }
 
 /// How a call went, in one word.

@@ -166,6 +166,7 @@ async fn interruption(caller: &mut GoneWatch, shutdown: &mut watch::Receiver<boo
 fn epilogue(id: CallId, reason: &str, facts: &Facts, timeline: &Timeline, house: &House) {
     timeline.write(Step::Hangup, Action::Internal, StepResult::Processed, None, reason);
     let known = facts.known();
+    let abandoned = known.abandoned();
     house.journal.write(Record::Ended(Ended {
         call: id,
         at: house.clock.now(),
@@ -174,6 +175,7 @@ fn epilogue(id: CallId, reason: &str, facts: &Facts, timeline: &Timeline, house:
         answered_at: known.answered_at,
         route: known.route,
         responder: known.responder,
+        abandoned,
     }));
 }
 
@@ -190,7 +192,10 @@ fn script_ended(id: CallId, ended: Result<(String, Leg), tokio::task::JoinError>
 
 fn describe_gone(gone: &Gone, facts: &Facts) -> String {
     match gone {
-        Gone::HungUp => "the caller hung up".to_owned(),
+        Gone::HungUp => {
+            facts.learn(|known| known.hung_up = true);
+            "the caller hung up".to_owned()
+        }
         Gone::MediaTimeout => "nothing was heard from the caller's phone any more".to_owned(),
         Gone::TooLong => "max_call_length was reached".to_owned(),
         Gone::NoAck => {

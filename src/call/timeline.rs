@@ -4,6 +4,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
+
 use crate::call::CallId;
 use crate::call::clock::Clock;
 use crate::call::journal::{Action, Event, Journal, Record, Step, StepResult};
@@ -28,6 +30,11 @@ impl Timeline {
     pub fn new(call: CallId, clock: Clock, journal: Journal) -> Self {
         let interruption = Mutex::new("interrupted".to_owned());
         Self { inner: Arc::new(Inner { call, clock, journal, seq: AtomicU32::new(0), interruption }) }
+    }
+
+    /// The time by which steps are written.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
     }
 
     /// Writes a step that is complete in itself.

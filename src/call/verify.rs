@@ -66,6 +66,7 @@ pub async fn run(
         route: None,
         // Nobody was put through: no later caller gets this person first for it.
         responder: None,
+        abandoned: false,
     }));
     ended
 }

@@ -44,7 +44,7 @@ pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
     if let Heard::Gone(_) = caller.play(&fallback.greeting).await {
         return std::future::pending().await;
     }
-    let file = format!("{}.wav", desk.id);
+    let file = RecordingKind::Message.file(desk.id);
     let mut end = record(caller, desk, fallback, &file, true).await;
     while end == End::Anew {
         end = match discard(caller, desk).await {

@@ -60,6 +60,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
             }
             met = plan.hotlines.iter().map(|hotline| format!("{hotline}\n")).collect();
             met.push_str(&calendars);
+            met.extend(config.targets.iter().map(|target| format!("target {target}\n")));
         }
     }
     let status = if findings.has_errors() { 2 } else { 0 };

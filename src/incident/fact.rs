@@ -1,5 +1,6 @@
 //! What happens in a call and after it, as far as incidents are concerned.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Policy;
@@ -15,14 +16,15 @@ pub enum Fact {
         /// The id of the person.
         person: String,
     },
-    /// The last person has been tried: a message or closing words follow.
+    /// The last person has been tried, or those who accepted have left the caller alone: a message or closing
+    /// words follow.
     NobodyAnswered,
     /// This person accepted and hears the caller.
     Accepted {
         /// The id of the person.
         person: String,
     },
-    /// The caller and the responder do not hear each other any more.
+    /// The caller and those who accepted have spoken, and the call ends with it.
     BridgeEnded,
     /// A message was kept: its file is whole.
     MessageKept(Message),
@@ -62,6 +64,20 @@ pub enum Fact {
         /// Which level, from 1.
         level: u8,
     },
+    /// Nobody is to be told of this incident any more, or people are again.
+    Muted {
+        /// Who says so.
+        by: String,
+        /// `false`: it is not muted any more.
+        on: bool,
+    },
+    /// Nobody is to be told of this incident before a moment.
+    Snoozed {
+        /// Who says so.
+        by: String,
+        /// Until when; nothing: it is not snoozed any more.
+        until: Option<Timestamp>,
+    },
 }
 
 /// Where a caller has got to.
@@ -71,8 +87,10 @@ pub struct Routed {
     pub hotline: String,
     /// The number that was dialled.
     pub number: String,
-    /// The name of the route.
+    /// The name of the route; empty: the caller got to none, and somebody opens an incident by hand.
     pub route: String,
+    /// When the call came in.
+    pub started_at: Timestamp,
     /// The caller's number; `anonymous` when withheld.
     pub caller: String,
     /// The caller's name, as the trunk states it.
@@ -81,6 +99,22 @@ pub struct Routed {
     pub first_level: Vec<String>,
     /// What the route wants of incidents.
     pub policy: Policy,
+}
+
+impl Routed {
+    /// Of a call that got to no route, so that an incident can be opened for it by hand.
+    pub fn nowhere(hotline: String, number: String, caller: String, started_at: Timestamp) -> Self {
+        Self {
+            hotline,
+            number,
+            route: String::new(),
+            started_at,
+            caller,
+            caller_name: None,
+            first_level: Vec::new(),
+            policy: Policy::never(),
+        }
+    }
 }
 
 /// A caller's message.

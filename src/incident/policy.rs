@@ -162,3 +162,21 @@ pub struct Policy {
     /// Whether people are phoned again until somebody acknowledges an incident that is left open.
     pub chase: bool,
 }
+
+impl Policy {
+    /// Of calls that no incident comes of, but by hand.
+    pub fn never() -> Self {
+        Self {
+            open: BTreeSet::new(),
+            notify_when: NotifyWhen::AtOnce,
+            answered: Answered::None,
+            unanswered: Unanswered::Keep,
+            abandoned: Abandoned::Keep,
+            assign: Assign::FirstLevel,
+            severity: Severity::Critical,
+            transcript: false,
+            notify: Vec::new(),
+            chase: false,
+        }
+    }
+}

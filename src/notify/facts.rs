@@ -30,10 +30,30 @@ pub struct Facts {
     pub resolves: bool,
     /// Whether something can be added to an incident that is there.
     pub updates: bool,
-    /// The keys that must be written, beside `name` and `kind`.
+    /// Its words for how grave an incident is; nothing where it has none.
+    pub scale: Option<Scale>,
+    /// The keys that must be written, beside `name` and `kind`; "a or b" where either will do.
     pub needs: &'static [&'static str],
     /// The keys that may be.
     pub takes: &'static [&'static str],
+}
+
+/// A service's words for how grave an incident is.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// For critical, error, warning and info.
+    pub of: [&'static str; 4],
+    /// All words it knows; none: any will do.
+    pub words: &'static [&'static str],
+}
+
+impl Facts {
+    /// Whether a key means something for this kind.
+    pub fn knows(&self, key: &str) -> bool {
+        let needed = self.needs.iter().flat_map(|needed| needed.split(" or "));
+        needed.chain(self.takes.iter().copied()).any(|known| known == key)
+            || (key == "severities" && self.scale.is_some())
+    }
 }
 
 /// All kinds.
@@ -44,6 +64,10 @@ pub const FACTS: &[Facts] = &[Facts {
     acknowledges: true,
     resolves: true,
     updates: true,
+    scale: Some(Scale {
+        of: ["critical", "error", "warning", "info"],
+        words: &["critical", "error", "warning", "info"],
+    }),
     needs: &["routing_key_file"],
     takes: &["url"],
 }];

@@ -4,13 +4,22 @@
 //! What is to be sent waits in the outbox of the database, which the daemon drains; nothing here knows of it.
 
 pub mod compile;
+mod deliver;
 pub mod exchange;
 mod facts;
+pub mod http;
+mod link;
 mod pagerduty;
 mod settings;
+mod text;
 
-pub use facts::{Class, FACTS, Facts};
-pub use settings::TargetSettings;
+use std::fmt;
+use std::time::Duration;
+
+pub use deliver::{Attempt, Delivering};
+pub use facts::{Class, FACTS, Facts, Scale};
+pub use link::Link;
+pub use settings::{HeaderSetting, IncidentsSettings, SecretFile, TargetSettings};
 
 use crate::incident::Notice;
 use compile::Reading;
@@ -26,6 +35,8 @@ pub struct Target {
     pub facts: &'static Facts,
     /// Whether its address may be one of this machine or of a private network.
     pub allow_private: bool,
+    /// How long it may take until it begins to answer.
+    pub timeout: Duration,
     way: Way,
 }
 
@@ -39,14 +50,16 @@ impl Target {
     /// Checks what is written; nothing where it is at fault.
     pub fn compile(settings: &TargetSettings, reading: &mut Reading<'_>) -> Option<Self> {
         let facts = reading.facts(settings)?;
+        let timeout = reading.timeout(settings.timeout.as_ref());
         let way = match facts.kind {
-            "pagerduty" => Way::PagerDuty(PagerDuty::compile(settings, reading)?),
+            "pagerduty" => Way::PagerDuty(PagerDuty::compile(settings, facts, reading)?),
             _ => return None,
         };
         Some(Self {
             name: settings.name.get_ref().clone(),
             facts,
             allow_private: settings.allow_private,
+            timeout: timeout?,
             way,
         })
     }
@@ -63,5 +76,22 @@ impl Target {
         match &self.way {
             Way::PagerDuty(_) => Verdict::by_status(reply),
         }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = [
+            (true, "opened"),
+            (self.facts.acknowledges, "acknowledged"),
+            (self.facts.resolves, "resolved"),
+            (self.facts.updates, "updated"),
+        ];
+        let told: Vec<_> = told.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
+        write!(f, "{}: {}, told of incidents that are {}", self.name, self.facts.service, told.join(", "))?;
+        if self.allow_private {
+            f.write_str("; private addresses are allowed")?;
+        }
+        Ok(())
     }
 }

@@ -35,6 +35,8 @@ const SETTINGS: Page = (
         ("## [hotlines.routes.pause]", "src/call/settings/waiting.rs", "PauseSettings"),
         ("## [hotlines.routes.accept]", "src/call/settings/accept.rs", "AcceptSettings"),
         ("## [hotlines.routes.fallback]", "src/call/settings/fallback.rs", "FallbackSettings"),
+        ("## [incidents]", "src/notify/settings.rs", "IncidentsSettings"),
+        ("## [[notify]]", "src/notify/settings.rs", "TargetSettings"),
         ("## [[expect]]", "src/daemon/expect.rs", "Expectation"),
         ("## Audio", "src/call/settings/audio.rs", "AudioSetting"),
     ],

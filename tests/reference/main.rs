@@ -5,6 +5,7 @@ mod examples;
 mod keys;
 mod links;
 mod rows;
+mod targets;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -318,7 +318,8 @@ fn call_of(record: &Record) -> Option<CallId> {
         Record::DialIntent(intent) => Some(intent.call),
         Record::LegUp { call, .. }
         | Record::RecordingStarted { call, .. }
-        | Record::RecordingEnded { call, .. } => Some(*call),
+        | Record::RecordingEnded { call, .. }
+        | Record::Fact { call, .. } => Some(*call),
         Record::LegQuality(quality) => Some(quality.call),
         Record::Ended(ended) => Some(ended.call),
         Record::LegDown { .. } | Record::TrunkUse { .. } | Record::Flush(_) => None,

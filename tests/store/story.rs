@@ -105,8 +105,8 @@ impl Story {
 
     pub fn recorded(self, kept: bool) -> Self {
         let call = self.call;
-        let kind = RecordingKind::Message;
-        self.then(Record::RecordingEnded { call, kind, kept, duration_ms: 4200, truncated: false })
+        let (kind, at) = (RecordingKind::Message, at(i64::from(self.seq)));
+        self.then(Record::RecordingEnded { call, at, kind, kept, duration_ms: 4200, truncated: false })
     }
 
     /// The bridge is being recorded.
@@ -117,8 +117,15 @@ impl Story {
     }
 
     pub fn call_recorded(self) -> Self {
-        let (call, kind) = (self.call, RecordingKind::Call);
-        self.then(Record::RecordingEnded { call, kind, kept: true, duration_ms: 61_000, truncated: false })
+        let (call, kind, at) = (self.call, RecordingKind::Call, at(i64::from(self.seq)));
+        self.then(Record::RecordingEnded {
+            call,
+            at,
+            kind,
+            kept: true,
+            duration_ms: 61_000,
+            truncated: false,
+        })
     }
 
     pub fn ended(self, outcome: Outcome) -> Self {
@@ -130,6 +137,7 @@ impl Story {
             answered_at: Some(at(1)),
             route: Some("Production".to_owned()),
             responder: (outcome == Outcome::Accepted).then(|| "anna".to_owned()),
+            abandoned: false,
         };
         self.then(Record::Ended(ended))
     }

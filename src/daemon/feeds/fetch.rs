@@ -3,16 +3,14 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_rustls::rustls::crypto::ring;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Error};
 
 use super::Place;
 use crate::oncall::ical::MOST_OCTETS;
 use crate::store::CalendarCopy;
+use crate::web;
 
 /// How long all of it may take, redirects and body included.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,19 +51,10 @@ impl Fetcher {
 
     /// One that waits so long at most for all of a calendar, redirects and body included.
     pub(super) fn with_patience(patience: Duration) -> Self {
-        let found = rustls_native_certs::load_native_certs().certs;
-        let roots: Vec<_> = found.iter().map(|der| Certificate::from_der(der.as_ref()).to_owned()).collect();
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::from(roots))
-            .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-            .build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
+        let config = web::trusting()
             .timeout_global(Some(patience))
             .timeout_connect(Some(CONNECT))
             .max_redirects(REDIRECTS)
-            .http_status_as_error(false)
-            .user_agent(concat!("nightbell/", env!("CARGO_PKG_VERSION")))
             .accept("text/calendar, */*;q=0.1")
             .build();
         Self { agent: Some(config.into()) }
@@ -133,16 +122,7 @@ fn web(agent: &Agent, address: &str, kept: Option<&CalendarCopy>) -> Result<Fetc
 /// What went wrong, in words that hold no address.
 fn plain(error: &Error) -> String {
     match error {
-        Error::Timeout(_) => "the server took too long".to_owned(),
-        Error::HostNotFound => "the name of the server is not known".to_owned(),
-        Error::ConnectionFailed => "the server cannot be reached".to_owned(),
         Error::BodyExceedsLimit(_) => format!("the calendar is longer than {} MiB", MOST_OCTETS >> 20),
-        Error::TooManyRedirects => "the server sends us on and on".to_owned(),
-        Error::RequireHttpsOnly(_) => "the server sends us to where anybody can read along (http)".to_owned(),
-        Error::BadUri(_) => "the address is none".to_owned(),
-        Error::Io(error) => format!("the connection failed: {error}"),
-        Error::Rustls(error) => format!("the server's certificate or TLS is not good: {error}"),
-        Error::Protocol(error) => format!("the server does not speak HTTP as it should: {error}"),
-        _ => "the server could not be asked".to_owned(),
+        error => web::plain(error),
     }
 }
