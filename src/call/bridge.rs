@@ -6,6 +6,7 @@
 //! does not answer, a person who leaves, an attempt that is called off gives the caller back to those who
 //! are there, and where nobody is there any more the route goes on as if nobody had accepted.
 
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ use crate::call::leg::{Cut, Gone, KeyUse, Leg, LegId, Playing, Recording, Said};
 use crate::call::plan::{Route, Translated};
 use crate::call::run::DISK_PATIENCE;
 use crate::call::{Desk, invite};
-use crate::oncall::Person;
+use crate::incident::Fact;
+use crate::oncall::{Person, PersonId};
 
 /// The most responders in a call: beside the caller, as many as hear each other at once.
 const MOST: usize = 7;
@@ -55,6 +57,8 @@ struct Talk<'a> {
     choice: Option<Choice>,
     invited: Option<Invited>,
     recording: Recorded,
+    /// Who has spoken with the caller.
+    spoke: BTreeSet<PersonId>,
 }
 
 /// Somebody is asked who is to be rung.
@@ -109,6 +113,7 @@ pub async fn talk(caller: &Leg, desk: &mut Desk, route: &Route, first: Responder
         choice: None,
         invited: None,
         recording: Recorded::Not,
+        spoke: BTreeSet::new(),
     };
     talk.begin(first).await;
     loop {
@@ -153,7 +158,15 @@ impl Talk<'_> {
         }
         self.record_newcomers();
         let first = self.others.first().map(|other| other.person.id.to_string());
-        self.desk.facts.learn(|known| known.responder = first.or(known.responder.take()));
+        self.desk.facts.learn(|known| {
+            known.responder = first.or(known.responder.take());
+            known.alone = false;
+        });
+        for other in &self.others {
+            if self.spoke.insert(other.person.id.clone()) {
+                self.desk.fact(Fact::Accepted { person: other.person.id.to_string() });
+            }
+        }
     }
 
     /// The caller hears the hold tone, and nobody.
@@ -208,6 +221,7 @@ impl Talk<'_> {
             self.tell(&person, &format!("{why}: {}", self.who_hear_each_other()));
             return None;
         }
+        self.desk.facts.learn(|known| known.alone = self.held || self.invited.is_some());
         if self.invited.is_none() && self.held {
             // Whoever was to be rung was not yet chosen: the caller on hold did not end the call.
             self.tell(&person, &format!("{why}: the caller is alone"));

@@ -64,6 +64,8 @@ pub struct Known {
     pub asked: BTreeMap<PersonId, Rung>,
     /// The caller and a responder were bridged.
     pub bridged: bool,
+    /// Nobody is there any more whom the caller was bridged with.
+    pub alone: bool,
     /// The caller was not let in.
     pub blocked: bool,
     /// We broke it.

@@ -1,21 +1,24 @@
 //! The record of a call as it is written: one stream of typed entries with several readers
 //! (the store, the live view, snapshots in tests).
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::CallId;
 use crate::call::leg::LegId;
 use crate::incident::{Ending, Fact, Message};
 
-/// One entry of the journal, in the order it happened.
-#[derive(Debug)]
+/// One entry of the journal, in the order it happened. Serialises whole: while the database takes nothing,
+/// entries are kept in a file in this form.
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Record {
     /// A call has come in. Its row must be durable before the 200 OK.
     Started(Started),
     /// One step of the timeline.
-    Step(Event),
+    Step(#[serde(serialize_with = "with_call")] Event),
     /// A phone is about to be dialled. Must be durable before the INVITE.
     DialIntent(DialIntent),
     /// A leg was answered: what a restart needs to send it a BYE (JSON, the switch's own form).
@@ -33,7 +36,7 @@ pub enum Record {
         leg: LegId,
     },
     /// An answered leg ended: how it sounded.
-    LegQuality(Box<LegQuality>),
+    LegQuality(#[serde(serialize_with = "with_leg")] Box<LegQuality>),
     /// Something is being recorded: a restart looks for its file.
     RecordingStarted {
         /// The call.
@@ -83,6 +86,7 @@ pub enum Record {
     /// The call is over. Exactly one for each `Started`.
     Ended(Ended),
     /// Everything before this is durable: tells the waiting side.
+    #[serde(skip)]
     Flush(oneshot::Sender<()>),
 }
 
@@ -117,7 +121,8 @@ impl Ended {
 }
 
 /// What is recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RecordingKind {
     /// The caller's message.
     Message,
@@ -147,7 +152,7 @@ impl RecordingKind {
 }
 
 /// The row of a call at its start.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Started {
     /// The call.
     pub call: CallId,
@@ -168,7 +173,7 @@ pub struct Started {
 }
 
 /// What a trunk says of a caller beside the number. Texts are printable and short; nothing of it is proven.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stated {
     /// The caller's name, unless withheld.
     pub display_name: Option<String>,
@@ -181,16 +186,16 @@ pub struct Stated {
 }
 
 /// Somebody who passed a call on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diverter {
     /// The number, in E.164 where it is one; `anonymous` when withheld.
     pub number: String,
     /// Why, in a word or two.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Cow<'static, str>>,
 }
 
 /// An outbound leg, recorded before it costs anything.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DialIntent {
     /// The call.
     pub call: CallId,
@@ -206,13 +211,13 @@ pub struct DialIntent {
 
 /// How a leg sounded. "Received" and "in" are about what came from that phone, "sent" and "out" about what
 /// went to it. Serialises as an element of `legs` of `calls ID --json`; the names are a promise.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LegQuality {
     /// The call.
-    #[serde(skip)]
+    #[serde(skip_serializing)]
     pub call: CallId,
     /// The leg.
-    #[serde(skip)]
+    #[serde(skip_serializing)]
     pub leg: LegId,
     /// `caller`, or the id of the person whose phone it is.
     pub who: String,
@@ -263,7 +268,7 @@ pub struct LegQuality {
 }
 
 /// The end of a call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ended {
     /// The call.
     pub call: CallId,
@@ -284,7 +289,7 @@ pub struct Ended {
 }
 
 /// How a call went, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Still going on.
@@ -307,7 +312,7 @@ impl Stated {
         let mut said = Vec::new();
         for (number, diverter) in self.diverted_by.iter().enumerate() {
             let how = if number == 0 { "passed on by" } else { "before that by" };
-            let reason = diverter.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let reason = diverter.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
             said.push(format!("{how} {}{reason}", diverter.number));
         }
         said.extend(self.verstat.map(|verstat| match verstat {
@@ -344,10 +349,10 @@ impl Outcome {
 }
 
 /// One line of a call's timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// The call.
-    #[serde(skip)]
+    #[serde(skip_serializing)]
     pub call: CallId,
     /// Counts from 1 within the call.
     pub seq: u32,
@@ -365,11 +370,34 @@ pub struct Event {
     pub detail: String,
 }
 
+/// A line with the call it belongs to, which output leaves out.
+fn with_call<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        call: CallId,
+        #[serde(flatten)]
+        event: &'a Event,
+    }
+    Whole { call: event.call, event }.serialize(serializer)
+}
+
+/// The figures of a leg with its call and its number, which output leaves out.
+fn with_leg<S: Serializer>(quality: &LegQuality, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        call: CallId,
+        leg: LegId,
+        #[serde(flatten)]
+        quality: &'a LegQuality,
+    }
+    Whole { call: quality.call, leg: quality.leg, quality }.serialize(serializer)
+}
+
 /// Declares an enum whose words in JSON, database and output are its variants' names.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum $name {
             $($(#[$doc])* #[serde(rename = $word)] $variant,)+
         }
@@ -495,5 +523,59 @@ impl Journal {
         let (done, waiting) = oneshot::channel();
         self.write(Record::Flush(done));
         matches!(tokio::time::timeout(patience, waiting).await, Ok(Ok(())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn there_and_back(record: &Record) -> String {
+        let read: Record = serde_json::from_str(&serde_json::to_string(record).unwrap()).unwrap();
+        format!("{read:?}")
+    }
+
+    #[test]
+    fn what_output_leaves_out_of_a_line_is_kept_when_an_entry_is_written_to_a_file() {
+        let at = Timestamp::from_millisecond(1_800_000_000_123).unwrap();
+        let event = Event {
+            call: CallId(u64::MAX),
+            seq: 3,
+            at,
+            step: Step::DialTargetResult,
+            action: Action::Received,
+            result: StepResult::Failed,
+            target: Some("anna".to_owned()),
+            detail: "busy\n\"486\"".to_owned(),
+        };
+        assert!(!serde_json::to_string(&event).unwrap().contains("call"));
+        let record = Record::Step(event);
+        assert_eq!(there_and_back(&record), format!("{record:?}"));
+    }
+
+    #[test]
+    fn a_call_is_the_same_after_it_was_written_to_a_file() {
+        let diverter = Diverter { number: "+49301".to_owned(), reason: Some("no answer".into()) };
+        let record = Record::Started(Started {
+            call: CallId(42),
+            hotline: "Emergency".to_owned(),
+            number: "+4930123456".to_owned(),
+            caller: "anonymous".to_owned(),
+            at: Timestamp::from_nanosecond(1_800_000_000_123_456_789).unwrap(),
+            trunk: "carrier".to_owned(),
+            sip_call_id: "1@carrier".to_owned(),
+            stated: Stated {
+                display_name: Some("Zoë".to_owned()),
+                diverted_by: vec![diverter],
+                verstat: Some(Verstat::NotChecked),
+                attestation: Some(Attestation::Full),
+            },
+        });
+        assert_eq!(there_and_back(&record), format!("{record:?}"));
+    }
+
+    #[test]
+    fn whoever_waits_for_the_disk_is_not_written_to_a_file() {
+        serde_json::to_string(&Record::Flush(oneshot::channel().0)).unwrap_err();
     }
 }

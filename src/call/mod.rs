@@ -62,20 +62,23 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
 
 use crate::call::consent::Consent;
 use crate::call::facts::Facts;
+use crate::call::journal::{Record, Started};
 use crate::call::leg::LegId;
-use crate::call::plan::{Hotline, Snapshot};
+use crate::call::plan::{Hotline, Route, Snapshot};
 use crate::call::prompt::Piece;
 use crate::call::run::House;
 use crate::call::spoken::Spoken;
 use crate::call::timeline::Timeline;
 use crate::call::waiting::Ticket;
-use crate::oncall::{E164, Roster};
+use crate::incident::{Fact, Routed};
+use crate::oncall::{E164, Roster, first_level};
 
 /// Names a call for ever: in logs, in the database, in file names. Later calls have higher ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CallId(pub u64);
 
 impl CallId {
@@ -102,6 +105,8 @@ impl fmt::Display for CallId {
 pub struct Desk {
     /// The call.
     pub id: CallId,
+    /// The row it began with: who calls, whom, since when.
+    pub row: Arc<Started>,
     /// The name of the caller's leg.
     pub caller: LegId,
     /// Who calls, if the number is not withheld.
@@ -138,6 +143,7 @@ impl Desk {
     pub fn another(&mut self, consent: Consent) -> Self {
         Self {
             id: self.id,
+            row: self.row.clone(),
             caller: self.caller,
             caller_number: self.caller_number.clone(),
             called: self.called.clone(),
@@ -153,6 +159,33 @@ impl Desk {
             consent,
             rng: StdRng::from_rng(&mut self.rng),
         }
+    }
+
+    /// Writes down what matters to the call's incident.
+    pub fn fact(&self, fact: Fact) {
+        let (call, at, fact) = (self.id, self.house.clock.now(), Box::new(fact));
+        self.house.journal.write(Record::Fact { call, at, fact });
+    }
+
+    /// The caller has got to a route.
+    pub fn routed(&self, route: &Route) {
+        let level = first_level(&self.roster, &route.policy, self.house.clock.now());
+        self.fact(Fact::Routed(Box::new(Routed {
+            hotline: self.hotline.name.clone(),
+            number: self.row.number.clone(),
+            route: route.name.clone(),
+            started_at: self.row.at,
+            caller: self.row.caller.clone(),
+            caller_name: self.row.stated.display_name.clone(),
+            first_level: level.iter().map(ToString::to_string).collect(),
+            policy: route.incident.clone(),
+        })));
+    }
+
+    /// The last person has been tried, or nobody is left whom the caller could speak with.
+    pub fn nobody_answered(&self) {
+        self.facts.learn(|known| known.nobody_answered = true);
+        self.fact(Fact::NobodyAnswered);
     }
 
     /// What may be said of the caller now.

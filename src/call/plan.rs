@@ -17,6 +17,7 @@ use crate::call::pin::PinGate;
 use crate::call::preset::FilledIn;
 use crate::call::prompt::Prompt;
 use crate::call::settings::{CallerIdSetting, FallbackKind};
+use crate::incident::Policy;
 use crate::incident::chase::Chasing;
 use crate::oncall::{DialPolicy, E164, Language, Roster};
 
@@ -235,6 +236,8 @@ pub struct Route {
     pub invite: Invite,
     /// When nobody is left.
     pub fallback: Fallback,
+    /// What comes of its calls beside them.
+    pub incident: Policy,
     /// How people are chased about an open incident.
     pub chase: Chasing,
     /// What of it came from a preset.
@@ -453,7 +456,8 @@ impl std::fmt::Display for Route {
             FallbackKind::Closing => format!("closing: {}", self.fallback.closing),
             FallbackKind::Voicemail => format!("voicemail: {}", self.fallback.greeting),
         };
-        writeln!(f, "  if nobody accepts, {last}")
+        writeln!(f, "  if nobody accepts, {last}")?;
+        write!(f, "{}", self.incident)
     }
 }
 

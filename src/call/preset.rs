@@ -5,7 +5,10 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::call::settings::{CallerIdSetting, FallbackKind, MaxPeople, Period, RepeatSetting};
+use crate::call::settings::{
+    CallerIdSetting, FallbackKind, MaxPeople, NotifyWhenSetting, OpenSetting, Period, RepeatSetting,
+};
+use crate::incident::{Abandoned, Answered, Assign, Moment, Unanswered};
 use crate::oncall::{Order, PhoneChoice, Repeat};
 
 /// Whose behaviour fills in what the settings leave out.
@@ -53,13 +56,17 @@ const CLOSING: FallbackKind = FallbackKind::Closing;
 const VOICEMAIL: FallbackKind = FallbackKind::Voicemail;
 const HOTLINE: CallerIdSetting = CallerIdSetting::Hotline;
 const ALL: MaxPeople = MaxPeople(None);
+const AT_CALL: OpenSetting = OpenSetting::at(&[Moment::Call]);
 const ONCE: RepeatSetting = RepeatSetting(Repeat::Times(0));
 
 /// A row for each setting. Where a service leaves a choice, its own default counts.
 #[rustfmt::skip]
 mod table {
     use super::{ALL, CLOSING, HOTLINE, ONCE, Ours, Row, Same, Theirs, VOICEMAIL};
+    use super::{AT_CALL, Abandoned, Answered, Assign, OpenSetting, Unanswered};
     use super::{CallerIdSetting, FallbackKind, MaxPeople, Order, Period, PhoneChoice, Repeat, RepeatSetting};
+    use super::Moment::{Accept, NoAnswer, Voicemail};
+    use super::NotifyWhenSetting::{self, AtOnce};
 
     // All Quiet, PagerDuty, Opsgenie, ilert, incident.io
     pub const ORDER: Row<Order> = Row { key: "order", nightbell: Order::Shuffled, others:
@@ -88,11 +95,23 @@ mod table {
         [Same, Same, Theirs(2), Same, Same] };
     pub const CALLER_ID: Row<CallerIdSetting> = Row { key: "caller_id", nightbell: HOTLINE, others:
         [Theirs(HOTLINE), Ours(HOTLINE), Ours(HOTLINE), Ours(HOTLINE), Theirs(HOTLINE)] };
+    pub const OPEN: Row<OpenSetting> = Row { key: "incident.open", nightbell: OpenSetting::at(&[Voicemail, NoAnswer, Accept]), others:
+        [Theirs(OpenSetting::at(&[Voicemail, Accept])), Theirs(OpenSetting::at(&[NoAnswer, Voicemail])), Theirs(AT_CALL), Theirs(AT_CALL), Theirs(AT_CALL)] };
+    pub const NOTIFY_WHEN: Row<NotifyWhenSetting> = Row { key: "incident.notify_when", nightbell: AtOnce, others:
+        [Theirs(AtOnce), Theirs(AtOnce), Theirs(AtOnce), Theirs(AtOnce), Theirs(AtOnce)] };
+    pub const ANSWERED: Row<Answered> = Row { key: "incident.answered", nightbell: Answered::ResolveAtEnd, others:
+        [Theirs(Answered::ResolveAtEnd), Theirs(Answered::None), Theirs(Answered::Acknowledge), Ours(Answered::Acknowledge), Theirs(Answered::ResolveAtEnd)] };
+    pub const UNANSWERED: Row<Unanswered> = Row { key: "incident.unanswered", nightbell: Unanswered::Keep, others:
+        [Theirs(Unanswered::Keep), Theirs(Unanswered::Keep), Theirs(Unanswered::Keep), Theirs(Unanswered::EscalateAgain), Theirs(Unanswered::ResolveAtEnd)] };
+    pub const ABANDONED: Row<Abandoned> = Row { key: "incident.abandoned", nightbell: Abandoned::Keep, others:
+        [Theirs(Abandoned::None), Ours(Abandoned::Keep), Theirs(Abandoned::Resolve), Ours(Abandoned::Keep), Theirs(Abandoned::Resolve)] };
+    pub const ASSIGN: Row<Assign> = Row { key: "incident.assign", nightbell: Assign::FirstLevel, others:
+        [Theirs(Assign::FirstLevel), Theirs(Assign::FirstLevel), Theirs(Assign::Answerer), Theirs(Assign::FirstLevel), Theirs(Assign::AllRung)] };
 }
 
 pub use table::{
-    ACCEPT_KEY, CALLER_ID, DECLINE, MAX_LENGTH, MAX_PEOPLE, ORDER, PHONES, REPEAT, RING, SKIP_BUSY,
-    SKIP_DIALLED, THEN, WRONG_KEYS,
+    ABANDONED, ACCEPT_KEY, ANSWERED, ASSIGN, CALLER_ID, DECLINE, MAX_LENGTH, MAX_PEOPLE, NOTIFY_WHEN, OPEN,
+    ORDER, PHONES, REPEAT, RING, SKIP_BUSY, SKIP_DIALLED, THEN, UNANSWERED, WRONG_KEYS,
 };
 
 /// What a preset has filled in, so that a person can be told.

@@ -21,6 +21,7 @@ use crate::call::occupancy::Occupancy;
 use crate::call::plan::{Hotline, Snapshot};
 use crate::call::timeline::Timeline;
 use crate::call::{CallId, Desk};
+use crate::incident::Fact;
 use crate::oncall::{E164, PersonId};
 
 /// How long a call waits for the disk before it goes on without it.
@@ -78,7 +79,7 @@ pub async fn run(incoming: Incoming, house: House) {
     let timeline = Timeline::new(id, house.clock, house.journal.clone());
     let facts = Facts::default();
     let from = incoming.from.as_ref().map_or("anonymous", E164::as_str).to_owned();
-    house.journal.write(Record::Started(Started {
+    let row = Started {
         call: id,
         hotline: incoming.hotline.name.clone(),
         number: incoming.number.clone(),
@@ -87,7 +88,8 @@ pub async fn run(incoming: Incoming, house: House) {
         trunk: incoming.trunk.clone(),
         sip_call_id: incoming.sip_call_id.clone(),
         stated: incoming.stated.clone(),
-    }));
+    };
+    house.journal.write(Record::Started(row.clone()));
     let received = received(&from, &incoming);
     let hotline = incoming.hotline.name.clone();
     timeline.write(Step::CallReceived, Action::Received, StepResult::Processed, None, &received);
@@ -96,6 +98,7 @@ pub async fn run(incoming: Incoming, house: House) {
     let mut shutdown = house.shutdown.clone();
     let desk = Desk {
         id,
+        row: Arc::new(row),
         caller: incoming.caller.id(),
         caller_number: incoming.from,
         called: hotline.clone(),
@@ -129,6 +132,7 @@ pub async fn run(incoming: Incoming, house: House) {
         }
     };
 
+    spoken(id, &facts, &house);
     facts.close_recordings(id, &timeline, &house.journal).await;
     epilogue(id, &reason, &facts, &timeline, &house);
     house.history.ended(past_call(from, hotline, began, facts.known(), house.clock.now()));
@@ -161,6 +165,13 @@ async fn interruption(caller: &mut GoneWatch, shutdown: &mut watch::Receiver<boo
         gone = caller.ended() => describe_gone(&gone, facts),
         Ok(_) = shutdown.wait_for(|stop| *stop) => "the daemon was stopped".to_owned(),
     }
+}
+
+/// How it was with those who accepted, at the end: they had spoken, or had left the caller alone.
+fn spoken(call: CallId, facts: &Facts, house: &House) {
+    let Known { bridged: true, alone, .. } = facts.known() else { return };
+    let fact = if alone { Fact::NobodyAnswered } else { Fact::BridgeEnded };
+    house.journal.write(Record::Fact { call, at: house.clock.now(), fact: Box::new(fact) });
 }
 
 fn epilogue(id: CallId, reason: &str, facts: &Facts, timeline: &Timeline, house: &House) {

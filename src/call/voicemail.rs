@@ -62,6 +62,7 @@ async fn no_room(caller: &mut Leg, desk: &Desk, why: &str) -> String {
     let reason = format!("no message could be taken: {why}");
     tracing::error!(call = %desk.id, "ALARM: {reason}");
     desk.timeline.write(Step::RecordMessage, Action::Internal, StepResult::Failed, None, &reason);
+    desk.nobody_answered();
     caller.say(&desk.hotline.prompts.no_message).await;
     caller.say(&desk.hotline.prompts.goodbye).await;
     reason
@@ -134,6 +135,10 @@ async fn conclude(caller: &mut Leg, desk: &Desk, end: End) {
     if tokio::time::timeout(DISK_PATIENCE, closing).await.is_err() {
         // The epilogue waits for the rest, without the caller.
         tracing::error!(call = %desk.id, "the disk is slow: the call goes on before its message is whole");
+    }
+    if end == End::Disk {
+        // Whoever hangs up now has not given up.
+        desk.nobody_answered();
     }
     let (known, prompts) = (desk.facts.known(), &desk.hotline.prompts);
     match (end, known.message_kept) {

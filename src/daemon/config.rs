@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::call::compile::{Compiled, Surroundings, compile};
+use crate::call::compile::{Compiled, NotifyTarget, Surroundings, compile};
 use crate::call::plan::Hotline;
 use crate::call::prompt::{Piece, Prompt};
 use crate::call::settings::{CallerIdSetting, HotlineSettings};
@@ -177,9 +177,16 @@ impl Config {
     /// Compiles the hotlines against the people there are.
     pub fn hotlines(&self, roster: &Roster, findings: &mut Findings) -> Compiled {
         let trunks: Vec<_> = self.trunks.iter().map(|trunk| trunk.name.as_str()).collect();
+        let told = |target: &Arc<Target>| !matches!(target.facts.class, Class::Mail | Class::TextMessage);
+        let targets: Vec<_> = self
+            .targets
+            .iter()
+            .map(|target| NotifyTarget { name: &target.name, usual: told(target) })
+            .collect();
         let around = Surroundings {
             roster,
             trunks: &trunks,
+            targets: &targets,
             voice: self.voice.is_some(),
             secret,
             folder: self.source.path.parent().unwrap_or(Path::new("")),

@@ -180,3 +180,48 @@ impl Policy {
         }
     }
 }
+
+/// A line for each thing that matters, as `check` prints it.
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.open.is_empty() {
+            return writeln!(f, "  no incident is opened");
+        }
+        let moments: Vec<_> = self.open.iter().map(|moment| moment.in_words()).collect();
+        writeln!(f, "  an incident ({}) is opened {}", self.severity, moments.join(", and "))?;
+        let whom = if self.notify.is_empty() { "nobody".to_owned() } else { self.notify.join(", ") };
+        writeln!(f, "  {whom} is told {}", self.notify_when)?;
+        writeln!(
+            f,
+            "  its incident when answered: {}; unanswered: {}; given up: {}; on it: {}",
+            self.answered, self.unanswered, self.abandoned, self.assign
+        )?;
+        if self.chase {
+            writeln!(f, "  as long as nobody has it, people are phoned again")?;
+        }
+        Ok(())
+    }
+}
+
+impl Moment {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Call => "when the caller is at the route",
+            Self::AfterMenu => "when the caller has come through the menu",
+            Self::NoAnswer => "when nobody answers",
+            Self::Voicemail => "when a message is left",
+            Self::Accept => "when somebody has answered",
+        }
+    }
+}
+
+/// `at once`, `2 min after that, if nobody has answered by then`
+impl fmt::Display for NotifyWhen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtOnce => f.write_str("at once"),
+            Self::After(ms) => write!(f, "{} s after that, if nobody has answered by then", ms / 1000),
+            Self::Voicemail => f.write_str("when a message is left"),
+        }
+    }
+}

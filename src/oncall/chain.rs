@@ -91,6 +91,24 @@ pub fn resolve(roster: &Roster, policy: &DialPolicy, at: Timestamp, rng: &mut im
     chain
 }
 
+/// Who is on the first level that leads to anybody, whether or not they can be rung now.
+pub fn first_level(roster: &Roster, policy: &DialPolicy, at: Timestamp) -> Vec<PersonId> {
+    let mut unfolding = Unfolding::new(roster, at);
+    let mut people: Vec<PersonId> = Vec::new();
+    for found in policy
+        .levels
+        .iter()
+        .flat_map(|targets| unfolding.route_level(targets))
+        .find(|rank| !rank.is_empty())
+        .unwrap_or_default()
+    {
+        if roster.people.contains_key(&found.person) && !people.contains(&found.person) {
+            people.push(found.person);
+        }
+    }
+    people
+}
+
 impl Chain {
     /// Puts a person before all others, for a reason. Returns whether the chain leads to that person at all.
     pub fn put_first(&mut self, person: &PersonId, why: &str) -> bool {

@@ -35,7 +35,7 @@ mod way;
 mod week;
 mod zone;
 
-pub use chain::{Candidate, Chain, NotRung, resolve};
+pub use chain::{Candidate, Chain, NotRung, first_level, resolve};
 pub use changes::Changes;
 pub use doubt::Doubt;
 pub use escalation::{Escalation, EscalationLevel};

@@ -1,6 +1,8 @@
 //! How a trunk names people: which header field holds the number that was dialled, in which form numbers
 //! are written, and what of a caller goes into the record.
 
+use std::borrow::Cow;
+
 use toml::Spanned;
 
 use crate::call::journal::{self, Diverter, Stated};
@@ -165,7 +167,7 @@ impl Trunk {
     pub fn stated(&self, identity: &sip::Identity) -> Stated {
         let diverter = |diversion: &sip::Diversion| Diverter {
             number: diversion.by.as_ref().map_or("anonymous".to_owned(), |by| self.number_or_name(by)),
-            reason: reason(diversion.reason),
+            reason: reason(diversion.reason).map(Cow::Borrowed),
         };
         Stated {
             display_name: identity.display_name.clone(),

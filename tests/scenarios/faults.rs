@@ -28,7 +28,8 @@ fn faults_among(oncall: &str, settings: &str) -> Vec<String> {
     let settings: Settings = toml::from_str(settings).unwrap();
     let secret = |_: &Path| Err("is in a file that others can read".to_owned());
     let folder = Path::new("/etc");
-    let around = Surroundings { roster: &roster, trunks: &["carrier"], voice: false, secret, folder };
+    let around =
+        Surroundings { roster: &roster, trunks: &["carrier"], targets: &[], voice: false, secret, folder };
     let told = |problem: &nightbell::problem::Problem| {
         format!("{}; {}", problem.message, problem.help.as_deref().unwrap_or_default())
     };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use nightbell::call::clock::Clock;
-use nightbell::call::compile::{Surroundings, compile};
+use nightbell::call::compile::{NotifyTarget, Surroundings, compile};
 use nightbell::call::history::History;
 use nightbell::call::journal::{Journal, Record, Stated};
 use nightbell::call::leg::Leg;
@@ -117,6 +117,10 @@ impl House {
         let around = Surroundings {
             roster: &roster,
             trunks: &["carrier"],
+            targets: &[
+                NotifyTarget { name: "pager", usual: true },
+                NotifyTarget { name: "chat", usual: true },
+            ],
             voice: false,
             secret: no_secret,
             folder: Path::new("/etc"),

@@ -131,7 +131,7 @@ fn how_each_leg_sounded_is_found_again_with_its_call_also_when_it_is_told_after_
 #[test]
 fn what_the_trunk_says_of_a_caller_is_found_again() {
     let (_scratch, store) = store();
-    let diverter = |number: &str| Diverter { number: number.to_owned(), reason: Some("busy") };
+    let diverter = |number: &str| Diverter { number: number.to_owned(), reason: Some("busy".into()) };
     let stated = Stated {
         display_name: Some("J\u{f6}rg \"JS\" Schmidt".to_owned()),
         diverted_by: vec![diverter("+4930111"), diverter("anonymous")],

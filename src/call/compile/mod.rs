@@ -5,6 +5,7 @@ mod callers;
 mod choice;
 mod fallback;
 mod hotline;
+mod incident;
 mod keys;
 mod menu;
 mod opening;
@@ -15,6 +16,8 @@ mod unique;
 mod values;
 mod waiting;
 mod ways;
+
+pub use incident::NotifyTarget;
 
 use std::ops::Range;
 use std::path::Path;
@@ -35,6 +38,8 @@ pub struct Surroundings<'a> {
     pub roster: &'a Roster,
     /// The names of the trunks.
     pub trunks: &'a [&'a str],
+    /// The `[[notify]]` there are.
+    pub targets: &'a [NotifyTarget<'a>],
     /// Whether there is a voice command.
     pub voice: bool,
     /// Reads a file with something that nobody may see. The error says what is wrong with it: `is empty`.

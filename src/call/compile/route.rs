@@ -6,10 +6,11 @@ use toml::Spanned;
 
 use super::Compiler;
 use super::choice::Spot;
+use super::incident::Course;
 use super::values::spanned;
 use crate::call::plan::Route;
 use crate::call::preset::{FilledIn, MAX_PEOPLE, ORDER, PHONES, REPEAT, RING, SKIP_BUSY, SKIP_DIALLED};
-use crate::call::settings::{ChaseSettings, DirectSetting, RouteSettings};
+use crate::call::settings::{ChaseSettings, DirectSetting, FallbackKind, RouteSettings};
 use crate::call::wording::Names;
 use crate::incident::chase::Chasing;
 use crate::oncall::{DialPolicy, Repeat, Target};
@@ -42,6 +43,10 @@ impl Compiler<'_> {
             self.accept(settings.accept.as_ref(), settings.record_name, names, spot.voice, &mut preset);
         let keys = self.keys(&settings.keys.or(&spot.hotline.keys), spot.voice);
         let invite = self.invite(&settings.invite, &keys, &accept, spot.voice);
+        let fallback = self.fallback(settings.fallback.as_ref(), names, spot.voice, &mut preset);
+        let last = if direct_voicemail { FallbackKind::Voicemail } else { fallback.then };
+        let course = Course { direct: direct_voicemail, last };
+        let incident = self.incident(settings, course, &mut preset);
         Route {
             key: settings.key.as_ref().and_then(|key| self.key(key, "0123456789*")),
             name: settings.name.get_ref().clone(),
@@ -56,7 +61,8 @@ impl Compiler<'_> {
             keys,
             invite,
             chase: self.chase(settings.chase.as_ref()),
-            fallback: self.fallback(settings.fallback.as_ref(), names, spot.voice, &mut preset),
+            fallback,
+            incident,
             preset,
         }
     }

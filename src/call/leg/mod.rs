@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 pub use self::events::{Gone, KeySource, LegEvents, NotAnswered, Progress};
@@ -22,7 +23,7 @@ use crate::call::prompt::{Memo, Prompt};
 const UNREAD_KEYS: usize = 32;
 
 /// Names a leg within this run of the daemon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LegId(pub u64);
 
 impl fmt::Display for LegId {

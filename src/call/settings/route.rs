@@ -7,7 +7,7 @@ use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
 use super::{
-    AcceptSettings, ChaseSettings, FallbackSettings, KeysSettings, MenuSettings, OutsideSetting,
+    AcceptSettings, ChaseSettings, FallbackSettings, IncidentSettings, KeysSettings, MenuSettings, OutsideSetting,
     PauseSettings, Period, unspanned, yes,
 };
 use crate::call::preset::Preset;
@@ -87,6 +87,8 @@ pub struct RouteSettings {
     pub invite: Vec<Spanned<String>>,
     /// What happens when nobody is left.
     pub fallback: Option<FallbackSettings>,
+    /// What comes of its calls beside them.
+    pub incident: Option<IncidentSettings>,
     /// How people are chased about an open incident.
     pub chase: Option<ChaseSettings>,
 }
@@ -114,6 +116,7 @@ impl RouteSettings {
             ("keys", !self.keys.is_empty()),
             ("invite", !self.invite.is_empty()),
             ("fallback", self.fallback.is_some()),
+            ("incident", self.incident.is_some()),
             ("chase", self.chase.is_some()),
         ];
         written.into_iter().filter(|(_, is_written)| *is_written).map(|(key, _)| key).collect()
