@@ -238,7 +238,8 @@ impl Config {
         let known = || ways.iter().map(|known| known.way.as_str()).chain(["phone"]);
         for person in roster.people.values() {
             for way in person.notify.iter().filter(|way| known().all(|known| known != way.as_str())) {
-                let message = format!("{} is to be told by `{way}`, and no [[notify]] is for that", person.id);
+                let message =
+                    format!("{} is to be told by `{way}`, and no [[notify]] is for that", person.id);
                 let help = match (way, nearest(way.as_str(), known())) {
                     (Way::Email, _) => "add a [[notify]] that sends mail".to_owned(),
                     (Way::Sms, _) => "add a [[notify]] that sends text messages".to_owned(),

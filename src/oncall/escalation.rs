@@ -32,7 +32,8 @@ impl Escalation {
         let mut levels: Vec<&EscalationLevel> = self.levels.iter().collect();
         levels.sort_by_key(|level| level.after);
         let equal = levels.chunk_by(|one, next| one.after == next.after);
-        let together = |levels: &[&'_ EscalationLevel]| levels.first().map_or(Duration::ZERO, |level| level.after);
+        let together =
+            |levels: &[&'_ EscalationLevel]| levels.first().map_or(Duration::ZERO, |level| level.after);
         equal
             .map(|levels| (together(levels), levels.iter().flat_map(|level| &level.targets).collect()))
             .collect()

@@ -28,7 +28,12 @@ pub struct Chase {
 }
 
 /// People are turned to from a moment on. One that runs begins anew.
-pub(super) fn start(connection: &Connection, incident: i64, at: Timestamp, from: Timestamp) -> rusqlite::Result<()> {
+pub(super) fn start(
+    connection: &Connection,
+    incident: i64,
+    at: Timestamp,
+    from: Timestamp,
+) -> rusqlite::Result<()> {
     let sql = "INSERT INTO chases (incident_id, state, begun_at, due_at, progress) VALUES (?1, 'running', ?2, ?3, '{}')
                ON CONFLICT (incident_id) DO UPDATE SET state = excluded.state, begun_at = excluded.begun_at,
                    due_at = excluded.due_at, progress = excluded.progress";
@@ -59,7 +64,9 @@ impl Reader {
         self.read(|connection| {
             let sql = "SELECT EXISTS (SELECT 1 FROM chases
                                       WHERE incident_id = ?1 AND begun_at = ?2 AND state = 'running')";
-            connection.prepare_cached(sql)?.query_row(params![chase.incident, instant(chase.begun_at)], |row| row.get(0))
+            connection
+                .prepare_cached(sql)?
+                .query_row(params![chase.incident, instant(chase.begun_at)], |row| row.get(0))
         })
     }
 }
@@ -83,7 +90,13 @@ impl Store {
 
     /// The same, as somebody's turn begins: with what is told by this person's own ways, unless the person was told
     /// in this round. `text` says why.
-    pub fn chase_turn(&self, chase: &Chase, person: &str, text: &str, now: Timestamp) -> Result<bool, StoreError> {
+    pub fn chase_turn(
+        &self,
+        chase: &Chase,
+        person: &str,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let runs = self.write(|connection| {
             let runs = keep(connection, chase)?;
             if runs {
@@ -121,13 +134,21 @@ fn keep(connection: &Connection, chase: &Chase) -> rusqlite::Result<bool> {
     Ok(connection.prepare_cached(sql)?.execute(values)? > 0)
 }
 
-fn tell(connection: &Connection, chase: &Chase, person: &str, text: &str, now: Timestamp) -> rusqlite::Result<()> {
+fn tell(
+    connection: &Connection,
+    chase: &Chase,
+    person: &str,
+    text: &str,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let round = chase.progress.round();
     if round == 1 && ways::is_told(connection, chase.incident, person)? {
         return Ok(());
     }
     let tell = Tell { event: Event::Trigger, due: now, text: text.to_owned(), by: None, number: 0 };
-    let Some(mut notice) = incidents::notice(connection, chase.incident, now, &chase.case, &tell)? else { return Ok(()) };
+    let Some(mut notice) = incidents::notice(connection, chase.incident, now, &chase.case, &tell)? else {
+        return Ok(());
+    };
     notice.id = format!("{}-{}-{round}", notice.dedup_key, chase.begun_at.as_millisecond());
     ways::tell_one(connection, chase.incident, chase.call, &notice, person, now, now).map(drop)
 }

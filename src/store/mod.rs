@@ -40,11 +40,11 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{broadcast, mpsc};
 
 pub use calendars::CalendarCopy;
-pub use chase::Chase;
-pub use ways::{Finds, WayTarget};
 pub use calls::{CallFilter, CallRow, VoicemailRow};
+pub use chase::Chase;
 pub use error::StoreError;
 pub use incidents::{IncidentFilter, IncidentRow, LogRow};
+pub use ways::{Finds, WayTarget};
 
 pub use outbox::{
     Bell, Head, OutboxCount, OutboxEntry, OutboxFilter, OutboxState, Replay, Settled, TRIED_FOR,

@@ -66,10 +66,9 @@ pub(super) fn tell(
     due: Timestamp,
 ) -> rusqlite::Result<()> {
     if notice.event == Event::Trigger {
-        return notice
-            .assigned
-            .iter()
-            .try_for_each(|party| tell_one(connection, incident, call, notice, &party.id, now, due).map(drop));
+        return notice.assigned.iter().try_for_each(|party| {
+            tell_one(connection, incident, call, notice, &party.id, now, due).map(drop)
+        });
     }
     if matches!(notice.event, Event::Acknowledge | Event::Resolve) {
         withdraw(connection, incident, now)?;
@@ -108,7 +107,11 @@ fn to_person(notice: &Notice, to: Recipient) -> Notice {
 }
 
 /// The targets, and where in them a person is found who may be turned to. An address that is missing is no way.
-fn recipients(connection: &Connection, person: &str, at: Timestamp) -> rusqlite::Result<Vec<(String, Recipient)>> {
+fn recipients(
+    connection: &Connection,
+    person: &str,
+    at: Timestamp,
+) -> rusqlite::Result<Vec<(String, Recipient)>> {
     let sql = "SELECT name, email FROM people
                WHERE id = ?1 AND coalesce(iif(coalesce(available_by_command_until > ?2, 1), available_by_command, NULL),
                                           available)";
@@ -122,7 +125,8 @@ fn recipients(connection: &Connection, person: &str, at: Timestamp) -> rusqlite:
     let sql = "SELECT target, finds FROM person_ways JOIN way_targets USING (way)
                WHERE person_id = ?1 GROUP BY target, finds ORDER BY min(position)";
     let mut ways = connection.prepare_cached(sql)?;
-    let ways = ways.query_map([person], |row| Ok((row.get("target")?, row.get::<_, Option<String>>("finds")?)))?;
+    let ways =
+        ways.query_map([person], |row| Ok((row.get("target")?, row.get::<_, Option<String>>("finds")?)))?;
     let mut found = Vec::new();
     for way in ways {
         let (target, finds) = way?;
@@ -154,7 +158,8 @@ fn told(connection: &Connection, incident: i64) -> rusqlite::Result<Vec<(String,
                WHERE incident_id = ?1 AND state <> 'withdrawn' AND notice ->> '$.event' = 'trigger'
                  AND notice ->> '$.to' IS NOT NULL";
     let mut query = connection.prepare_cached(sql)?;
-    let rows = query.query_map([incident], |row| Ok((row.get("target")?, row.get::<_, String>("recipient")?)))?;
+    let rows =
+        query.query_map([incident], |row| Ok((row.get("target")?, row.get::<_, String>("recipient")?)))?;
     let mut told = Vec::new();
     for row in rows {
         let (target, recipient) = row?;

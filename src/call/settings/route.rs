@@ -7,8 +7,8 @@ use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
 use super::{
-    AcceptSettings, ChaseSettings, FallbackSettings, IncidentSettings, KeysSettings, MenuSettings, OutsideSetting,
-    PauseSettings, Period, unspanned, yes,
+    AcceptSettings, ChaseSettings, FallbackSettings, IncidentSettings, KeysSettings, MenuSettings,
+    OutsideSetting, PauseSettings, Period, unspanned, yes,
 };
 use crate::call::preset::Preset;
 use crate::oncall::{Order, PhoneChoice, Repeat};

@@ -136,7 +136,10 @@ async fn look(desk: &Desk, first: bool) -> Option<Vec<Chase>> {
         }
         Ok::<_, crate::store::StoreError>(chases)
     });
-    found.await.inspect_err(|error| tracing::error!(%error, "who is to be chased could not be looked up")).ok()
+    found
+        .await
+        .inspect_err(|error| tracing::error!(%error, "who is to be chased could not be looked up"))
+        .ok()
 }
 
 /// Tells the tasks of chases that have been stopped, or begun anew.

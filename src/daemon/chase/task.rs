@@ -64,7 +64,9 @@ impl Task {
     async fn step(&mut self) -> Result<More, StoreError> {
         let now = Timestamp::now();
         let Some(plan) = self.plan(now) else {
-            return self.give_up("its route is not in the settings any more: nobody is phoned about it").await;
+            return self
+                .give_up("its route is not in the settings any more: nobody is phoned about it")
+                .await;
         };
         match self.chase.progress.next(now, &plan.levels, &plan.route.chase) {
             Turn::Begin { level, people } => {
@@ -80,7 +82,9 @@ impl Task {
                 self.keep(|store, chase| store.chase_came_to(chase)).await?;
                 Ok(More::No)
             }
-            Turn::Over => self.give_up("nobody has taken it on: everybody was asked, to the last round").await,
+            Turn::Over => {
+                self.give_up("nobody has taken it on: everybody was asked, to the last round").await
+            }
         }
     }
 
@@ -168,7 +172,11 @@ impl Task {
 
     /// There is nobody left to ask. It is told to whoever knows of the incident.
     async fn give_up(&self, why: &str) -> Result<More, StoreError> {
-        let text = format!("{}{}.", why.get(..1).unwrap_or_default().to_uppercase(), why.get(1..).unwrap_or_default());
+        let text = format!(
+            "{}{}.",
+            why.get(..1).unwrap_or_default().to_uppercase(),
+            why.get(1..).unwrap_or_default()
+        );
         self.fact(Timestamp::now(), Fact::Noted { by: OURSELVES.to_owned(), text });
         tracing::warn!(incident = self.chase.incident, "a chase is over: {why}");
         let (store, chase) = (self.desk.store.clone(), self.chase.clone());

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::super::outbox::{self, About};
-use super::super::{chase, ways};
 use super::super::text::instant;
+use super::super::{chase, ways};
 use super::{moment, number};
 use crate::call::CallId;
 use crate::incident::{Case, Effect, Event, Incident, Known, Notice, Party, Tell};
