@@ -509,9 +509,9 @@ fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartEr
         let Unfinished { call, kind, file } = &recording;
         let found = repaired.iter().find(|repaired| repaired.name == *file);
         let (duration_ms, kept) = match found {
-            Some(repaired) => (repaired.duration_ms, repaired.kept),
-            // Whole already: the crash came between its last byte and its row.
-            None => whole_recording(&recordings.join(file)),
+            Some(repaired) if repaired.kept => (repaired.duration_ms, true),
+            // Whole already: the crash came between its last byte and its row, or while it was recorded again.
+            _ => whole_recording(&recordings.join(file)),
         };
         store.recording_recovered(&recording, duration_ms, kept)?;
         tracing::warn!(%call, file, kept, "the recording of a {} was put right", kind.as_str());

@@ -35,6 +35,7 @@ const SETTINGS: Page = (
         ("## [hotlines.routes.pause]", "src/call/settings/waiting.rs", "PauseSettings"),
         ("## [hotlines.routes.accept]", "src/call/settings/accept.rs", "AcceptSettings"),
         ("## [hotlines.routes.fallback]", "src/call/settings/fallback.rs", "FallbackSettings"),
+        ("## [hotlines.routes.incident]", "src/call/settings/incident.rs", "IncidentSettings"),
         ("## [hotlines.routes.chase]", "src/call/settings/chase.rs", "ChaseSettings"),
         ("## [incidents]", "src/notify/settings.rs", "IncidentsSettings"),
         ("## [[notify]]", "src/notify/settings.rs", "TargetSettings"),

@@ -12,6 +12,7 @@ mod hangup;
 mod house;
 mod incall;
 mod menu;
+mod message;
 mod presets;
 mod recorded;
 mod rows;

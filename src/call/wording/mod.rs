@@ -10,6 +10,7 @@ mod fr;
 mod incall;
 mod incident;
 mod it;
+mod messages;
 mod nl;
 mod pl;
 mod pt;

@@ -3,8 +3,6 @@
 
 mod effects;
 mod queries;
-#[cfg(test)]
-mod tests;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};

@@ -83,12 +83,12 @@ pub struct IncidentFilter {
 
 /// Everything of an incident's row. The case knows the route while the call goes on.
 const ROWS: &str = "SELECT incidents.*, calls.hotline, calls.caller, recordings.file AS voicemail,
-           coalesce(calls.route, nullif(state ->> '$.routed.route', '')) AS on_route,
-           state ->> '$.transcript' AS transcript,
+           coalesce(calls.route, nullif(incident_cases.state ->> '$.routed.route', '')) AS on_route,
+           incident_cases.state ->> '$.transcript' AS transcript,
            (SELECT json_group_array(person ORDER BY person) FROM incident_people
             WHERE incident_id = incidents.id) AS assigned
     FROM incidents JOIN calls ON calls.id = incidents.call_id
-    LEFT JOIN incident_cases ON incident_cases.call_id = incidents.call_id AND json_valid(state)
+    LEFT JOIN incident_cases ON incident_cases.call_id = incidents.call_id AND json_valid(incident_cases.state)
     LEFT JOIN recordings ON recordings.call_id = incidents.call_id AND recordings.state = 'kept'";
 
 fn as_text<S: Serializer>(id: &CallId, serializer: S) -> Result<S::Ok, S::Error> {
