@@ -12,8 +12,8 @@ use crate::says;
 const VOICE: f64 = 700.0;
 
 /// A route that takes messages alone, and phones people about them.
-const ROUTE: &str = "direct = \"voicemail\"\n[hotlines.routes.fallback]\nsilence = \"2s\"\n\
-    [hotlines.routes.chase]\nwait = \"10s\"\nrepeat = 1\n";
+const ROUTE: &str =
+    "direct = \"voicemail\"\n[hotlines.routes.chase]\nwait = \"10s\"\nrepeat = 1\n";
 
 /// The only incident, once `holds` is true of it.
 fn incident(daemon: &Daemon, holds: impl Fn(&Value) -> bool) -> Value {
