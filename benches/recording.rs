@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use common::{LOOPBACK, cpu_of, pin, stream};
 use nightbell::audio::g711::linear_to_alaw;
-use nightbell::call::leg::{Leg, Recorded};
+use nightbell::call::leg::{Leg, Limits, Recorded};
 use nightbell::rtp::packet::{HEADER, Header};
 use nightbell::sip::Codec;
 use nightbell::switch::media::{Config, Media, Stream};
@@ -87,7 +87,11 @@ impl Caller {
         let (done, ended) = oneshot::channel();
         let longest = Duration::from_secs(600);
         let silence = Some(Duration::from_secs(30));
-        stream.record(recorder.message(&format!("{number}.wav"), longest, silence, done));
+        stream.record(recorder.message(
+            &format!("{number}.wav"),
+            Limits { silence, ..Limits::longest(longest) },
+            done,
+        ));
         let to = SocketAddr::new(LOOPBACK, stream.rtp_port());
         Self { phone, to, stream, _leg: leg, ended }
     }

@@ -3,10 +3,14 @@
 //! Both go by the level of frames of 20 ms against the noise that the line has anyway. Nothing here
 //! tells speech from other sounds: what stands out of the noise counts, and in doubt it does.
 
+use std::time::Duration;
+
 use super::level::dbm0;
 
 /// Samples in a frame: 20 ms at 8000 Hz.
 pub const FRAME: usize = 160;
+/// The same in ms.
+const FRAME_MS: u64 = 20;
 
 /// Below this level nothing is ever said, in dBm0: a step above the least that G.711 can tell.
 const FLOOR: f64 = -65.0;
@@ -90,6 +94,8 @@ const LOWEST: f64 = -95.0;
 const LOUDEST_NOISE: f64 = -45.0;
 /// The loudest frame of noise is not so far above its quiet ones, in dB.
 const NOISE_SPREAD: usize = 6;
+/// A breath into a telephone is quieter than this, in dBm0; most words are louder.
+const BREATH: f64 = -40.0;
 /// So many frames show what is noise and what is not: 1 s.
 const PROOF: u32 = 50;
 
@@ -131,6 +137,20 @@ impl Loudness {
                 && self.loudest_step() < self.quiet() + NOISE_SPREAD
         };
         self.frames == 0 || steady()
+    }
+
+    /// How much was said: frames that stand out of the noise of the line. What is as quiet as a breath counts a
+    /// quarter, so that a whisper has to last; a click is over too soon.
+    pub fn sound(&self) -> Duration {
+        let noise = match self.frames {
+            // Too short to tell noise from anything else.
+            0..PROOF => 0,
+            _ => self.quiet().min((LOUDEST_NOISE - LOWEST) as usize) + NOISE_SPREAD,
+        };
+        let voice = (BREATH - LOWEST) as usize;
+        let quarters = |(step, count): (usize, &u32)| if step < voice { *count } else { 4 * count };
+        let quarters: u32 = self.counts.iter().enumerate().skip(noise).map(quarters).sum();
+        Duration::from_millis(u64::from(quarters) * FRAME_MS / 4)
     }
 
     fn loudest_step(&self) -> usize {
@@ -235,6 +255,33 @@ mod tests {
         assert!(!is_empty(&speech(-56.0, -65.0, 2)), "a whisper");
         assert!(!is_empty(&noise(-40.0, 10)), "too loud for the noise of a line");
         assert!(!is_empty(&noise(-55.0, 1)[..4800]), "too short to tell");
+    }
+
+    fn sound(samples: &[i16]) -> u64 {
+        let mut loudness = Loudness::default();
+        samples.chunks(FRAME).for_each(|frame| loudness.push(frame));
+        loudness.sound().as_millis() as u64
+    }
+
+    #[test]
+    fn a_click_and_a_breath_are_little_sound_and_a_word_and_a_whispered_sentence_are_enough() {
+        let on_the_line = |said: Vec<i16>| [noise(-60.0, 2), said, noise(-60.0, 2)].concat();
+        let part = |level, ms: usize| noise(level, 2)[..8 * ms].to_vec();
+        for (said, least, most) in [
+            (part(-12.0, 60), 40, 80),
+            (part(-48.0, 600), 100, 190),
+            (part(-25.0, 300), 280, 320),
+            (speech(-52.0, -60.0, 2), 300, 500),
+        ] {
+            assert!(
+                (least..=most).contains(&sound(&on_the_line(said.clone()))),
+                "{}",
+                sound(&on_the_line(said.clone()))
+            );
+            assert!((least..=most).contains(&sound(&said)), "alone: {}", sound(&said));
+        }
+        assert!(sound(&noise(-20.0, 10)) > 9_000, "a loud sound without a pause");
+        assert_eq!(sound(&[]), 0);
     }
 
     proptest! {

@@ -21,6 +21,8 @@ const RECORDING_PATIENCE: Duration = Duration::from_secs(10);
 pub struct Facts {
     known: Arc<Mutex<Known>>,
     message: Arc<tokio::sync::Mutex<Slot>>,
+    /// A message that is whole, and stays unless a later one takes its place.
+    whole: Arc<Mutex<Option<Recorded>>>,
     call: Arc<tokio::sync::Mutex<Slot>>,
 }
 
@@ -72,6 +74,8 @@ pub struct Known {
     pub broken: bool,
     /// A message was kept.
     pub message_kept: bool,
+    /// The key with which the caller has asked to leave a message instead of waiting.
+    pub message_key: Option<char>,
     /// The last person was tried, or those who had accepted left the caller alone.
     pub nobody_answered: bool,
     /// The caller hung up.
@@ -104,6 +108,20 @@ impl Facts {
         self.message.lock().await.ended().await
     }
 
+    /// The message is whole and may be recorded again: until a later one is kept, it counts.
+    pub fn message_is_whole(&self, recorded: Recorded) {
+        *self.whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(recorded);
+    }
+
+    /// What counts of all that was recorded: the last message that was kept.
+    fn last_kept(&self, kind: RecordingKind, last: Option<Recorded>) -> Option<Recorded> {
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        match kind {
+            RecordingKind::Message if !last.as_ref().is_some_and(|last| last.kept) => whole.take().or(last),
+            RecordingKind::Message | RecordingKind::Call => last,
+        }
+    }
+
     /// Waits until what was recorded is whole, and writes the end of each recording down once.
     pub async fn close_recordings(&self, call: CallId, timeline: &Timeline, journal: &Journal) {
         for kind in RecordingKind::ALL {
@@ -113,7 +131,8 @@ impl Facts {
             }
             let recorded = tokio::time::timeout(RECORDING_PATIENCE, slot.ended()).await;
             *slot = Slot::Empty;
-            self.closed(call, kind, recorded.ok().flatten(), timeline, journal);
+            let recorded = self.last_kept(kind, recorded.ok().flatten());
+            self.closed(call, kind, recorded, timeline, journal);
         }
     }
 
@@ -185,6 +204,9 @@ fn describe(kind: RecordingKind, recorded: &Recorded) -> (StepResult, String) {
         }
         (_, true, true) => {
             (StepResult::Failed, format!("the disk failed; the first {length} of the {what} were kept"))
+        }
+        (RecordingKind::Message, false, false) if recorded.duration_ms > 0 => {
+            (StepResult::Ignored, format!("only {length} of sound: too short for a message, and not kept"))
         }
         (_, false, false) => (StepResult::Ignored, format!("nothing was said; no {what} was kept")),
         (_, false, true) => (StepResult::Failed, format!("the disk failed; the {what} was lost")),

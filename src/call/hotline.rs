@@ -10,7 +10,7 @@ use crate::call::plan::Route;
 use crate::call::receive::receive;
 use crate::call::run::DISK_PATIENCE;
 use crate::call::settings::FallbackKind;
-use crate::call::waiting::{self, Ticket};
+use crate::call::waiting::{Held, Ticket};
 use crate::call::{Desk, consent, dial, naming, voicemail};
 
 /// From the INVITE to the last word. What it returns is why the call ended.
@@ -51,7 +51,11 @@ pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
     if !route.direct_voicemail {
         desk.nobody_answered();
     }
-    match route.last_resort() {
+    let resort = match desk.facts.known().message_key {
+        Some(_) => FallbackKind::Voicemail,
+        None => route.last_resort(),
+    };
+    match resort {
         FallbackKind::Voicemail => voicemail::take(caller, &desk, &route).await,
         FallbackKind::Closing => {
             closing(caller, &desk, &route.fallback.closing, "nobody was available").await
@@ -66,20 +70,24 @@ fn block(caller: &mut Leg, desk: &Desk, why: &str) -> String {
     why.to_owned()
 }
 
-/// Rings the people of a route while the caller hears the hold tone.
-async fn ring(caller: &Leg, desk: &mut Desk, route: &Route) -> Option<dial::Responder> {
+/// Rings the people of a route while the caller hears the hold tone. With the key for that a caller leaves the
+/// line for the voicemail, and nobody is rung any more.
+async fn ring(caller: &mut Leg, desk: &mut Desk, route: &Route) -> Option<dial::Responder> {
     if route.direct_voicemail {
         return None;
     }
     let ticket = Arc::new(Ticket::draw(&desk.house.occupancy, &desk.hotline.name, &route.name, desk.front));
     desk.ticket = Some(ticket.clone());
-    let (hotline, house) = (desk.hotline.clone(), desk.house.clone());
+    let held = Held::of(desk, route, ticket.clone());
     let responder = tokio::select! {
         biased;
         responder = dial::chain(desk, route, &ticket) => responder,
-        () = waiting::held(caller, &hotline, route, &house, &ticket) => None,
+        () = held.until_a_message(caller) => None,
     };
     desk.ticket = None;
+    if desk.facts.known().message_key.is_some() {
+        desk.timeline.interrupted_by("interrupted");
+    }
     caller.silence();
     responder
 }

@@ -310,6 +310,47 @@ pub struct Fallback {
     pub max_length: Duration,
     /// So much silence ends a message; nothing: none does.
     pub silence: Option<Duration>,
+    /// Less sound than this is no message.
+    pub min_length: Duration,
+    /// How a caller who is held gets here.
+    pub by_key: Option<ByKey>,
+    /// What is said of the recording before the beep.
+    pub consent: MessageConsent,
+    /// What a caller is asked who may listen to the message and record it again; nothing: nobody is asked.
+    pub review: Option<Prompt>,
+}
+
+/// A key with which a caller who is held leaves a message instead.
+#[derive(Debug, Clone)]
+pub struct ByKey {
+    /// The key.
+    pub key: char,
+    /// Tells of it.
+    pub words: Prompt,
+}
+
+/// What callers are told before what they say is recorded.
+#[derive(Debug, Clone)]
+pub enum MessageConsent {
+    /// Nothing.
+    None,
+    /// What is said before a call is recorded, unless the caller has heard it in this call.
+    AsForCalls,
+    /// The operator's words.
+    Own(Prompt),
+}
+
+impl Fallback {
+    /// Everything a caller can hear of it.
+    fn prompts(&self) -> impl Iterator<Item = Prompt> {
+        let consent = match &self.consent {
+            MessageConsent::Own(words) => Some(words),
+            MessageConsent::None | MessageConsent::AsForCalls => None,
+        };
+        let by_key = self.by_key.as_ref().map(|by_key| &by_key.words);
+        let always = [&self.greeting, &self.beep, &self.closing];
+        always.into_iter().chain(consent).chain(by_key).chain(&self.review).cloned()
+    }
 }
 
 impl Route {
@@ -320,6 +361,16 @@ impl Route {
         let skipped = usize::from(level.saturating_sub(1)).min(route.policy.levels.len().saturating_sub(1));
         route.policy.levels.iter_mut().take(skipped).for_each(Vec::clear);
         route
+    }
+
+    /// Whether callers hear the words for calls that are recorded before they leave a message.
+    pub fn says_words_for_calls(&self) -> bool {
+        self.takes_messages() && matches!(self.fallback.consent, MessageConsent::AsForCalls)
+    }
+
+    /// Whether a caller can leave a message.
+    pub fn takes_messages(&self) -> bool {
+        self.last_resort() == FallbackKind::Voicemail || self.fallback.by_key.is_some()
     }
 
     /// What the caller gets when nobody is left. A route that takes messages only always takes one.
@@ -382,19 +433,18 @@ impl Hotline {
         if self.routes.iter().any(|route| route.record_name) {
             all.push(said.say_name.clone());
         }
-        if self.records_calls() {
+        if self.records_calls() || self.routes.iter().any(|route| route.says_words_for_calls()) {
             all.push(said.consent.clone());
         }
         all.extend(self.announcements.prompts());
         all.extend(self.prompts_on_the_way());
         for route in &self.routes {
-            let fallback = &route.fallback;
             all.extend(route.accept.prompt.all().cloned());
             all.extend(route.keys.prompts());
             if route.keys.invites() {
                 all.extend(route.invite.which.all().chain(route.invite.ask.all()).cloned());
             }
-            all.extend([fallback.greeting.clone(), fallback.beep.clone(), fallback.closing.clone()]);
+            all.extend(route.fallback.prompts());
         }
         all.retain(|prompt| !prompt.is_empty());
         all
@@ -423,7 +473,18 @@ impl std::fmt::Display for Route {
             FallbackKind::Closing => format!("closing: {}", self.fallback.closing),
             FallbackKind::Voicemail => format!("voicemail: {}", self.fallback.greeting),
         };
+        if let Some(by_key) = self.fallback.by_key.as_ref().filter(|_| !self.direct_voicemail) {
+            writeln!(f, "  who presses {} while waiting leaves a message: {}", by_key.key, by_key.words)?;
+        }
         writeln!(f, "  if nobody accepts, {last}")?;
+        if self.takes_messages() {
+            if let MessageConsent::Own(words) = &self.fallback.consent {
+                writeln!(f, "  before the beep: {words}")?;
+            }
+            if let Some(review) = &self.fallback.review {
+                writeln!(f, "  after a message: {review}")?;
+            }
+        }
         write!(f, "{}", self.incident)
     }
 }

@@ -38,7 +38,7 @@ pub enum Piece {
     Tone(Tone),
     /// Silence, in ms.
     Pause(u32),
-    /// Words that were said in this call.
+    /// Words that a caller has said.
     Memo(Memo),
     /// What is known only when it is played: `Prompt::filled` puts shipped words in its place.
     Value {
@@ -49,7 +49,7 @@ pub enum Piece {
     },
 }
 
-/// Words that were said in a call, ready to be played in it. They are gone with the last of these.
+/// Words that were said in a call, ready to be played. They are gone with the last of these.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Memo {
     /// At 8000 samples a second.
@@ -134,7 +134,7 @@ impl fmt::Display for Piece {
             Self::File(file) => write!(f, "[{}]", file.path.display()),
             Self::Tone(tone) => write!(f, "[{tone:?}]"),
             Self::Pause(ms) => write!(f, "[{ms} ms]"),
-            Self::Memo(_) => f.write_str("[the name that was said]"),
+            Self::Memo(_) => f.write_str("[what was said]"),
             Self::Value { value, .. } => value.fmt(f),
         }
     }

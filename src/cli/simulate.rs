@@ -20,7 +20,7 @@ use super::sweep::{self, Sweep, Swept};
 use super::{Common, Failure, output};
 use crate::call::filter::Admission;
 use crate::call::journal::{Started, Stated};
-use crate::call::plan::{AcceptKey, Hotline, Route, Snapshot};
+use crate::call::plan::{AcceptKey, ByKey, Hotline, MessageConsent, Route, Snapshot};
 use crate::call::reception::{Arrived, Reception, Visitor};
 use crate::call::settings::FallbackKind;
 use crate::call::{CallId, describe};
@@ -261,6 +261,11 @@ impl House<'_> {
                 "the caller hears {}, then {}",
                 hotline.prompts.please_hold, hotline.prompts.hold
             ));
+            if let Some(ByKey { key, words }) = &fallback.by_key {
+                story.tell(format!(
+                    "with {key} the caller would leave a message at once, and hears so: {words}"
+                ));
+            }
             simulated.ringing.tell(route.ring, story);
             simulated.waits(route, story);
             story.tell(match route.accept.key {
@@ -276,8 +281,16 @@ impl House<'_> {
         let last = if closing { &fallback.closing } else { &fallback.greeting };
         story.hears("if nobody accepts, the caller hears", last);
         if !closing {
+            match &fallback.consent {
+                MessageConsent::Own(words) => story.hears("before the tone:", words),
+                MessageConsent::AsForCalls if !recorded => story.hears("before the tone:", consent),
+                MessageConsent::AsForCalls | MessageConsent::None => {}
+            }
             let longest = describe(fallback.max_length);
             story.tell(format!("after the tone, a message of {longest} at most is taken"));
+            if let Some(review) = &fallback.review {
+                story.tell(format!("after the message the caller hears {review}"));
+            }
         }
         let aftermath = self.aftermath(arrived, asked, &simulated.ringing);
         aftermath.sentences().into_iter().for_each(|sentence| story.tell(sentence));

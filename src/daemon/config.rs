@@ -17,7 +17,8 @@ use crate::daemon::findings::{Findings, Source};
 use crate::daemon::parse::parse;
 use crate::daemon::reading::{read, secret};
 use crate::notify::compile::{Reading, compile as compile_targets};
-use crate::notify::{Class, IncidentsSettings, Link, Target, TargetSettings};
+use crate::notify::http::Client;
+use crate::notify::{Class, Delivering, IncidentsSettings, Link, Target, TargetSettings};
 use crate::oncall::{OncallFile, Phone, Roster};
 use crate::problem::Problem;
 use crate::sip::Forwarded;
@@ -161,6 +162,15 @@ impl Config {
         let beside = self.oncall.as_ref().map_or(&self.source, |(source, _)| source);
         let folder = beside.path.parent().unwrap_or(Path::new("")).to_owned();
         Wanted { folder, settings: self.calendars }
+    }
+
+    /// What targets are told with.
+    pub fn delivering(&self, client: &Client) -> Delivering {
+        Delivering {
+            client: client.clone(),
+            recordings: self.data_dir.join("recordings"),
+            link: self.link.clone(),
+        }
     }
 
     /// Compiles the hotlines against the people there are.

@@ -23,7 +23,10 @@ use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
+use crate::daemon::incidents::{self, IncidentChange};
+use crate::daemon::outbox::{self, Pump};
 use crate::daemon::verify::{self, Verified};
+use crate::notify::http::Client;
 use crate::oncall::{Language, PersonId, Phone, Roster};
 use crate::sip::Hop;
 use crate::store::{CallFilter, Store, StoreError, Unfinished, WriterHandle};
@@ -80,6 +83,9 @@ pub struct Daemon {
     /// The languages of the people, beside the hotlines' own, that prompts were made in.
     languages: BTreeSet<Language>,
     feeds: Poller,
+    outbox: Pump,
+    /// Sends what targets are told.
+    client: Client,
 }
 
 /// Settings that were read and are good enough to run on.
@@ -134,6 +140,9 @@ impl Daemon {
         .await?;
         store.legs_released()?;
         let feeds = Poller::start(store.clone(), config.wanted_calendars());
+        let client = Client::new();
+        let ways = outbox::ways(&config.targets, &config.delivering(&client));
+        let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways);
         let commands = control::listen(&config.data_dir)
             .map_err(|source| StartError::Io { path: config.data_dir.join("control.sock"), source })?;
         Ok(Self {
@@ -152,6 +161,8 @@ impl Daemon {
             warnings,
             languages,
             feeds,
+            outbox,
+            client,
         })
     }
 
@@ -223,6 +234,7 @@ impl Daemon {
                 };
                 let _ = asked.reply.send(reply);
             }
+            control::Command::Incident(change) => self.change_incident(change, asked.reply),
             control::Command::Verify { person, phone } => self.verify(&person, phone.as_deref(), asked.reply),
             control::Command::Trunks { ping } => self.tell_trunks(ping, asked.reply),
         }
@@ -238,6 +250,21 @@ impl Daemon {
                 Some(trunks) => control::Reply::Trunks { listening, audio, trunks },
                 None => control::Reply::Failed("the daemon is stopping".to_owned()),
             };
+            let _ = reply.send(told);
+        });
+    }
+
+    /// Changes incidents, quiet times or the outbox. Other commands do not wait for the disk with it.
+    fn change_incident(&self, change: IncidentChange, reply: oneshot::Sender<control::Reply>) {
+        // What is done to an incident stands in its own log, and notes stand nowhere else.
+        if !matches!(change, IncidentChange::Of { .. }) {
+            tracing::info!(?change, "incidents: a command");
+        }
+        let (store, journal) = (self.store.clone(), self.house.journal.clone());
+        tokio::spawn(async move {
+            let done = incidents::carry_out_running(store, journal, change, Timestamp::now()).await;
+            let told =
+                done.map_or_else(|why| control::Reply::Failed(why.to_string()), control::Reply::Incident);
             let _ = reply.send(told);
         });
     }
@@ -339,6 +366,8 @@ impl Daemon {
             .await;
         self.config = ready.config;
         self.feeds.settings_changed(self.config.wanted_calendars());
+        self.outbox
+            .settings_changed(outbox::ways(&self.config.targets, &self.config.delivering(&self.client)));
         self.warnings = ready.warnings;
         tracing::info!("the settings were read again");
     }
@@ -380,6 +409,8 @@ impl Daemon {
             Ok(Err(_)) => tracing::error!("the writer of the database broke"),
             Err(_) => tracing::error!("the database did not take the last records in time"),
         }
+        // Calls that the end has cut off are told of at once.
+        self.outbox.stop().await;
     }
 }
 
@@ -472,8 +503,9 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
     .await
 }
 
-/// After a crash: closes open calls, repairs messages, and finds the legs that were left up.
-fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
+/// After a crash: closes open calls, repairs messages, and finds the legs that were left up. Afterwards nothing is left
+/// to be put right.
+pub fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
     let failed = |source| StartError::Io { path: recordings.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(recordings).map_err(failed)?;
     let repaired = repair_all(recordings).map_err(failed)?;
@@ -485,9 +517,9 @@ fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartEr
         let Unfinished { call, kind, file } = &recording;
         let found = repaired.iter().find(|repaired| repaired.name == *file);
         let (duration_ms, kept) = match found {
-            Some(repaired) => (repaired.duration_ms, repaired.kept),
-            // Whole already: the crash came between its last byte and its row.
-            None => whole_recording(&recordings.join(file)),
+            Some(repaired) if repaired.kept => (repaired.duration_ms, true),
+            // Whole already: the crash came between its last byte and its row, or while it was recorded again.
+            _ => whole_recording(&recordings.join(file)),
         };
         store.recording_recovered(&recording, duration_ms, kept)?;
         tracing::warn!(%call, file, kept, "the recording of a {} was put right", kind.as_str());

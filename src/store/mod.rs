@@ -18,7 +18,10 @@ mod connection;
 mod entries;
 mod error;
 mod folder;
+mod incidents;
 mod leg_quality;
+mod outbox;
+mod quiet;
 mod reconcile;
 mod roster;
 #[cfg(test)]
@@ -37,6 +40,12 @@ use tokio::sync::{broadcast, mpsc};
 pub use calendars::CalendarCopy;
 pub use calls::{CallFilter, CallRow, VoicemailRow};
 pub use error::StoreError;
+pub use incidents::{IncidentFilter, IncidentRow, LogRow};
+
+pub use outbox::{
+    Bell, Head, OutboxCount, OutboxEntry, OutboxFilter, OutboxState, Replay, Settled, TRIED_FOR,
+};
+pub use quiet::{NewQuietTime, QuietKind, QuietTime};
 pub use reconcile::{Reconciled, StoredLeg, Unfinished};
 pub use roster::{Change, ChangeKind};
 pub use spend::TrunkUse;
@@ -48,6 +57,7 @@ use crate::call::journal::Record;
 #[derive(Debug)]
 pub struct Store {
     reader: Reader,
+    bell: Bell,
     _lock: File,
 }
 
@@ -62,7 +72,11 @@ impl Store {
         let lock = folder::lock(data_dir)?;
         let database = folder::database(data_dir);
         let connection = connection::open_and_migrate(&database)?;
-        Ok(Self { reader: Reader { database, connection: Mutex::new(connection) }, _lock: lock })
+        Ok(Self {
+            reader: Reader { database, connection: Mutex::new(connection) },
+            bell: Bell::default(),
+            _lock: lock,
+        })
     }
 
     /// Opens the database only to look, beside a running daemon or without one.
@@ -87,7 +101,7 @@ impl Store {
         records: mpsc::UnboundedReceiver<Record>,
         live: Option<broadcast::Sender<Arc<Record>>>,
     ) -> Result<WriterHandle, StoreError> {
-        writer::start(&self.reader.database, records, live)
+        writer::start(&self.reader.database, records, live, self.bell.clone())
     }
 
     /// Runs `change` in one transaction: all of it is durable, or nothing was done.

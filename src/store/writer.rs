@@ -18,7 +18,7 @@ use tracing::{error, info};
 
 use super::backlog::Backlog;
 use super::checkpoint::Checkpointer;
-use super::{StoreError, connection, entries};
+use super::{Bell, StoreError, connection, entries};
 use crate::call::journal::Record;
 
 /// How long a failing disk is left alone between two attempts.
@@ -57,8 +57,9 @@ pub(super) fn start(
     database: &Path,
     records: UnboundedReceiver<Record>,
     live: Option<broadcast::Sender<Arc<Record>>>,
+    bell: Bell,
 ) -> Result<WriterHandle, StoreError> {
-    let writer = Writer::new(database, live)?;
+    let writer = Writer { bell, ..Writer::new(database, live)? };
     let spawned = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -74,6 +75,8 @@ struct Writer {
     connection: Option<Connection>,
     backlog: Backlog,
     live: Option<broadcast::Sender<Arc<Record>>>,
+    /// Rung when something may have been put into the outbox.
+    bell: Bell,
     checkpointer: Checkpointer,
     since_checkpoint: usize,
     /// The last attempt failed.
@@ -94,6 +97,7 @@ impl Writer {
             connection: Some(connection),
             backlog: Backlog::default(),
             live,
+            bell: Bell::default(),
             checkpointer,
             since_checkpoint: 0,
             failing: false,
@@ -190,8 +194,11 @@ impl Writer {
             None => self.connection.insert(open(&self.database)?),
         };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        entries::write_all(&transaction, self.backlog.entries().iter().map(Arc::as_ref))?;
+        let tells = entries::write_all(&transaction, self.backlog.entries().iter().map(Arc::as_ref))?;
         transaction.commit()?;
+        if tells {
+            self.bell.ring();
+        }
         if self.suspect {
             move_everything_out_of_the_wal(connection)?;
         }

@@ -236,7 +236,11 @@ fn heard_and_recorded(media: &Media) {
     let mut done = Vec::new();
     for (n, phone) in phones.iter().enumerate() {
         let (tell, told) = oneshot::channel();
-        let tap = recorder.message(&format!("{n}.wav"), Duration::from_secs(60), None, tell);
+        let tap = recorder.message(
+            &format!("{n}.wav"),
+            nightbell::call::leg::Limits::longest(Duration::from_secs(60)),
+            tell,
+        );
         phone.stream.record(tap);
         done.push(told);
     }

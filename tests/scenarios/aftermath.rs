@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use nightbell::incident::{Case, Effect, Event, Fact, Known, Notice, Quiet, Status};
+use nightbell::incident::{Case, Effect, Event, Fact, Known, Notice, Quiet};
 
 use crate::told::Told;
 
@@ -69,10 +69,6 @@ impl Aftermath {
     /// How the incident stands; `none`: there is none.
     pub fn status(&self) -> &'static str {
         self.case.incident().map_or("none", |incident| incident.status.as_str())
-    }
-
-    pub fn is(&self, status: Status) -> bool {
-        self.status() == status.as_str()
     }
 
     pub fn title(&self) -> &str {

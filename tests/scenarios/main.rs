@@ -13,6 +13,7 @@ mod house;
 mod incall;
 mod incidents;
 mod menu;
+mod message;
 mod presets;
 mod recorded;
 mod rows;

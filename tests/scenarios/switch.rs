@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nightbell::call::journal::Record;
 use nightbell::call::leg::{
-    Cut, Dial, Farewell, Gone, KeySource, KeyUse, Leg, LegEvents, LegId, Recorded, Request,
+    Cut, Dial, Farewell, Gone, KeySource, KeyUse, Leg, LegEvents, LegId, Limits, Recorded, Request,
 };
 use nightbell::call::prompt::{Memo, Prompt};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -107,8 +107,7 @@ struct Line {
 struct Recording {
     number: u64,
     began: Instant,
-    /// So much silence ends it.
-    silence: Option<Duration>,
+    limits: Limits,
     /// Of a whole call.
     bridge: bool,
     done: oneshot::Sender<Recorded>,
@@ -319,8 +318,11 @@ impl Switch {
             Request::Room { what: _, done } => {
                 _ = done.send(self.no_room.map_or(Ok(()), |why| Err(why.to_owned())));
             }
-            Request::Record { leg, name: _, longest: _, silence, done } => {
-                self.begin_recording(leg, silence, done);
+            Request::Record { leg, name: _, limits, done } => {
+                self.begin_recording(leg, limits, done);
+            }
+            Request::Load { name: _, done } => {
+                _ = done.send(Some(Memo { narrow: vec![0; 24_000].into(), wide: Vec::new().into() }))
             }
             Request::RecordName { leg, longest, done } => self.begin_name(leg, longest, done),
             Request::RecordBridge { caller, responders, name: _, done } => {
@@ -424,7 +426,7 @@ impl Switch {
         legs.iter().for_each(|leg| self.sign(*leg, &Sign::Conferred));
     }
 
-    fn begin_recording(&mut self, leg: LegId, silence: Option<Duration>, done: oneshot::Sender<Recorded>) {
+    fn begin_recording(&mut self, leg: LegId, limits: Limits, done: oneshot::Sender<Recorded>) {
         self.counter += 1;
         let number = self.counter;
         let line = self.line(leg);
@@ -434,8 +436,8 @@ impl Switch {
             line.who
         );
         let began = Instant::now();
-        line.recording = Some(Recording { number, began, silence, bridge: false, done });
-        if let Some(limit) = silence.filter(|_| !line.speaks) {
+        line.recording = Some(Recording { number, began, limits, bridge: false, done });
+        if let Some(limit) = limits.silence.filter(|_| !line.speaks) {
             self.in_time(limit, Due::SilentForLong(leg, number));
         }
         self.saw(leg, Seen::Recording);
@@ -470,7 +472,8 @@ impl Switch {
             "a call is recorded before it is one"
         );
         let began = Instant::now();
-        let recording = Recording { number: 0, began, silence: None, bridge: true, done };
+        let recording =
+            Recording { number: 0, began, limits: Limits::longest(Duration::MAX), bridge: true, done };
         self.line(caller).recording = Some(recording);
         self.saw(caller, Seen::BridgeRecorded);
     }
@@ -478,7 +481,7 @@ impl Switch {
     fn silent_for_long(&mut self, leg: LegId, number: u64) {
         let line = self.line(leg);
         let Some(recording) = line.recording.take_if(|recording| recording.number == number) else { return };
-        let limit = recording.silence.expect("silence ends it");
+        let limit = recording.limits.silence.expect("silence ends it");
         let length = u64::try_from((recording.began.elapsed() - limit).as_millis()).unwrap();
         let kept = line.speaks && length > 0;
         let ended = Recorded { kept, duration_ms: length, truncated: false, silence: true };
@@ -497,15 +500,16 @@ impl Switch {
     fn end_recording(&mut self, leg: LegId, cut: Cut) {
         self.named(leg);
         let line = self.line(leg);
-        let Some(Recording { began, bridge, done, .. }) = line.recording.take() else { return };
+        let Some(Recording { began, limits, bridge, done, .. }) = line.recording.take() else { return };
         if cut == Cut::Everything {
             self.saw(leg, Seen::Discarded);
             return self.in_time(ms(1), Due::RecordingWhole(done, Recorded::NOTHING));
         }
         let key = if cut == Cut::NewestKey { KEY } else { Duration::ZERO };
         let length = u64::try_from(began.elapsed().saturating_sub(key).as_millis()).unwrap();
-        let kept = line.speaks || bridge;
-        let duration_ms = if kept { length } else { 0 };
+        let sound = line.speaks || bridge;
+        let kept = sound && u128::from(length) >= limits.least.as_millis();
+        let duration_ms = if sound { length } else { 0 };
         let recorded = Recorded { kept, duration_ms, ..Recorded::NOTHING };
         let closing = if self.recorder_stuck { Duration::from_secs(3600) } else { CLOSING };
         self.in_time(closing, Due::RecordingWhole(done, recorded));
@@ -600,7 +604,7 @@ impl Switch {
             Deed::GoUnheard => line.events.unheard(),
             Deed::FallSilent => {
                 let recording = line.recording.as_ref();
-                let silence = recording.and_then(|known| Some((known.silence?, known.number)));
+                let silence = recording.and_then(|known| Some((known.limits.silence?, known.number)));
                 if let Some((limit, number)) = silence {
                     self.in_time(limit, Due::SilentForLong(leg, number));
                 }

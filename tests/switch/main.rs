@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bench::Bench;
 use nightbell::call::journal::Record;
-use nightbell::call::leg::{Farewell, Gone, Heard, KeySet, NotAnswered, Recorded, Request, Ring};
+use nightbell::call::leg::{Farewell, Gone, Heard, KeySet, Limits, NotAnswered, Recorded, Request, Ring};
 use nightbell::call::prompt::{Prompt, Tone};
 use nightbell::sip::{EndCause, Event};
 use nightbell::switch::prompts::Library;
@@ -61,8 +61,7 @@ async fn a_recording_of_a_leg_that_has_just_ended_is_empty_and_nothing_is_broken
     bench.ask(Request::Record {
         leg,
         name: "x.wav".to_owned(),
-        longest: Duration::from_secs(60),
-        silence: None,
+        limits: Limits::longest(Duration::from_secs(60)),
         done,
     });
     assert_eq!(recorded.await, Ok(Recorded::NOTHING));

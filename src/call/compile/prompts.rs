@@ -62,7 +62,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn may_be_unsaid(
+    pub(super) fn may_be_unsaid(
         &mut self,
         written: Option<&Spanned<PromptSetting>>,
         names: Names<'_>,
@@ -105,11 +105,12 @@ impl Compiler<'_> {
     ) -> Prompt {
         let records = routes
             .iter()
-            .any(|route| (route.record_calls || route.keys.record.is_some()) && !route.direct_voicemail);
+            .any(|route| (route.record_calls || route.keys.record.is_some()) && !route.direct_voicemail)
+            || routes.iter().any(|route| route.says_words_for_calls());
         if let Some(consent) = settings.consent.as_ref().filter(|_| !records) {
             let unheard = Problem::warning(consent.span(), "nobody ever hears the words of consent");
             self.problems
-                .push(unheard.help("no call is recorded: set calls = true, or record_calls at a route"));
+                .push(unheard.help("no call is recorded: set calls = true, or record_calls at a route; for messages: fallback.consent = true"));
         }
         if let Some(tone) = settings.consent.as_ref().filter(|consent| consent.get_ref().ringback.is_some()) {
             let mute = Problem::error(tone.span(), "a ringing tone tells nobody that the call is recorded");

@@ -43,10 +43,14 @@ impl Compiler<'_> {
         let keys = self.keys(&settings.keys.or(&spot.hotline.keys), spot.voice);
         let invite = self.invite(&settings.invite, &keys, &accept, spot.voice);
         let fallback = self.fallback(settings.fallback.as_ref(), names, spot.voice, &mut preset);
-        let last = if direct_voicemail { FallbackKind::Voicemail } else { fallback.then };
+        let last = if direct_voicemail || fallback.by_key.is_some() {
+            FallbackKind::Voicemail
+        } else {
+            fallback.then
+        };
         let course = Course { direct: direct_voicemail, last };
         let incident = self.incident(settings, course, &mut preset);
-        Route {
+        let route = Route {
             key: settings.key.as_ref().and_then(|key| self.key(key, "0123456789*")),
             name: settings.name.get_ref().clone(),
             enabled: settings.enabled,
@@ -62,7 +66,9 @@ impl Compiler<'_> {
             fallback,
             incident,
             preset,
-        }
+        };
+        self.check_messages(settings, &route, spot.hotline);
+        route
     }
 
     fn check_repeat(&mut self, settings: &RouteSettings, policy: &DialPolicy) {

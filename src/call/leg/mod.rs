@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 pub use self::events::{Gone, KeySource, LegEvents, NotAnswered, Progress};
-pub use self::request::{Cut, Dial, Farewell, KeySet, KeyUse, Recorded, Recording, Request};
+pub use self::request::{Cut, Dial, Farewell, KeySet, KeyUse, Limits, Recorded, Recording, Request};
 use crate::call::prompt::{Memo, Prompt};
 
 /// Keys that wait for the script; more of them are forgotten.
@@ -328,17 +328,20 @@ impl Leg {
         }
     }
 
-    /// Records what is said on this leg, `longest` at most; so much `silence` ends it by itself. The
-    /// receiver resolves once the file is whole.
-    pub fn record(
-        &self,
-        name: String,
-        longest: Duration,
-        silence: Option<Duration>,
-    ) -> oneshot::Receiver<Recorded> {
+    /// Records what is said on this leg. The receiver resolves once the file is whole. A recording of the same
+    /// name is replaced then, unless there is nothing to keep of this one.
+    pub fn record(&self, name: String, limits: Limits) -> oneshot::Receiver<Recorded> {
         let (done, recorded) = oneshot::channel();
-        self.ask(Request::Record { leg: self.id, name, longest, silence, done });
+        self.ask(Request::Record { leg: self.id, name, limits, done });
         recorded
+    }
+
+    /// Makes a recording ready to be played, `patience` at most. Nothing: it is not there, cannot be read, or the
+    /// disk is slow.
+    pub async fn load(&self, name: String, patience: Duration) -> Option<Memo> {
+        let (done, loaded) = oneshot::channel();
+        self.ask(Request::Load { name, done });
+        tokio::time::timeout(patience, loaded).await.ok()?.ok().flatten()
     }
 
     /// Takes a few words into memory, `longest` at most; silence ends them. The receiver resolves once they can be

@@ -66,12 +66,17 @@ pub enum Request {
         leg: LegId,
         /// The name of the recording, without a folder: `<call>.wav`.
         name: String,
-        /// The longest it may become.
-        longest: Duration,
-        /// How much silence ends it by itself; nothing: none does.
-        silence: Option<Duration>,
+        /// What it may become.
+        limits: Limits,
         /// Sent once the file is whole on the disk (or dropped, as empty). It may end by itself.
         done: oneshot::Sender<Recorded>,
+    },
+    /// Make a recording ready to be played to somebody.
+    Load {
+        /// Its name, without a folder.
+        name: String,
+        /// Sent the sound; nothing: it is not there, or cannot be read.
+        done: oneshot::Sender<Option<Memo>>,
     },
     /// Take a few words of a leg into memory; silence ends them.
     RecordName {
@@ -210,12 +215,30 @@ pub enum Farewell {
     Broken,
 }
 
+/// What a message may become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest.
+    pub longest: Duration,
+    /// How much silence ends it by itself; nothing: none does.
+    pub silence: Option<Duration>,
+    /// With less sound than this nothing is kept.
+    pub least: Duration,
+}
+
+impl Limits {
+    /// A message that only its length ends, and of which every sound is kept.
+    pub fn longest(longest: Duration) -> Self {
+        Self { longest, silence: None, least: Duration::ZERO }
+    }
+}
+
 /// A recording that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     /// Whether a file was kept: an empty recording is dropped.
     pub kept: bool,
-    /// Its length in ms.
+    /// Its length in ms; of a message that was too short to be kept, how much sound there was.
     pub duration_ms: u64,
     /// The disk failed us before the end.
     pub truncated: bool,

@@ -1,12 +1,13 @@
 //! What happens when nobody is left, as it is written.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::{AudioSetting, Period, unspanned};
+use super::{AudioSetting, Period, PromptSetting, unspanned};
 
 /// What happens when nobody is left.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,6 +23,14 @@ pub struct FallbackSettings {
     pub max_length: Option<Spanned<Period>>,
     /// So much silence ends a message, or `"off"`.
     pub silence: Spanned<SilenceSetting>,
+    /// Less sound than this is no message.
+    pub min_length: Spanned<Period>,
+    /// With this key a caller who is held leaves a message instead.
+    pub key: Option<Spanned<String>>,
+    /// That the message is recorded, before the beep. `true`: the words for calls that are recorded.
+    pub consent: Option<Spanned<PromptSetting>>,
+    /// `true`: callers can listen to their message, and record it again.
+    pub review: bool,
 }
 
 /// What a route does when nobody is left.
@@ -56,6 +65,10 @@ impl Default for FallbackSettings {
             closing: None,
             max_length: None,
             silence: unspanned(SilenceSetting(Some(Period::seconds(30)))),
+            min_length: unspanned(Period(Duration::from_millis(200))),
+            key: None,
+            consent: None,
+            review: false,
         }
     }
 }

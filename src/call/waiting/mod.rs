@@ -9,7 +9,7 @@
 mod held;
 mod queue;
 
-pub use held::{held, say_connected};
+pub use held::{Held, say_connected};
 pub(in crate::call) use queue::{Handed, Queue};
 pub use queue::{Ticket, Wanted};
 

@@ -9,6 +9,7 @@ mod es;
 mod fr;
 mod incall;
 mod it;
+mod messages;
 mod nl;
 mod pl;
 mod pt;

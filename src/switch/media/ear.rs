@@ -385,7 +385,10 @@ mod tests {
         let (done, told) = oneshot::channel();
         let (begin, mut ear) = (Instant::now(), Ear::default());
         let recorder = Recorder::start(folder.path().to_owned()).expect("a recorder");
-        ear.record(begin, recorder.message("a.wav", Duration::from_secs(60), None, done));
+        ear.record(
+            begin,
+            recorder.message("a.wav", crate::call::leg::Limits::longest(Duration::from_secs(60)), done),
+        );
         for (ms, sequence, timestamp, sound) in packets {
             let now = begin + Duration::from_millis(*ms);
             while let Some(due) = ear.due().filter(|due| *due <= now) {

@@ -55,7 +55,7 @@ fn with_a_third_of_the_packets_lost_a_message_has_its_true_length() {
     let recorder = Recorder::start(folder.path().to_owned()).expect("a recorder");
     let (mut phone, pace) = (bench.configured(|_| {}), bench.configured(|_| {}));
     let (done, recorded) = oneshot::channel();
-    phone.stream.record(recorder.message("a.wav", LONGEST, None, done));
+    phone.stream.record(recorder.message("a.wav", crate::call::leg::Limits::longest(LONGEST), done));
     let mut gone = 0;
     say(&mut phone, &pace, &sound(&[300.0], 3000), || {
         let lost = rng.random_range(0..10) < 3;

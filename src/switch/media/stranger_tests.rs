@@ -216,7 +216,10 @@ fn run(seed: u64, ports: &Arc<Ports>, strangers: bool, record: Option<(&Recorder
     let mut recorded = None;
     if let Some((recorder, name)) = record {
         let (done, told) = oneshot::channel();
-        run.leg.record(run.now, recorder.message(name, Duration::from_secs(9), None, done));
+        run.leg.record(
+            run.now,
+            recorder.message(name, crate::call::leg::Limits::longest(Duration::from_secs(9)), done),
+        );
         recorded = Some(told);
     }
     for frame in 0..SPOKEN + 20 {

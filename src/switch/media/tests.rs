@@ -427,7 +427,7 @@ fn recorded(bench: &Bench, frames: u16, cut: Cut, ends: impl FnOnce(&mut Phone, 
     let (done, recorded) = oneshot::channel();
     let recorder = Recorder::start(folder.path().to_owned()).expect("a recorder");
     let mut phone = bench.configured(|p| p.in_band = InBand::AlsoWhenEventsNeverSeen);
-    phone.stream.record(recorder.message("a.wav", PATIENCE, None, done));
+    phone.stream.record(recorder.message("a.wav", crate::call::leg::Limits::longest(PATIENCE), done));
     for n in [0, 2, 1].into_iter().chain(3..frames) {
         phone.sequence = 500 + n;
         phone.say(8, 9000 + u32::from(n) * 160, &[0x20 + n as u8; FRAME]);
@@ -719,7 +719,7 @@ fn keys_are_heard_in_the_audio_of_a_phone_in_g722_and_what_it_says_is_recorded()
     });
     let responder = bench.configured(|_| {});
     caller.stream.bridge(&responder.stream);
-    caller.stream.record(recorder.message("a.wav", PATIENCE, None, done));
+    caller.stream.record(recorder.message("a.wav", crate::call::leg::Limits::longest(PATIENCE), done));
     let sines = [852.0, 1336.0].map(|frequency| crate::audio::tone::Sine { frequency, level: -9.0 });
     let mut encoder = crate::audio::g722::Encoder::default();
     let key: Vec<u8> =

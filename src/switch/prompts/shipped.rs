@@ -81,6 +81,10 @@ macro_rules! recordings {
             "nobody-else"
             "recording-ended"
             "not-recorded"
+            "for-message"
+            "to-send"
+            "to-listen"
+            "to-record-again"
         )
     };
     ($language:literal: $($name:literal)*) => {

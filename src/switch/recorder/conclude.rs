@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
+use super::file::is_of_a_call;
 use crate::audio::LINE_RATE;
 use crate::audio::level::dbm0;
 use crate::audio::silence::{FRAME, Loudness};
@@ -19,28 +21,50 @@ const WINDOW: usize = LINE_RATE as usize / 100;
 /// Samples that are read at once: 1 s.
 const CHUNK: usize = 50 * FRAME;
 
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Prepared {
+    /// So many frames of it are kept.
+    Kept(u64),
+    /// It is gone: there was so much sound in it, too little or none.
+    Dropped(Duration),
+}
+
 /// Ends a file at `end`, a number of frames, if it is given, and makes its header true. A message (one
-/// channel) loses the silence at its end. Returns the frames kept; none, and no file, if it is empty.
+/// channel) loses the silence at its end; it is dropped if it is empty, or has less sound than `least`.
 /// Nothing of it is safe on the disk yet, and the name is still that of a part.
-pub(super) fn prepare(file: &File, part: &Path, end: Option<u64>) -> io::Result<u64> {
+pub(super) fn prepare(file: &File, part: &Path, end: Option<u64>, least: Duration) -> io::Result<Prepared> {
     let len = file.metadata()?.len();
     if len < HEADER_LEN {
         // A full disk, or a crash before the first sound was written: there is nothing to keep.
         fs::remove_file(part)?;
-        return Ok(0);
+        return Ok(Prepared::Dropped(Duration::ZERO));
     }
-    let mut header = [0; HEADER_LEN as usize];
-    file.read_exact_at(&mut header, 0)?;
+    let header = header(file, part)?;
     let whole = wav::repair(len, &header).ok_or_else(not_ours)?;
-    let kept = worth_keeping(file, &whole, end.unwrap_or(u64::MAX))?;
-    if kept == 0 {
-        fs::remove_file(part)?;
-        return Ok(0);
-    }
+    let kept = match worth_keeping(file, &whole, end.unwrap_or(u64::MAX), least)? {
+        Prepared::Kept(kept) => kept,
+        dropped => {
+            fs::remove_file(part)?;
+            return Ok(dropped);
+        }
+    };
     let cut = wav::repair(whole.len_of(kept), &header).ok_or_else(not_ours)?;
     file.set_len(cut.file_len)?;
     file.write_all_at(&cut.header, 0)?;
-    Ok(kept)
+    Ok(Prepared::Kept(kept))
+}
+
+/// The header of a file; a new one where a power cut came before the first sync, which may take the begin of a file
+/// and leave what follows.
+fn header(file: &File, part: &Path) -> io::Result<Vec<u8>> {
+    let mut header = vec![0; HEADER_LEN as usize];
+    file.read_exact_at(&mut header, 0)?;
+    if !wav::is_without_header(&header) {
+        return Ok(header);
+    }
+    let channels = if is_of_a_call(part) { 2 } else { 1 };
+    wav::header(LINE_RATE, channels)
 }
 
 /// Gives a prepared file its name, which is not safe on the disk until its folder is synced.
@@ -56,16 +80,21 @@ fn not_ours() -> io::Error {
 }
 
 /// How many of the frames up to `end` are kept. A call is what it is; of a message, the part that sounds.
-fn worth_keeping(file: &File, whole: &Repair, end: u64) -> io::Result<u64> {
+fn worth_keeping(file: &File, whole: &Repair, end: u64, least: Duration) -> io::Result<Prepared> {
     let end = whole.frames.min(end);
     if whole.channels > 1 {
-        return Ok(end);
+        return Ok(if end == 0 { Prepared::Dropped(Duration::ZERO) } else { Prepared::Kept(end) });
     }
-    if is_empty(file, end)? { Ok(0) } else { sounding(file, end) }
+    let loudness = loudness(file, end)?;
+    match loudness.sound() {
+        _ if loudness.is_empty() => Ok(Prepared::Dropped(Duration::ZERO)),
+        sound if sound < least => Ok(Prepared::Dropped(sound)),
+        _ => sounding(file, end).map(Prepared::Kept),
+    }
 }
 
-/// Whether nothing is said in the first `len` samples.
-fn is_empty(file: &File, len: u64) -> io::Result<bool> {
+/// How loud the first `len` samples are.
+fn loudness(file: &File, len: u64) -> io::Result<Loudness> {
     let mut loudness = Loudness::default();
     let mut at = 0;
     while at < len {
@@ -73,7 +102,7 @@ fn is_empty(file: &File, len: u64) -> io::Result<bool> {
         samples.chunks(FRAME).for_each(|frame| loudness.push(frame));
         at += samples.len() as u64;
     }
-    Ok(loudness.is_empty())
+    Ok(loudness)
 }
 
 /// How many of the first `len` samples are kept: up to [`SILENCE_KEPT`] after the last that is not

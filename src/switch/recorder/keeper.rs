@@ -4,17 +4,19 @@
 //! once. A sync that fails is never taken back: whatever grew while it did is told as cut short, whether or
 //! not a later sync succeeds, for the system forgets what it could not write.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::conclude;
+use super::conclude::{self, Prepared};
 use super::promises::Promise;
+use super::samples;
 use crate::audio::LINE_RATE;
 use crate::call::leg::Recorded;
 
@@ -42,6 +44,8 @@ pub(super) struct Conclusion {
     pub failed: bool,
     /// It ended by itself, because nothing was said.
     pub silence: bool,
+    /// With less sound than this nothing is kept.
+    pub least: Duration,
     /// How many syncs had failed when it began.
     pub failures_before: u64,
     pub promise: Promise,
@@ -108,7 +112,7 @@ impl Keeper {
             }
         }
         for ending in &mut kept {
-            ending.check(|conclusion| conclude::give_name(&conclusion.part, &conclusion.path));
+            ending.check(|conclusion| fs::rename(&conclusion.part, &conclusion.path));
         }
         // A name that is lost in a power cut is put right at the next start.
         if !kept.is_empty()
@@ -142,12 +146,13 @@ struct Ending {
 impl Conclusion {
     /// Cuts the file; nothing, and its end told, if there is nothing to keep.
     fn prepare(mut self) -> Option<Ending> {
-        match conclude::prepare(&self.file, &self.part, self.end) {
-            Ok(0) => {
-                self.tell(false, 0);
+        match conclude::prepare(&self.file, &self.part, self.end, self.least) {
+            Ok(Prepared::Dropped(sound)) => {
+                let frames = samples(sound);
+                self.tell(false, frames);
                 None
             }
-            Ok(frames) => Some(Ending { conclusion: self, frames }),
+            Ok(Prepared::Kept(frames)) => Some(Ending { conclusion: self, frames }),
             Err(error) => {
                 self.warn(&error);
                 self.failed = true;

@@ -12,6 +12,7 @@ mod conclude;
 mod file;
 mod inbox;
 mod keeper;
+mod load;
 mod memo;
 mod promises;
 mod recording;
@@ -31,7 +32,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::audio::LINE_RATE;
-use crate::call::leg::Recorded;
+use crate::call::leg::{Limits, Recorded};
 use inbox::{Inlet, Shared, Waiting};
 use keeper::{Keeper, SyncAll, Syncs};
 use promises::{Promises, octets};
@@ -85,25 +86,18 @@ impl Recorder {
         Ok(Self { folder, openings, writer, waiting, promises: Promises::default() })
     }
 
-    /// Begins a message that will be kept as `name` (`x.wav`) and is `longest` at most. So much `silence`
-    /// ends it by itself. `done` is told once the file is whole on the disk, or was dropped because it is
-    /// empty; before the tap is let go of, if the disk fails or the message ends by itself.
-    pub fn message(
-        &self,
-        name: &str,
-        longest: Duration,
-        silence: Option<Duration>,
-        done: oneshot::Sender<Recorded>,
-    ) -> Tap {
+    /// Begins a message that will be kept as `name` (`x.wav`), in the place of one that has the name already.
+    /// `done` is told once the file is whole on the disk, or was dropped because it is empty; before the tap is
+    /// let go of, if the disk fails or the message ends by itself.
+    pub fn message(&self, name: &str, limits: Limits, done: oneshot::Sender<Recorded>) -> Tap {
         let inbox = Arc::new(Shared::new(1));
         self.open(Opening {
             path: self.folder.join(name),
             inbox: Arc::clone(&inbox),
             sides: 1,
             began: Instant::now(),
-            longest,
-            silence,
-            promise: self.promises.make(octets(longest, 1)),
+            limits,
+            promise: self.promises.make(octets(limits.longest, 1)),
             done,
         });
         self.tap(&inbox, 0, 0)
@@ -119,8 +113,7 @@ impl Recorder {
             inbox: Arc::clone(&inbox),
             sides: 2,
             began,
-            longest: LONGEST_CALL,
-            silence: None,
+            limits: Limits::longest(LONGEST_CALL),
             promise: self.promises.make(octets(CALL_ROOM, 2)),
             done,
         });
@@ -137,6 +130,11 @@ impl Recorder {
     /// The same for the recording of a call.
     pub fn has_room_for_call(&self) -> Result<(), String> {
         self.promises.check(&self.folder, octets(CALL_ROOM, 2))
+    }
+
+    /// The sound of a recording, at 8000 samples a second; of a call both sides together. Waits for the disk.
+    pub fn load(&self, name: &str) -> io::Result<Vec<i16>> {
+        load::load(&self.folder.join(name))
     }
 
     fn open(&self, opening: Opening) {

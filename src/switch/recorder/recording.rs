@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -13,7 +13,7 @@ use super::keeper::Conclusion;
 use super::promises::Promise;
 use super::samples;
 use crate::audio::silence::SilenceGate;
-use crate::call::leg::Recorded;
+use crate::call::leg::{Limits, Recorded};
 
 /// A recording that is to begin.
 #[derive(Debug)]
@@ -24,10 +24,8 @@ pub(super) struct Opening {
     /// The channels of the file; more than these may speak.
     pub sides: usize,
     pub began: Instant,
-    /// How long it may become.
-    pub longest: Duration,
-    /// How much silence ends it; nothing: none does.
-    pub silence: Option<Duration>,
+    /// What it may become.
+    pub limits: Limits,
     pub promise: Promise,
     pub done: oneshot::Sender<Recorded>,
 }
@@ -62,12 +60,15 @@ impl Recording {
             growing: None,
             failed: false,
             failures_before,
-            gate: opening.silence.map(|limit| (SilenceGate::default(), samples(limit))),
+            gate: opening.limits.silence.map(|limit| (SilenceGate::default(), samples(limit))),
             over: None,
             opening,
         };
-        let created =
-            Growing::create(&recording.part, recording.opening.sides, samples(recording.opening.longest));
+        let created = Growing::create(
+            &recording.part,
+            recording.opening.sides,
+            samples(recording.opening.limits.longest),
+        );
         match created {
             Ok(growing) => recording.growing = Some(growing),
             Err(error) => recording.fail(&error),
@@ -137,6 +138,7 @@ impl Recording {
             end: over.end,
             failed,
             silence: over.silence,
+            least: self.opening.limits.least,
             failures_before: self.failures_before,
             promise: self.opening.promise,
             done: self.opening.done,

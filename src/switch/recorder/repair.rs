@@ -3,8 +3,9 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
-use super::conclude::{give_name, prepare};
+use super::conclude::{Prepared, give_name, prepare};
 use super::file::PART;
 use crate::audio::LINE_RATE;
 
@@ -47,11 +48,15 @@ fn repair(dir: &Path, name: &str) -> Repaired {
 
 fn finish(part: &Path, path: &Path) -> io::Result<u64> {
     let file = OpenOptions::new().read(true).write(true).open(part)?;
-    let frames = prepare(&file, part, None)?;
-    if frames > 0 {
-        file.sync_all()?;
-        give_name(part, path)?;
-    }
+    // After a crash everything that can be heard is kept.
+    let frames = match prepare(&file, part, None, Duration::ZERO)? {
+        Prepared::Kept(frames) => {
+            file.sync_all()?;
+            give_name(part, path)?;
+            frames
+        }
+        Prepared::Dropped(_) => 0,
+    };
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
     Ok(frames)
 }

@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +29,7 @@ fn speech(ms: u32) -> Vec<i16> {
 /// Records with a real recorder: what was heard, when, and where the recording ends.
 fn record(scratch: &Scratch, heard: &[(u64, Vec<i16>)], end: u64) -> Recorded {
     let (done, recorded) = oneshot::channel();
-    let mut tap = recorder(scratch).message("x.wav", LONGEST, None, done);
+    let mut tap = recorder(scratch).message("x.wav", Limits::longest(LONGEST), done);
     for (at, samples) in heard {
         say(&mut tap, *at, samples);
     }
@@ -95,6 +96,55 @@ fn a_short_word_is_kept() {
     assert_eq!(recorded, kept(1090));
 }
 
+/// A message with this sound in it, of which so much at least is kept.
+fn kept_from(scratch: &Scratch, sound: &[i16], least: u64) -> Recorded {
+    let (done, recorded) = oneshot::channel();
+    let limits = Limits { least: Duration::from_millis(least), ..Limits::longest(LONGEST) };
+    let mut tap = recorder(scratch).message("x.wav", limits, done);
+    say(&mut tap, 8000, sound);
+    tap.finish_at(16_000);
+    recorded.blocking_recv().unwrap()
+}
+
+#[test]
+fn less_sound_than_a_message_needs_leaves_no_file_and_says_how_much_it_was() {
+    let scratch = Scratch::new();
+    assert_eq!(kept_from(&scratch, &speech(100), 200), Recorded { duration_ms: 100, ..Recorded::NOTHING });
+    assert_eq!(names(&scratch), [""; 0]);
+    assert!(kept_from(&scratch, &speech(300), 200).kept);
+    assert_eq!(names(&scratch), ["x.wav"]);
+}
+
+#[test]
+fn a_message_that_is_recorded_again_is_replaced_only_by_one_that_is_kept() {
+    let scratch = Scratch::new();
+    assert!(kept_from(&scratch, &speech(500), 0).kept);
+    let first = read(&scratch);
+    assert!(!kept_from(&scratch, &speech(100), 200).kept);
+    assert_eq!(read(&scratch), first);
+    assert!(kept_from(&scratch, &speech(900), 200).kept);
+    assert!(read(&scratch).len() > first.len());
+    assert_eq!(names(&scratch), ["x.wav"]);
+}
+
+#[test]
+fn what_was_recorded_can_be_played_again_with_both_its_sides() {
+    let scratch = Scratch::new();
+    let recorder = recorder(&scratch);
+    assert!(kept_from(&scratch, &speech(500), 0).kept);
+    assert_eq!(recorder.load("x.wav").unwrap(), read(&scratch));
+    let (done, recorded) = oneshot::channel();
+    let ([mut left, mut right], _) = recorder.call("y.wav", done);
+    left.write(0, &[100; 160]);
+    right.write(0, &[20; 160]);
+    drop((left, right));
+    assert!(recorded.blocking_recv().unwrap().kept);
+    assert_eq!(recorder.load("y.wav").unwrap()[..160], [120; 160]);
+    assert!(recorder.load("z.wav").is_err());
+    fs::write(scratch.path().join("z.wav"), "no sound").unwrap();
+    assert!(recorder.load("z.wav").is_err());
+}
+
 #[test]
 fn a_whisper_is_not_taken_for_silence() {
     let scratch = Scratch::new();
@@ -122,7 +172,7 @@ fn a_recording_of_nothing_leaves_no_file() {
 fn a_tap_that_is_let_go_of_ends_its_recording() {
     let scratch = Scratch::new();
     let (done, recorded) = oneshot::channel();
-    let mut tap = recorder(&scratch).message("x.wav", LONGEST, None, done);
+    let mut tap = recorder(&scratch).message("x.wav", Limits::longest(LONGEST), done);
     tap.write(0, &speech(200));
     drop(tap);
     assert_eq!(recorded.blocking_recv().unwrap(), kept(200));
@@ -134,7 +184,7 @@ fn a_message_that_is_thrown_away_leaves_no_file_and_its_name_is_free() {
     let recorder = recorder(&scratch);
     for word in [speech(300), speech(100)] {
         let (done, recorded) = oneshot::channel();
-        let mut tap = recorder.message("x.wav", LONGEST, None, done);
+        let mut tap = recorder.message("x.wav", Limits::longest(LONGEST), done);
         tap.write(0, &word);
         tap.discard();
         assert_eq!(recorded.blocking_recv().unwrap(), Recorded::NOTHING);
@@ -147,7 +197,7 @@ fn a_message_that_is_thrown_away_leaves_no_file_and_its_name_is_free() {
 fn the_tone_of_a_key_is_not_in_the_recording() {
     let scratch = Scratch::new();
     let (done, recorded) = oneshot::channel();
-    let mut tap = recorder(&scratch).message("x.wav", LONGEST, None, done);
+    let mut tap = recorder(&scratch).message("x.wav", Limits::longest(LONGEST), done);
     tap.write(0, &speech(500));
     tap.write(4000, &speech(40));
     tap.mute(4000 - 80);
@@ -165,7 +215,7 @@ fn a_message_ends_by_itself_once_nothing_was_said_for_so_long() {
     let scratch = Scratch::new();
     let (done, recorded) = oneshot::channel();
     let silence = Some(Duration::from_millis(800));
-    let mut tap = recorder(&scratch).message("x.wav", LONGEST, silence, done);
+    let mut tap = recorder(&scratch).message("x.wav", Limits { silence, ..Limits::longest(LONGEST) }, done);
     say(&mut tap, 0, &[vec![0; 160], speech(200)].concat());
     // The tap is still held: nobody ends the message.
     let ended = recorded.blocking_recv().unwrap();
@@ -180,7 +230,8 @@ fn a_message_ends_by_itself_once_nothing_was_said_for_so_long() {
 fn of_a_caller_who_never_says_anything_nothing_is_kept() {
     let scratch = Scratch::new();
     let (done, recorded) = oneshot::channel();
-    let tap = recorder(&scratch).message("x.wav", LONGEST, Some(Duration::from_millis(300)), done);
+    let silence = Some(Duration::from_millis(300));
+    let tap = recorder(&scratch).message("x.wav", Limits { silence, ..Limits::longest(LONGEST) }, done);
     let ended = recorded.blocking_recv().unwrap();
     assert_eq!(ended, Recorded { silence: true, ..Recorded::NOTHING });
     assert_eq!(names(&scratch), [""; 0]);
@@ -278,7 +329,7 @@ fn one_sync_serves_all_recordings() {
     let (taps, ended): (Vec<_>, Vec<_>) = (0..20)
         .map(|n| {
             let (done, ended) = oneshot::channel();
-            (recorder.message(&format!("{n}.wav"), LONGEST, None, done), ended)
+            (recorder.message(&format!("{n}.wav"), Limits::longest(LONGEST), done), ended)
         })
         .unzip();
     let mut taps = taps;
@@ -300,7 +351,7 @@ fn a_sync_that_failed_is_never_taken_back() {
     let scratch = Scratch::new();
     let (recorder, syncs) = watched(&scratch, |nth| nth == 1);
     let (done, ended) = oneshot::channel();
-    let mut tap = recorder.message("x.wav", LONGEST, None, done);
+    let mut tap = recorder.message("x.wav", Limits::longest(LONGEST), done);
     tap.write(0, &speech(200));
     for sync in 1..=2 {
         while syncs.load(Ordering::SeqCst) < sync {
@@ -314,7 +365,7 @@ fn a_sync_that_failed_is_never_taken_back() {
     assert!(ended.kept && ended.truncated, "{ended:?}");
     // What begins after it is not concerned.
     let (done, ended) = oneshot::channel();
-    let mut tap = recorder.message("y.wav", LONGEST, None, done);
+    let mut tap = recorder.message("y.wav", Limits::longest(LONGEST), done);
     tap.write(0, &speech(200));
     drop(tap);
     assert_eq!(ended.blocking_recv().unwrap(), kept(200));
@@ -332,7 +383,7 @@ fn a_disk_that_needs_long_to_sync_holds_up_no_writing() {
     };
     let recorder = Recorder::start_with(scratch.path().to_owned(), Box::new(sync_all)).unwrap();
     let (done, ended) = oneshot::channel();
-    let mut tap = recorder.message("x.wav", LONGEST, None, done);
+    let mut tap = recorder.message("x.wav", Limits::longest(LONGEST), done);
     let part = scratch.path().join("x.wav.part");
     let (mut at, begin) = (0, Instant::now());
     // Past the third sync that is due, and with nothing but what is held back missing.
@@ -353,7 +404,7 @@ fn while_something_is_recorded_its_file_can_be_played() {
     let scratch = Scratch::new();
     let (done, _ended) = oneshot::channel();
     let (recorder, syncs) = watched(&scratch, |_| false);
-    let mut tap = recorder.message("x.wav", LONGEST, None, done);
+    let mut tap = recorder.message("x.wav", Limits::longest(LONGEST), done);
     tap.write(0, &speech(600));
     while syncs.load(Ordering::SeqCst) < 1 {
         thread::park_timeout(Duration::from_millis(10));
@@ -372,7 +423,7 @@ fn room_is_kept_for_what_is_being_recorded() {
     let why = recorder.has_room_for_message(ages).unwrap_err();
     assert!(why.contains("MiB are free on the disk"), "{why}");
     let (done, ended) = oneshot::channel();
-    let tap = recorder.message("x.wav", ages, None, done);
+    let tap = recorder.message("x.wav", Limits::longest(ages), done);
     assert!(recorder.has_room_for_message(LONGEST).is_err(), "it is promised to another one");
     drop(tap);
     assert_eq!(ended.blocking_recv().unwrap(), Recorded::NOTHING);
@@ -409,7 +460,7 @@ fn samples_the_disk_has_no_time_for_are_dropped_and_told() {
     let scratch = Scratch::new();
     let recorder = recorder(&scratch);
     let (done, recorded) = oneshot::channel();
-    let mut tap = recorder.message("x.wav", LONGEST, None, done);
+    let mut tap = recorder.message("x.wav", Limits::longest(LONGEST), done);
     tap.write(0, &speech(100));
     while !recorder.waiting.take(MAX_WAITING) {
         thread::park_timeout(Duration::from_millis(10));
@@ -428,7 +479,7 @@ fn a_folder_that_is_gone_is_told_at_once_and_nothing_breaks() {
     let recorder = recorder(&scratch);
     fs::remove_dir(scratch.path()).unwrap();
     let (done, recorded) = oneshot::channel();
-    let mut tap = recorder.message("x.wav", LONGEST, None, done);
+    let mut tap = recorder.message("x.wav", Limits::longest(LONGEST), done);
     tap.write(0, &speech(100));
     // Nobody has ended it.
     assert_eq!(recorded.blocking_recv().unwrap(), Recorded { truncated: true, ..Recorded::NOTHING });
@@ -465,8 +516,7 @@ impl Begun {
             inbox,
             sides: 1,
             began: Instant::now(),
-            longest: LONGEST,
-            silence: None,
+            limits: Limits::longest(LONGEST),
             promise: Promises::default().make(0),
             done,
         };
@@ -539,6 +589,26 @@ fn crash(scratch: &Scratch, flushed: &[i16], written: &[i16]) {
     growing.take(0, &sound(flushed.len() as u64, written), 0, &mut |_| {}).unwrap();
     growing.complete(&mut |_| {}).unwrap();
     std::mem::forget(growing);
+}
+
+#[test]
+fn a_recording_whose_first_octets_a_power_cut_took_keeps_what_follows() {
+    let scratch = Scratch::new();
+    let lost = |name: &str, channels: u16| {
+        let mut growing = Growing::create(&scratch.path().join(name), channels.into(), u64::MAX).unwrap();
+        (0..channels.into())
+            .for_each(|side| growing.take(side, &sound(0, &speech(1000)), 0, &mut |_| {}).unwrap());
+        growing.complete(&mut |_| {}).unwrap();
+        growing.flush().unwrap();
+        growing.into_file().write_all_at(&[0; 512], 0).unwrap();
+    };
+    lost("x.wav.part", 1);
+    lost("y.call.wav.part", 2);
+    let kept = |name: &str| Repaired { name: name.to_owned(), duration_ms: 1000, kept: true };
+    assert_eq!(repair_all(scratch.path()).unwrap(), [kept("x.wav"), kept("y.call.wav")]);
+    assert_eq!(read(&scratch)[240..], speech(1000)[240..]);
+    let call = hound::WavReader::open(scratch.path().join("y.call.wav")).unwrap();
+    assert_eq!((call.spec().channels, call.duration()), (2, 8000));
 }
 
 #[test]

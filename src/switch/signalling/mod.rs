@@ -276,11 +276,12 @@ impl Signalling {
                 }
             }
             Request::Room { what, done } => self.look_for_room(what, done),
-            Request::Record { leg, name, longest, silence, done } => match self.legs.stream(leg) {
-                Some(stream) => stream.record(self.recorder.message(&name, longest, silence, done)),
+            Request::Record { leg, name, limits, done } => match self.legs.stream(leg) {
+                Some(stream) => stream.record(self.recorder.message(&name, limits, done)),
                 // It has just hung up: nothing was said, and nothing went wrong.
                 None => _ = done.send(Recorded::NOTHING),
             },
+            Request::Load { name, done } => self.load(name, done),
             Request::RecordName { leg, longest, done } => self.record_name(leg, longest, done),
             Request::RecordBridge { caller, responders, name, done } => {
                 self.record_bridge(caller, &responders, &name, done);
@@ -336,6 +337,18 @@ impl Signalling {
             tokio::task::spawn_blocking(move || {
                 let _ = done.send(said.map(|said| memo(&said)));
             });
+        });
+    }
+
+    /// Reads a recording and makes it ready to be played, where that holds nobody up.
+    fn load(&self, name: String, done: oneshot::Sender<Option<Memo>>) {
+        let recorder = self.recorder.clone();
+        tokio::task::spawn_blocking(move || {
+            let loaded = recorder.load(&name).inspect_err(|error| {
+                tracing::warn!(recording = name, %error, "the recording cannot be played");
+            });
+            // The call may have gone on without it.
+            let _ = done.send(loaded.ok().map(|said| memo(&said)));
         });
     }
 

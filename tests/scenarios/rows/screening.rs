@@ -99,7 +99,7 @@ async fn a_caller_is_asked_for_a_name_once_and_the_responder_hears_it() {
     let asked = call.heard("caller").iter().filter(|words| words.contains("say-name")).count();
     assert_eq!(asked, 1);
     let prompt = &call.heard("anna")[0];
-    assert!(prompt.starts_with("[en/caller-on-hold] [the name that was said] [en/press]"), "{prompt}");
+    assert!(prompt.starts_with("[en/caller-on-hold] [what was said] [en/press]"), "{prompt}");
     assert!(call.timeline().contains("RecordMessage       the caller said a name"), "{}", call.timeline());
     assert_eq!(call.message, None, "nothing of it is kept");
 }
@@ -127,8 +127,5 @@ async fn a_key_ends_the_name_and_a_caller_who_hangs_up_amid_it_rings_nobody() {
 async fn words_of_ones_own_begin_with_the_name() {
     let own = "[hotlines.routes.accept]\nprompt = { file = \"caller-on-hold.wav\" }";
     let call = named(caller(), own).await;
-    assert_eq!(
-        call.heard("anna")[0].split(" --").next(),
-        Some("[the name that was said] [/etc/caller-on-hold.wav]")
-    );
+    assert_eq!(call.heard("anna")[0].split(" --").next(), Some("[what was said] [/etc/caller-on-hold.wav]"));
 }
