@@ -92,6 +92,10 @@ impl Aftermath {
         self.case.suppressed().is_some()
     }
 
+    pub fn wants_a_transcript(&self) -> bool {
+        self.case.policy().is_some_and(|policy| policy.transcript)
+    }
+
     /// What each target is told, in order.
     pub fn told(&self) -> Vec<Event> {
         self.notices.iter().map(|(_, notice)| notice.event).collect()

@@ -150,7 +150,13 @@ async fn a_caller_who_is_left_alone_counts_as_unanswered_and_the_message_is_told
         .hangs_up(upon(Sign::Bridged).plus(secs(8)));
     let told = talk("", anna, rings_out(), leaves_a_message()).await;
     assert_eq!(told.outcome, Outcome::Accepted);
-    insta::assert_snapshot!(told.aftermath().log(), @"");
+    insta::assert_snapshot!(told.aftermath().log(), @r"
+   37.9 opened: The call was answered. Then the caller was left alone.
+   37.9 -> trigger: The call was answered. Then the caller was left alone.
+   52.5 message: A message of 12 s was left.
+   52.5 -> update: A message of 12 s was left.
+triggered: Voicemail of 12 s from +4915155500 on Production (Support)
+    ");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! Rows 38, 71 and 73 to 92: which incident comes of a call, when, and who is told of it.
+//! Rows 38 and 69 to 92: the message, which incident comes of a call, when, and who is told of it.
 
 use nightbell::call::journal::Outcome;
 use nightbell::incident::{Event, Fact, Quiet, Severity};
@@ -102,6 +102,24 @@ async fn row_38_each_key_has_a_severity_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn row_69_a_message_is_taken_when_nobody_answers_unless_the_route_says_otherwise() {
+    let taken = call(&settings(""), false, leaves_a_message()).await;
+    assert_eq!((taken.outcome, taken.message), (Outcome::Voicemail, Some((true, 12_000))));
+    let off = settings("").replace("[hotlines.routes.incident]", "fallback = { then = \"closing\" }");
+    let off = call(&off, false, caller()).await;
+    assert_eq!((off.outcome, off.message), (Outcome::Missed, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_70_a_message_is_as_long_as_the_route_allows_at_most() {
+    for (longest, ms) in [("", 120_000), ("fallback = { max_length = \"45s\" }", 45_000)] {
+        let settings = settings("").replace("[hotlines.routes.incident]", longest);
+        let told = call(&settings, false, caller()).await;
+        assert_eq!(told.message, Some((true, ms)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn row_71_a_message_is_attached_to_the_incident_and_names_its_call() {
     let after = message("").await;
     let last = *after.notices().last().unwrap();
@@ -112,9 +130,29 @@ async fn row_71_a_message_is_attached_to_the_incident_and_names_its_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn row_72_what_was_said_is_added_to_the_incident_later_where_the_route_wants_it() {
+    let said = || Fact::Transcribed { text: "the disk is full".to_owned() };
+    let after = message("").await.then(said());
+    assert!(after.wants_a_transcript());
+    let last = *after.notices().last().unwrap();
+    assert_eq!((last.event, last.transcript.as_deref()), (Update, Some("the disk is full")));
+    let over = message("").await.then(resolved()).then(said());
+    assert_eq!(over.told(), [Trigger, Update, Resolve, Update], "also when it is over");
+    assert!(!message("transcript = false").await.wants_a_transcript());
+}
+
+#[tokio::test(start_paused = true)]
 async fn row_73_after_a_message_people_are_told_again_from_the_first_level_on() {
     let after = message("unanswered = \"escalate-again\"").await;
-    insta::assert_snapshot!(after.log(), @"");
+    insta::assert_snapshot!(after.log(), @r"
+   42.5 opened: Nobody answered.
+   42.5 -> trigger: Nobody answered.
+   57.1 message: A message of 12 s was left.
+   57.1 -> update: A message of 12 s was left.
+   57.1 escalated: nobody answered: people are told again, from level 1 on
+   57.1 chased from 57.1
+triggered: Voicemail of 12 s from +4915155500 on Production (Support)
+    ");
 }
 
 #[tokio::test(start_paused = true)]
