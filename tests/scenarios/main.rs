@@ -7,6 +7,7 @@ mod aftermath;
 mod busy;
 mod chain;
 mod chance;
+mod chase;
 mod faults;
 mod hangup;
 mod house;
