@@ -13,7 +13,7 @@ pub mod logging;
 pub mod outbox;
 mod parse;
 pub mod probe;
-mod reading;
+pub mod reading;
 mod secrets;
 pub mod start;
 pub mod verify;

@@ -513,8 +513,9 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
     .await
 }
 
-/// After a crash: closes open calls, repairs messages, and finds the legs that were left up.
-fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
+/// After a crash: closes open calls, repairs messages, and finds the legs that were left up. Afterwards nothing is left
+/// to be put right.
+pub fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
     let failed = |source| StartError::Io { path: recordings.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(recordings).map_err(failed)?;
     let repaired = repair_all(recordings).map_err(failed)?;

@@ -8,18 +8,28 @@ mod allquiet;
 pub mod compile;
 mod credentials;
 mod deliver;
+mod discord;
 pub mod exchange;
 mod facts;
 mod goalert;
+mod gotify;
 mod grafana;
 pub mod http;
 mod ilert;
 mod incidentio;
 mod link;
+mod mail;
+mod markdown;
+mod mattermost;
+mod ntfy;
 mod opsgenie;
 mod pagerduty;
+mod prose;
 pub mod sample;
 mod settings;
+mod size;
+mod slack;
+mod teams;
 mod template;
 mod text;
 mod webhook;
@@ -31,18 +41,26 @@ pub use deliver::{Attempt, Delivering};
 pub use facts::{Class, FACTS, Facts, Scale};
 pub use link::Link;
 pub use settings::{HeaderSetting, IncidentsSettings, SecretFile, TargetSettings};
+pub use size::Size;
 
 use crate::incident::Notice;
 use alertmanager::Alertmanager;
 use allquiet::AllQuiet;
 use compile::Reading;
+use discord::Discord;
 use exchange::{Reply, Request, Verdict};
 use goalert::GoAlert;
+use gotify::Gotify;
 use grafana::Grafana;
 use ilert::Ilert;
 use incidentio::IncidentIo;
+use mail::Mail;
+use mattermost::Mattermost;
+use ntfy::Ntfy;
 use opsgenie::Opsgenie;
 use pagerduty::PagerDuty;
+use slack::Slack;
+use teams::Teams;
 use webhook::Webhook;
 
 /// A target, ready to be told.
@@ -71,6 +89,13 @@ enum Way {
     Grafana(Grafana),
     Alertmanager(Alertmanager),
     Webhook(Box<Webhook>),
+    Slack(Slack),
+    Teams(Teams),
+    Mattermost(Mattermost),
+    Discord(Discord),
+    Ntfy(Ntfy),
+    Gotify(Gotify),
+    Mail(Box<Mail>),
 }
 
 impl Target {
@@ -89,6 +114,13 @@ impl Target {
             "grafana" => Way::Grafana(Grafana::compile(settings, reading)?),
             "alertmanager" => Way::Alertmanager(Alertmanager::compile(settings, facts, reading)?),
             "webhook" => Way::Webhook(Box::new(Webhook::compile(settings, facts, reading)?)),
+            "slack" => Way::Slack(Slack::compile(settings, reading)?),
+            "teams" => Way::Teams(Teams::compile(settings, reading)?),
+            "mattermost" => Way::Mattermost(Mattermost::compile(settings, reading)?),
+            "discord" => Way::Discord(Discord::compile(settings, reading)?),
+            "ntfy" => Way::Ntfy(Ntfy::compile(settings, facts, reading)?),
+            "gotify" => Way::Gotify(Gotify::compile(settings, facts, reading)?),
+            "smtp" => Way::Mail(Box::new(Mail::compile(settings, reading)?)),
             _ => return None,
         };
         Some(Self {
@@ -112,12 +144,23 @@ impl Target {
             Way::Grafana(of) => of.request(notice),
             Way::Alertmanager(of) => of.request(notice),
             Way::Webhook(of) => Some(of.request(notice)?),
+            Way::Slack(of) => Some(of.request(notice)),
+            Way::Teams(of) => Some(of.request(notice)),
+            Way::Mattermost(of) => Some(of.request(notice)),
+            Way::Discord(of) => Some(of.request(notice)),
+            Way::Ntfy(of) => Some(of.request(notice)),
+            Way::Gotify(of) => Some(of.request(notice)),
+            // It is no request: see `deliver`.
+            Way::Mail(_) => None,
         })
     }
 
     /// What an answer means.
     pub fn verdict(&self, reply: &Reply) -> Verdict {
-        Verdict::by_status(reply)
+        match &self.way {
+            Way::Discord(_) => Discord::verdict(reply),
+            _ => Verdict::by_status(reply),
+        }
     }
 }
 

@@ -39,7 +39,7 @@ fn a_message_is_left(daemon: &Daemon) {
     // Two seconds of voice.
     caller.listens(100);
     caller.asks("BYE", "");
-    caller.expects("200");
+    caller.expects("SIP/2.0 200");
 }
 
 /// Listens until the caller's voice is heard, and presses a key.
