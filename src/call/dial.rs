@@ -234,7 +234,7 @@ impl Placing<'_> {
             at: self.house.clock.now(),
         }));
         if !self.house.journal.durable(DISK_PATIENCE).await {
-            tracing::error!(call = %self.call, "the disk is slow: dialling before the intent is durable");
+            tracing::error!(call = %self.call, "the disk is slow or fails: dialling before the intent is durable");
         }
         self.timeline.write(Step::DialTarget, Action::Sent, StepResult::Processed, Some(&person), detail);
         // A switch that is gone drops the events, and with them the leg ends.

@@ -16,6 +16,7 @@ use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
 use crate::daemon::parse::parse;
 use crate::daemon::reading::{read, secret};
+use crate::daemon::storage::StorageSettings;
 use crate::notify::compile::{Reading, compile as compile_targets};
 use crate::notify::http::Client;
 use crate::notify::{Class, Delivering, IncidentsSettings, Link, Target, TargetSettings};
@@ -46,6 +47,9 @@ struct File {
     media: MediaSettings,
     /// Renders `say` texts.
     voice: Option<VoiceSettings>,
+    /// Where entries go while the database does not take them.
+    #[serde(default)]
+    storage: StorageSettings,
     /// How calendars from elsewhere are read.
     calendars: Option<Spanned<CalendarSettings>>,
     #[serde(default)]
@@ -74,6 +78,8 @@ pub struct Config {
     pub source: Arc<Source>,
     /// Database, recordings, rendered prompts.
     pub data_dir: PathBuf,
+    /// Where entries go while the database does not take them.
+    pub spool: PathBuf,
     /// The on-call file and what it says, where one is named and could be read.
     pub oncall: Option<(Arc<Source>, Roster)>,
     /// How calendars from elsewhere are read.
@@ -130,6 +136,7 @@ impl Config {
             let fault = written.get_ref().fault()?;
             Some(Problem::error(written.span(), fault).help("as in every = \"15m\""))
         }));
+        problems.extend(file.storage.problem(folder));
         let link = file.incidents.link.as_ref().and_then(|link| Link::compile(link, &mut problems));
         let targets = compile_targets(&file.notify, Reading { folder, secret, problems: &mut problems });
         if file.hotlines.is_empty() {
@@ -142,8 +149,10 @@ impl Config {
             let roster = read_roster(&oncall, findings)?;
             Some((oncall, roster))
         });
+        let data_dir = folder.join(&file.data_dir);
         Self {
-            data_dir: folder.join(&file.data_dir),
+            spool: file.storage.spool(folder, &data_dir),
+            data_dir,
             oncall,
             calendars: file.calendars.map(Spanned::into_inner).unwrap_or_default(),
             addresses,

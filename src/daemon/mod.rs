@@ -16,6 +16,7 @@ pub mod probe;
 pub mod reading;
 mod secrets;
 pub mod start;
+pub mod storage;
 pub mod verify;
 
 /// Runs what waits for the disk or the network away from the calls.

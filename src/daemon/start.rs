@@ -71,6 +71,7 @@ pub struct Daemon {
     config: Config,
     /// The one in use, whatever a reload says.
     data_dir: PathBuf,
+    spool: PathBuf,
     store: Arc<Store>,
     switch: Switch,
     writer: WriterHandle,
@@ -110,6 +111,7 @@ impl Daemon {
             _ => return Err(StartError::Settings(findings)),
         };
         let store = Arc::new(Store::open(&config.data_dir)?);
+        store.use_spool(&config.spool);
         let Ready { config, plan, roster, warnings } = ready(config, findings, &store).await?;
         let languages = languages(&roster);
         let recordings = config.data_dir.join("recordings");
@@ -155,6 +157,7 @@ impl Daemon {
         Ok(Self {
             config_path: config_path.to_owned(),
             data_dir: config.data_dir.clone(),
+            spool: config.spool.clone(),
             config,
             store,
             switch,
@@ -392,6 +395,7 @@ impl Daemon {
         let (running, wanted) = (self.switch.addresses(), &new.addresses);
         let changed = [
             ("data_dir", self.data_dir != new.data_dir),
+            ("[storage] spool", self.spool != new.spool),
             ("listen", running.listen != wanted.listen),
             ("public_address", running.public_address != wanted.public_address),
             ("resolvers", running.resolvers != wanted.resolvers),

@@ -16,6 +16,7 @@ const SETTINGS: Page = (
         ("## [sip.tls]", "src/switch/settings.rs", "SipTlsSettings"),
         ("## [media]", "src/switch/settings.rs", "MediaSettings"),
         ("## [voice]", "src/switch/prompts/voice.rs", "VoiceSettings"),
+        ("## [storage]", "src/daemon/storage.rs", "StorageSettings"),
         ("## [calendars]", "src/daemon/feeds/health.rs", "CalendarSettings"),
         ("## [[trunks]]", "src/switch/settings.rs", "TrunkSettings"),
         ("## [trunks.inbound_auth]", "src/switch/credentials.rs", "InboundAuthSettings"),
