@@ -26,7 +26,8 @@ phones = ["+4915100000002"]
 fn open(scratch: &Scratch) -> Store {
     let store = Store::open(scratch.path()).unwrap();
     people(&store, PEOPLE);
-    let way = |way: &str, target: &str, finds| WayTarget { way: way.to_owned(), target: target.to_owned(), finds };
+    let way =
+        |way: &str, target: &str, finds| WayTarget { way: way.to_owned(), target: target.to_owned(), finds };
     let ways = [
         way("email", "mail", Finds::Email),
         way("sms", "gateway", Finds::Number),
@@ -166,7 +167,10 @@ fn a_chase_stops_in_the_moment_in_which_somebody_takes_the_incident_on() {
     fact(&store, Fact::Acknowledged { by: "bob".to_owned() });
     assert!(!store.reader().chase_runs(&chase).unwrap());
     assert!(store.reader().chases().unwrap().is_empty());
-    assert!(!store.chase_turn(&chase, "anna", "It is your turn.", at(91)).unwrap(), "nobody is rung any more");
+    assert!(
+        !store.chase_turn(&chase, "anna", "It is your turn.", at(91)).unwrap(),
+        "nobody is rung any more"
+    );
     assert!(!store.chase_came_to(&chase).unwrap(), "what has stopped is not begun again");
 }
 

@@ -80,7 +80,8 @@ mod tests {
             skip_dialled: true,
             skip_busy: true,
         };
-        let people = resolve(&roster, &policy, Timestamp::UNIX_EPOCH, &mut StdRng::from_seed([0; 32])).candidates;
+        let people =
+            resolve(&roster, &policy, Timestamp::UNIX_EPOCH, &mut StdRng::from_seed([0; 32])).candidates;
         let level = |number, after, people: &[&str]| Level {
             number,
             after,
