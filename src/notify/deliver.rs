@@ -48,8 +48,10 @@ impl Target {
     /// The same, with what it answered.
     pub fn attempt(&self, notice: &Notice, with: &Delivering) -> Attempt {
         let notice = with.linked(notice);
-        let Some(request) = self.request(&notice) else {
-            return Attempt { verdict: Verdict::Needless, answer: None };
+        let request = match self.request(&notice) {
+            Ok(Some(request)) => request,
+            Ok(None) => return Attempt { verdict: Verdict::Needless, answer: None },
+            Err(why) => return Attempt { verdict: Verdict::Refused { why }, answer: None },
         };
         let reach = Reach { allow_private: self.allow_private, timeout: self.timeout };
         match with.client.send(&request, reach) {

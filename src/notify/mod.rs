@@ -3,15 +3,26 @@
 //!
 //! What is to be sent waits in the outbox of the database, which the daemon drains; nothing here knows of it.
 
+mod alertmanager;
+mod allquiet;
 pub mod compile;
+mod credentials;
 mod deliver;
 pub mod exchange;
 mod facts;
+mod goalert;
+mod grafana;
 pub mod http;
+mod ilert;
+mod incidentio;
 mod link;
+mod opsgenie;
 mod pagerduty;
+pub mod sample;
 mod settings;
+mod template;
 mod text;
+mod webhook;
 
 use std::fmt;
 use std::time::Duration;
@@ -22,9 +33,17 @@ pub use link::Link;
 pub use settings::{HeaderSetting, IncidentsSettings, SecretFile, TargetSettings};
 
 use crate::incident::Notice;
+use alertmanager::Alertmanager;
+use allquiet::AllQuiet;
 use compile::Reading;
 use exchange::{Reply, Request, Verdict};
+use goalert::GoAlert;
+use grafana::Grafana;
+use ilert::Ilert;
+use incidentio::IncidentIo;
+use opsgenie::Opsgenie;
 use pagerduty::PagerDuty;
+use webhook::Webhook;
 
 /// A target, ready to be told.
 #[derive(Debug, Clone)]
@@ -44,6 +63,14 @@ pub struct Target {
 #[derive(Debug, Clone)]
 enum Way {
     PagerDuty(PagerDuty),
+    Opsgenie(Opsgenie),
+    Ilert(Ilert),
+    IncidentIo(IncidentIo),
+    AllQuiet(AllQuiet),
+    GoAlert(GoAlert),
+    Grafana(Grafana),
+    Alertmanager(Alertmanager),
+    Webhook(Box<Webhook>),
 }
 
 impl Target {
@@ -53,6 +80,15 @@ impl Target {
         let timeout = reading.timeout(settings.timeout.as_ref());
         let way = match facts.kind {
             "pagerduty" => Way::PagerDuty(PagerDuty::compile(settings, facts, reading)?),
+            "opsgenie" => Way::Opsgenie(Opsgenie::compile(settings, facts, opsgenie::OPSGENIE, reading)?),
+            "jira" => Way::Opsgenie(Opsgenie::compile(settings, facts, opsgenie::JIRA, reading)?),
+            "ilert" => Way::Ilert(Ilert::compile(settings, facts, reading)?),
+            "incidentio" => Way::IncidentIo(IncidentIo::compile(settings, facts, reading)?),
+            "allquiet" => Way::AllQuiet(AllQuiet::compile(settings, facts, reading)?),
+            "goalert" => Way::GoAlert(GoAlert::compile(settings, reading)?),
+            "grafana" => Way::Grafana(Grafana::compile(settings, reading)?),
+            "alertmanager" => Way::Alertmanager(Alertmanager::compile(settings, facts, reading)?),
+            "webhook" => Way::Webhook(Box::new(Webhook::compile(settings, facts, reading)?)),
             _ => return None,
         };
         Some(Self {
@@ -64,18 +100,24 @@ impl Target {
         })
     }
 
-    /// What is sent for a notice; nothing where the service has no use for it.
-    pub fn request(&self, notice: &Notice) -> Option<Request> {
-        match &self.way {
+    /// What is sent for a notice; nothing where the service has no use for it. The error says why nothing can be sent.
+    pub fn request(&self, notice: &Notice) -> Result<Option<Request>, String> {
+        Ok(match &self.way {
             Way::PagerDuty(of) => of.request(notice),
-        }
+            Way::Opsgenie(of) => Some(of.request(notice)),
+            Way::Ilert(of) => Some(of.request(notice)),
+            Way::IncidentIo(of) => of.request(notice),
+            Way::AllQuiet(of) => of.request(notice),
+            Way::GoAlert(of) => of.request(notice),
+            Way::Grafana(of) => of.request(notice),
+            Way::Alertmanager(of) => of.request(notice),
+            Way::Webhook(of) => Some(of.request(notice)?),
+        })
     }
 
     /// What an answer means.
     pub fn verdict(&self, reply: &Reply) -> Verdict {
-        match &self.way {
-            Way::PagerDuty(_) => Verdict::by_status(reply),
-        }
+        Verdict::by_status(reply)
     }
 }
 
