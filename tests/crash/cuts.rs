@@ -18,6 +18,7 @@ use crate::daemon::{Daemon, House, MESSAGES, NUMBER, lines};
 use crate::disk::{Disk, Fate};
 use crate::phone::{Phone, Scene};
 use crate::scratch::Scratch;
+use crate::sink::Sink;
 use crate::trace::{CALLS, Recording, Step};
 
 /// What a power cut may cost of a message, in seconds, on a disk that syncs at once.
@@ -29,7 +30,8 @@ const SYNC_TAKES: f64 = 0.2;
 pub fn record(scratch: &Scratch) -> (Recording, PathBuf) {
     let phones = lines();
     let addresses: Vec<_> = phones.iter().map(|phone| phone.local_addr().unwrap()).collect();
-    let house = House::new(scratch.path(), &addresses);
+    let sink = Sink::open();
+    let house = House::new(scratch.path(), &addresses, sink.address);
     let data = house.data();
     fs::create_dir_all(&data).unwrap();
     let mut recording = Recording::below(&data);

@@ -9,9 +9,11 @@ mod cuts;
 mod daemon;
 mod disk;
 mod kills;
+mod notices;
 mod phone;
 #[path = "../../src/store/scratch.rs"]
 mod scratch;
+mod sink;
 mod sound;
 mod trace;
 mod verdict;
@@ -22,7 +24,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 }
 
 #[test]
-fn a_daemon_that_is_killed_at_any_moment_loses_no_call_and_no_message() {
+fn a_daemon_that_is_killed_at_any_moment_loses_no_call_no_message_and_no_notice() {
     kills::run(7, 0, 24, 4);
 }
 
