@@ -53,13 +53,7 @@ pub fn judge(rows: &[&CallRow], house: &House, sink: &Sink, wrong: &mut Vec<Stri
             _ => wrong.push(format!("not sent: {entry:?}")),
         }
     }
-    for row in rows.iter().filter(|row| must_be_told(row)) {
-        let call = row.id.to_string();
-        let told = |entry: &&Entry| entry.call.as_deref() == Some(&call) && entry.event == "trigger";
-        if !entries.iter().any(|entry| told(&entry)) {
-            wrong.push(format!("nobody was told of {row:?}"));
-        }
-    }
+    wrong.extend(untold(rows, &entries));
     let ids: BTreeSet<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
     for (id, copies) in &known {
         if !ids.contains(id) {
@@ -71,6 +65,32 @@ pub fn judge(rows: &[&CallRow], house: &House, sink: &Sink, wrong: &mut Vec<Stri
     }
     in_order(&entries, &came, wrong);
     Notices { came: known.len(), again: came.len() - known.len() }
+}
+
+/// Calls of which somebody has to be told, and nothing of that is written.
+fn untold(rows: &[&CallRow], entries: &[Entry]) -> Vec<String> {
+    let told = |row: &CallRow| {
+        let call = row.id.to_string();
+        entries.iter().any(|entry| entry.call.as_deref() == Some(&call) && entry.event == "trigger")
+    };
+    let untold = rows.iter().filter(|row| must_be_told(row) && !told(row));
+    untold.map(|row| format!("nobody is told of {row:?}")).collect()
+}
+
+/// After a power cut: what was sent is known, so that it can be sent again under its id; and of each call that
+/// somebody has to be told of, something is to be sent.
+pub fn after_a_cut(
+    database: &Connection,
+    rows: &[CallRow],
+    sent: &BTreeSet<String>,
+    wrong: &mut Vec<String>,
+) {
+    let entries = entries(database);
+    let ids: BTreeSet<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
+    for id in sent.iter().filter(|id| !ids.contains(id.as_str())) {
+        wrong.push(format!("the notice {id} was sent, and is not there"));
+    }
+    wrong.extend(untold(&rows.iter().collect::<Vec<_>>(), &entries));
 }
 
 /// Whoever got to a route and spoke with nobody is somebody's business.
