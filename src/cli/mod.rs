@@ -12,7 +12,7 @@ mod demo;
 mod doctor;
 mod expect;
 mod oncall;
-mod output;
+pub(crate) mod output;
 mod overrides;
 mod people;
 mod rings;
@@ -20,7 +20,7 @@ mod run;
 mod schedule;
 mod simulate;
 mod story;
-mod sweep;
+pub(crate) mod sweep;
 mod voicemail;
 
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! The door: settings composed, start, reload, stop.
 
+pub mod alarms;
 pub mod changes;
 pub mod config;
 pub mod control;

@@ -18,6 +18,7 @@ use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
+use crate::daemon::alarms::Alarms;
 use crate::daemon::changes::{self, Change, ChangeError, Changed};
 use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
@@ -84,6 +85,7 @@ pub struct Daemon {
     languages: BTreeSet<Language>,
     feeds: Poller,
     outbox: Pump,
+    alarms: Alarms,
     /// Sends what targets are told.
     client: Client,
 }
@@ -143,7 +145,10 @@ impl Daemon {
         let feeds = Poller::start(store.clone(), config.wanted_calendars());
         let client = Client::new();
         let ways = outbox::ways(&config.targets, &config.delivering(&client));
-        let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways);
+        let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways.clone());
+        let now = Arc::new(Timestamp::now);
+        let data_dir = config.data_dir.clone();
+        let alarms = Alarms::start(store.clone(), switch.reporter(), data_dir, now, config.watched(), ways);
         let commands = control::listen(&config.data_dir)
             .map_err(|source| StartError::Io { path: config.data_dir.join("control.sock"), source })?;
         Ok(Self {
@@ -164,6 +169,7 @@ impl Daemon {
             languages,
             feeds,
             outbox,
+            alarms,
             client,
         })
     }
@@ -352,8 +358,9 @@ impl Daemon {
             .await;
         self.config = ready.config;
         self.feeds.settings_changed(self.config.wanted_calendars());
-        self.outbox
-            .settings_changed(outbox::ways(&self.config.targets, &self.config.delivering(&self.client)));
+        let ways = outbox::ways(&self.config.targets, &self.config.delivering(&self.client));
+        self.outbox.settings_changed(ways.clone());
+        self.alarms.settings_changed(self.config.watched(), ways);
         self.warnings = ready.warnings;
         tracing::info!("the settings were read again");
     }
@@ -397,6 +404,7 @@ impl Daemon {
             Err(_) => tracing::error!("the database did not take the last records in time"),
         }
         // Calls that the end has cut off are told of at once.
+        drop(self.alarms);
         self.outbox.stop().await;
     }
 }
