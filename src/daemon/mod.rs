@@ -7,6 +7,7 @@ pub mod control;
 pub mod expect;
 pub mod feeds;
 pub mod findings;
+pub mod incidents;
 pub mod limits;
 pub mod logging;
 pub mod outbox;

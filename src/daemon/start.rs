@@ -24,6 +24,7 @@ use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
+use crate::daemon::incidents::{self, IncidentChange};
 use crate::daemon::outbox::{self, Pump};
 use crate::daemon::verify::{self, Verified};
 use crate::notify::http::Client;
@@ -242,6 +243,7 @@ impl Daemon {
                 };
                 let _ = asked.reply.send(reply);
             }
+            control::Command::Incident(change) => self.change_incident(change, asked.reply),
             control::Command::Verify { person, phone } => self.verify(&person, phone.as_deref(), asked.reply),
             control::Command::Trunks { ping } => self.tell_trunks(ping, asked.reply),
         }
@@ -257,6 +259,21 @@ impl Daemon {
                 Some(trunks) => control::Reply::Trunks { listening, audio, trunks },
                 None => control::Reply::Failed("the daemon is stopping".to_owned()),
             };
+            let _ = reply.send(told);
+        });
+    }
+
+    /// Changes incidents, quiet times or the outbox. Other commands do not wait for the disk with it.
+    fn change_incident(&self, change: IncidentChange, reply: oneshot::Sender<control::Reply>) {
+        // What is done to an incident stands in its own log, and notes stand nowhere else.
+        if !matches!(change, IncidentChange::Of { .. }) {
+            tracing::info!(?change, "incidents: a command");
+        }
+        let (store, journal) = (self.store.clone(), self.house.journal.clone());
+        tokio::spawn(async move {
+            let done = incidents::carry_out_running(store, journal, change, Timestamp::now()).await;
+            let told =
+                done.map_or_else(|why| control::Reply::Failed(why.to_string()), control::Reply::Incident);
             let _ = reply.send(told);
         });
     }
@@ -498,8 +515,9 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
     .await
 }
 
-/// After a crash: closes open calls, repairs messages, and finds the legs that were left up.
-fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
+/// After a crash: closes open calls, repairs messages, and finds the legs that were left up. Afterwards nothing is left
+/// to be put right.
+pub fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
     let failed = |source| StartError::Io { path: recordings.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(recordings).map_err(failed)?;
     let repaired = repair_all(recordings).map_err(failed)?;

@@ -52,8 +52,10 @@ impl Target {
         if let Way::Mail(mail) = &self.way {
             return Attempt { verdict: mail.deliver(&notice, &with.recordings, reach), answer: None };
         }
-        let Some(request) = self.request(&notice) else {
-            return Attempt { verdict: Verdict::Needless, answer: None };
+        let request = match self.request(&notice) {
+            Ok(Some(request)) => request,
+            Ok(None) => return Attempt { verdict: Verdict::Needless, answer: None },
+            Err(why) => return Attempt { verdict: Verdict::Refused { why }, answer: None },
         };
         match with.client.send(&request, reach) {
             Ok(reply) => Attempt { verdict: self.judge(&reply), answer: Some(reply.words()) },

@@ -56,6 +56,14 @@ impl Facts {
     }
 }
 
+/// Our own words.
+const OWN: Scale =
+    Scale { of: ["critical", "error", "warning", "info"], words: &["critical", "error", "warning", "info"] };
+/// Our own words, and any other.
+const ANY: Scale = Scale { of: OWN.of, words: &[] };
+/// Priorities of Opsgenie and its successor.
+const PRIORITIES: Scale = Scale { of: ["P1", "P2", "P3", "P5"], words: &["P1", "P2", "P3", "P4", "P5"] };
+
 /// All kinds.
 pub const FACTS: &[Facts] = &[
     Facts {
@@ -65,12 +73,111 @@ pub const FACTS: &[Facts] = &[
         acknowledges: true,
         resolves: true,
         updates: true,
-        scale: Some(Scale {
-            of: ["critical", "error", "warning", "info"],
-            words: &["critical", "error", "warning", "info"],
-        }),
+        scale: Some(OWN),
         needs: &["routing_key_file"],
         takes: &["url"],
+    },
+    Facts {
+        kind: "opsgenie",
+        service: "Opsgenie",
+        class: Class::Incidents,
+        acknowledges: true,
+        resolves: true,
+        updates: true,
+        scale: Some(PRIORITIES),
+        needs: &["api_key_file"],
+        takes: &["url"],
+    },
+    Facts {
+        kind: "jira",
+        service: "Jira Service Management",
+        class: Class::Incidents,
+        acknowledges: true,
+        resolves: true,
+        updates: true,
+        scale: Some(PRIORITIES),
+        needs: &["api_key_file"],
+        takes: &["url"],
+    },
+    Facts {
+        kind: "ilert",
+        service: "ilert",
+        class: Class::Incidents,
+        acknowledges: true,
+        resolves: true,
+        updates: true,
+        scale: Some(Scale { of: ["HIGH", "HIGH", "LOW", "LOW"], words: &["HIGH", "LOW"] }),
+        needs: &["api_key_file"],
+        takes: &["url"],
+    },
+    Facts {
+        kind: "incidentio",
+        service: "incident.io",
+        class: Class::Incidents,
+        acknowledges: false,
+        resolves: true,
+        updates: true,
+        scale: Some(ANY),
+        needs: &["url or url_file", "token_file"],
+        takes: &[],
+    },
+    Facts {
+        kind: "allquiet",
+        service: "All Quiet",
+        class: Class::Incidents,
+        acknowledges: false,
+        resolves: true,
+        updates: true,
+        scale: Some(Scale {
+            of: ["Critical", "Critical", "Warning", "Minor"],
+            words: &["Critical", "Warning", "Minor"],
+        }),
+        needs: &["url or url_file"],
+        takes: &["token_file"],
+    },
+    Facts {
+        kind: "goalert",
+        service: "GoAlert",
+        class: Class::Incidents,
+        acknowledges: false,
+        resolves: true,
+        updates: false,
+        scale: None,
+        needs: &["url or url_file", "token_file"],
+        takes: &[],
+    },
+    Facts {
+        kind: "grafana",
+        service: "Grafana OnCall and IRM",
+        class: Class::Incidents,
+        acknowledges: false,
+        resolves: true,
+        updates: true,
+        scale: None,
+        needs: &["url or url_file"],
+        takes: &[],
+    },
+    Facts {
+        kind: "alertmanager",
+        service: "Prometheus Alertmanager",
+        class: Class::Incidents,
+        acknowledges: false,
+        resolves: true,
+        updates: true,
+        scale: Some(ANY),
+        needs: &["url or url_file"],
+        takes: &["token_file", "username", "password_file"],
+    },
+    Facts {
+        kind: "webhook",
+        service: "Webhook",
+        class: Class::Any,
+        acknowledges: true,
+        resolves: true,
+        updates: true,
+        scale: Some(ANY),
+        needs: &["url or url_file"],
+        takes: &["method", "headers", "body", "secret_file", "token_file", "username", "password_file"],
     },
     Facts {
         kind: "slack",

@@ -1,11 +1,9 @@
 //! ntfy, by its JSON publishing: a push message for each thing that happens.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::compile::{Levels, Reading};
+use super::credentials::Credentials;
 use super::exchange::{Request, Secret};
 use super::{Facts, TargetSettings, prose};
 use crate::incident::{Event, Notice, Severity};
@@ -21,7 +19,7 @@ const LONGEST_MESSAGE: usize = 4000;
 pub struct Ntfy {
     server: Secret,
     topic: String,
-    authorization: Option<Secret>,
+    credentials: Credentials,
     levels: Levels,
 }
 
@@ -40,12 +38,12 @@ impl Ntfy {
             reading.problems.push(Problem::error(topic.span(), message).help(help));
             return None;
         }
-        let authorization = authorization(settings, reading);
+        let credentials = Credentials::compile(settings, reading);
         let levels = reading.levels(settings, facts.scale.as_ref()?);
         Some(Self {
             server: server?,
             topic: topic.get_ref().clone(),
-            authorization: authorization?,
+            credentials: credentials?,
             levels: levels?,
         })
     }
@@ -64,11 +62,7 @@ impl Ntfy {
         if let Some(link) = &notice.link {
             body["click"] = json!(link);
         }
-        let request = Request::json(self.server.clone(), &body);
-        match &self.authorization {
-            Some(authorization) => request.header("Authorization", authorization.clone()),
-            None => request,
-        }
+        self.credentials.show(Request::json(self.server.clone(), &body))
     }
 
     /// 5 rings through the night, 3 is the usual, 1 is silent. What comes after the trigger wakes nobody.
@@ -78,17 +72,6 @@ impl Ntfy {
             Event::Acknowledge | Event::Resolve | Event::Update => 2,
         }
     }
-}
-
-/// A token, or a name and its password; neither is an error.
-fn authorization(settings: &TargetSettings, reading: &mut Reading<'_>) -> Option<Option<Secret>> {
-    if settings.token_file.is_some() {
-        let token = reading.secret(settings.token_file.as_ref(), "the access token")?;
-        return Some(Some(Secret::new(format!("Bearer {}", token.expose()))));
-    }
-    let Some((name, password)) = reading.login(settings)? else { return Some(None) };
-    let both = Zeroizing::new(format!("{name}:{}", password.expose()));
-    Some(Some(Secret::new(format!("Basic {}", BASE64.encode(both.as_bytes())))))
 }
 
 /// The short names that ntfy makes pictures of.

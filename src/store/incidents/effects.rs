@@ -42,34 +42,38 @@ pub fn carry_out(
     Ok(tells)
 }
 
-/// Writes the incident's own row and who is on it.
+/// Writes the incident's own row and who is on it. Not as an INSERT that may turn into an UPDATE: each would use up a
+/// number.
 fn save(connection: &Connection, call: CallId, case: &Case) -> rusqlite::Result<()> {
     let Some(incident) = case.incident() else { return Ok(()) };
-    connection
-        .prepare_cached(
+    let sql = match number(connection, call)? {
+        Some(_) => {
+            "UPDATE incidents SET title = :title, severity = :severity, status = :status, opened_at = :opened_at,
+                    acknowledged_at = :acknowledged_at, acknowledged_by = :acknowledged_by,
+                    resolved_at = :resolved_at, resolved_by = :resolved_by, muted = :muted,
+                    snoozed_until = :snoozed_until
+             WHERE call_id = :call"
+        }
+        None => {
             "INSERT INTO incidents (call_id, title, severity, status, opened_at, acknowledged_at, acknowledged_by,
                                     resolved_at, resolved_by, muted, snoozed_until)
              VALUES (:call, :title, :severity, :status, :opened_at, :acknowledged_at, :acknowledged_by,
-                     :resolved_at, :resolved_by, :muted, :snoozed_until)
-             ON CONFLICT (call_id) DO UPDATE SET
-                 title = excluded.title, severity = excluded.severity, status = excluded.status,
-                 acknowledged_at = excluded.acknowledged_at, acknowledged_by = excluded.acknowledged_by,
-                 resolved_at = excluded.resolved_at, resolved_by = excluded.resolved_by,
-                 muted = excluded.muted, snoozed_until = excluded.snoozed_until",
-        )?
-        .execute(named_params! {
-            ":call": call.to_string(),
-            ":title": incident.title,
-            ":severity": incident.severity.as_str(),
-            ":status": incident.status.as_str(),
-            ":opened_at": instant(incident.opened_at),
-            ":acknowledged_at": moment(incident.acknowledged.as_ref().map(|act| act.at)),
-            ":acknowledged_by": incident.acknowledged.as_ref().map(|act| &act.by),
-            ":resolved_at": moment(incident.resolved.as_ref().map(|act| act.at)),
-            ":resolved_by": incident.resolved.as_ref().map(|act| &act.by),
-            ":muted": incident.muted,
-            ":snoozed_until": moment(incident.snoozed_until),
-        })?;
+                     :resolved_at, :resolved_by, :muted, :snoozed_until)"
+        }
+    };
+    connection.prepare_cached(sql)?.execute(named_params! {
+        ":call": call.to_string(),
+        ":title": incident.title,
+        ":severity": incident.severity.as_str(),
+        ":status": incident.status.as_str(),
+        ":opened_at": instant(incident.opened_at),
+        ":acknowledged_at": moment(incident.acknowledged.as_ref().map(|act| act.at)),
+        ":acknowledged_by": incident.acknowledged.as_ref().map(|act| &act.by),
+        ":resolved_at": moment(incident.resolved.as_ref().map(|act| act.at)),
+        ":resolved_by": incident.resolved.as_ref().map(|act| &act.by),
+        ":muted": incident.muted,
+        ":snoozed_until": moment(incident.snoozed_until),
+    })?;
     match number(connection, call)? {
         Some(number) => save_people(connection, number, incident),
         None => Ok(()),
