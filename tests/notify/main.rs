@@ -16,5 +16,6 @@ mod mattermost;
 mod push;
 mod service;
 mod slack;
+mod sms;
 mod smtp;
 mod teams;
