@@ -18,6 +18,7 @@ use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
+use crate::daemon::alarms::Alarms;
 use crate::daemon::blocking;
 use crate::daemon::changes::{self, Change, ChangeError, Changed};
 use crate::daemon::chase::Chaser;
@@ -89,6 +90,7 @@ pub struct Daemon {
     outbox: Pump,
     /// Phones people about open incidents.
     chaser: Chaser,
+    alarms: Alarms,
     /// Sends what targets are told.
     client: Client,
 }
@@ -149,9 +151,12 @@ impl Daemon {
         let feeds = Poller::start(store.clone(), config.wanted_calendars());
         let client = Client::new();
         let ways = outbox::ways(&config.targets, &config.delivering(&client));
-        let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways);
+        let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways.clone());
         store.set_ways(&config.ways())?;
         let chaser = Chaser::start(store.clone(), house.clone(), recordings, snapshot);
+        let now = Arc::new(Timestamp::now);
+        let data_dir = config.data_dir.clone();
+        let alarms = Alarms::start(store.clone(), switch.reporter(), data_dir, now, config.watched(), ways);
         let commands = control::listen(&config.data_dir)
             .map_err(|source| StartError::Io { path: config.data_dir.join("control.sock"), source })?;
         Ok(Self {
@@ -173,6 +178,7 @@ impl Daemon {
             feeds,
             outbox,
             chaser,
+            alarms,
             client,
         })
     }
@@ -384,8 +390,9 @@ impl Daemon {
             tracing::error!(%error, "where people's own ways lead could not be kept: what was known before counts");
         }
         self.feeds.settings_changed(self.config.wanted_calendars());
-        self.outbox
-            .settings_changed(outbox::ways(&self.config.targets, &self.config.delivering(&self.client)));
+        let ways = outbox::ways(&self.config.targets, &self.config.delivering(&self.client));
+        self.outbox.settings_changed(ways.clone());
+        self.alarms.settings_changed(self.config.watched(), ways);
         self.warnings = ready.warnings;
         tracing::info!("the settings were read again");
     }
@@ -432,6 +439,7 @@ impl Daemon {
             Err(_) => tracing::error!("the database did not take the last records in time"),
         }
         // Calls that the end has cut off are told of at once.
+        drop(self.alarms);
         self.outbox.stop().await;
     }
 }

@@ -10,6 +10,7 @@
 //! 4. One process at a time may write: [`Store`] holds the lock of the data directory. Commands
 //!    that only look use a [`Reader`].
 
+mod alarms;
 mod backlog;
 mod calendars;
 mod calls;
@@ -48,6 +49,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{broadcast, mpsc, watch};
 use tracing::{error, warn};
 
+pub use alarms::Alarm;
 pub use calendars::CalendarCopy;
 pub use calls::{CallFilter, CallRow, VoicemailRow};
 pub use chase::Chase;

@@ -17,6 +17,7 @@ use crate::daemon::feeds::Health;
 use crate::daemon::findings::Findings;
 use crate::daemon::logging::{self, LogFormat};
 use crate::daemon::probe::probe;
+use crate::store::{Alarm, Store};
 use crate::switch::media::probe_priority;
 use crate::switch::report::TrunkReport;
 
@@ -48,7 +49,7 @@ pub enum Status {
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 pub struct Check {
-    /// What about: `settings`, `disk`, `clock`, `calendar`, `sip`, `media`, `files`, `priority`, `dns`, `trunk`, `registration`, `limits`, `audio`.
+    /// What about: `settings`, `disk`, `clock`, `calendar`, `sip`, `media`, `files`, `priority`, `dns`, `trunk`, `registration`, `limits`, `audio`, `alarm`.
     check: &'static str,
     /// Of which trunk, if of one.
     trunk: Option<String>,
@@ -97,6 +98,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let mut checks = vec![settings(&findings)];
     checks.extend(machine::checks(&config));
     checks.extend(calendars(&options.common)?);
+    checks.extend(alarms(&config));
     let trunks = match running {
         true => asked(&config, &mut checks)?,
         false => probed(&config, &mut checks)?,
@@ -121,6 +123,18 @@ fn settings(findings: &Findings) -> Check {
         (_, warnings) => Check::new("settings", Status::Warning, output::count(warnings, "warning"))
             .help("`nightbell check` shows them"),
     }
+}
+
+/// The alarms that are on.
+fn alarms(config: &Config) -> Vec<Check> {
+    let found = Store::open_read_only(&config.data_dir).and_then(|reader| reader.alarms());
+    let alarm = |alarm: Alarm| {
+        let since = output::local(alarm.since);
+        Check::new("alarm", Status::Warning, format!("{}, since {since}: {}", alarm.name, alarm.title))
+            .help(alarm.detail)
+    };
+    // What keeps the database from being read is another check's.
+    found.unwrap_or_default().into_iter().map(alarm).collect()
 }
 
 /// How the calendars stand from which it is known who is on call.
