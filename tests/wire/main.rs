@@ -10,6 +10,7 @@ mod baresip;
 mod carriers;
 mod certificate;
 mod daemon;
+mod faults;
 mod foreign;
 mod identity;
 mod kamailio;
