@@ -19,11 +19,14 @@ use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
+use crate::daemon::blocking;
 use crate::daemon::changes::{self, Change, ChangeError, Changed};
+use crate::daemon::chase::Chaser;
 use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
+use crate::daemon::incidents::{self, IncidentChange};
 use crate::daemon::outbox::{self, Pump};
 use crate::daemon::storage;
 use crate::daemon::verify::{self, Verified};
@@ -90,6 +93,8 @@ pub struct Daemon {
     languages: BTreeSet<Language>,
     feeds: Poller,
     outbox: Pump,
+    /// Phones people about open incidents.
+    chaser: Chaser,
     /// Sends what targets are told.
     client: Client,
 }
@@ -138,12 +143,13 @@ impl Daemon {
             clock: Clock::starting_at(Timestamp::now()),
             shutdown: shutdown_reader,
         };
+        let snapshot = Arc::new(Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) });
         let switch = Switch::start(Parts {
             addresses: config.addresses.clone(),
             trunks: config.trunks.clone(),
-            snapshot: Arc::new(Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) }),
+            snapshot: snapshot.clone(),
             library: Arc::new(plan.library),
-            recordings,
+            recordings: recordings.clone(),
             house: house.clone(),
             requests,
             ledger,
@@ -157,6 +163,8 @@ impl Daemon {
         let client = Client::new();
         let ways = outbox::ways(&config.targets, &config.delivering(&client));
         let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways);
+        store.set_ways(&config.ways())?;
+        let chaser = Chaser::start(store.clone(), house.clone(), recordings, snapshot);
         let (commands, no_commands) = commands(&config.data_dir)?;
         let home = storage::go_home(store.clone());
         Ok(Self {
@@ -179,6 +187,7 @@ impl Daemon {
             languages,
             feeds,
             outbox,
+            chaser,
             client,
         })
     }
@@ -252,6 +261,7 @@ impl Daemon {
                 };
                 let _ = asked.reply.send(reply);
             }
+            control::Command::Incident(change) => self.change_incident(change, asked.reply),
             control::Command::Verify { person, phone } => self.verify(&person, phone.as_deref(), asked.reply),
             control::Command::Trunks { ping } => self.tell_trunks(ping, asked.reply),
             control::Command::Storage => {
@@ -280,10 +290,12 @@ impl Daemon {
     async fn take_home(&mut self) {
         let (store, file) =
             (self.store.clone(), self.config.oncall.as_ref().map(|(_, roster)| roster.clone()));
-        let applied =
-            blocking(move || file.map_or(Ok(()), |roster| store.apply_roster(&roster, false).map(drop)))
-                .await;
-        if let Err(error) = applied {
+        let ways = self.config.ways();
+        let applied = blocking(move || {
+            file.map_or(Ok(()), |roster| store.apply_roster(&roster, false).map(drop))?;
+            store.set_ways(&ways)
+        });
+        if let Err(error) = applied.await {
             tracing::error!(%error, "the on-call file could not be taken into the database");
         }
         if let Err(error) = self.reload_roster().await {
@@ -301,6 +313,21 @@ impl Daemon {
                 Some(trunks) => control::Reply::Trunks { listening, audio, trunks },
                 None => control::Reply::Failed("the daemon is stopping".to_owned()),
             };
+            let _ = reply.send(told);
+        });
+    }
+
+    /// Changes incidents, quiet times or the outbox. Other commands do not wait for the disk with it.
+    fn change_incident(&self, change: IncidentChange, reply: oneshot::Sender<control::Reply>) {
+        // What is done to an incident stands in its own log, and notes stand nowhere else.
+        if !matches!(change, IncidentChange::Of { .. }) {
+            tracing::info!(?change, "incidents: a command");
+        }
+        let (store, journal) = (self.store.clone(), self.house.journal.clone());
+        tokio::spawn(async move {
+            let done = incidents::carry_out_running(store, journal, change, Timestamp::now()).await;
+            let told =
+                done.map_or_else(|why| control::Reply::Failed(why.to_string()), control::Reply::Incident);
             let _ = reply.send(told);
         });
     }
@@ -363,7 +390,9 @@ impl Daemon {
         let (mut roster, _) = blocking(move || feeds::load(store.reader())).await?;
         self.speak_known_languages(&mut roster);
         let hotlines = self.config.hotlines(&roster, &mut Findings::default()).hotlines;
-        self.switch.reload_snapshot(Arc::new(Snapshot { hotlines, roster: Arc::new(roster) }));
+        let snapshot = Arc::new(Snapshot { hotlines, roster: Arc::new(roster) });
+        self.switch.reload_snapshot(snapshot.clone());
+        self.chaser.snapshot_changed(snapshot);
         Ok(())
     }
 
@@ -396,11 +425,16 @@ impl Daemon {
             tracing::warn!("changed, but not in use before the next start: {}", later.join(", "));
         }
         self.languages = languages(&ready.roster);
-        let snapshot = Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) };
+        let snapshot = Arc::new(Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) });
         self.switch
-            .reload(ready.config.trunks.clone(), tls, Arc::new(snapshot), Arc::new(ready.plan.library))
+            .reload(ready.config.trunks.clone(), tls, snapshot.clone(), Arc::new(ready.plan.library))
             .await;
+        self.chaser.snapshot_changed(snapshot);
         self.config = ready.config;
+        let (store, ways) = (self.store.clone(), self.config.ways());
+        if let Err(error) = blocking(move || store.set_ways(&ways)).await {
+            tracing::error!(%error, "where people's own ways lead could not be kept: what was known before counts");
+        }
         self.feeds.settings_changed(self.config.wanted_calendars());
         self.outbox
             .settings_changed(outbox::ways(&self.config.targets, &self.config.delivering(&self.client)));
@@ -426,6 +460,7 @@ impl Daemon {
     /// Refuses new calls from now on; resolves when none is running.
     pub fn drain(&self) -> impl Future<Output = ()> + use<> {
         self.switch.drain();
+        self.chaser.rest();
         let occupancy = self.occupancy.clone();
         async move { occupancy.quiet().await }
     }
@@ -433,10 +468,12 @@ impl Daemon {
     /// Ends the calls that still run, writes everything down, and stops.
     pub async fn stop(self) {
         self.switch.drain();
+        self.chaser.rest();
         self.shutdown.send_replace(true);
         if tokio::time::timeout(LAST_RECORDS, self.occupancy.quiet()).await.is_err() {
             tracing::error!("calls did not end in time");
         }
+        self.chaser.stop().await;
         self.switch.stop().await;
         drop((self.commands, self.confirmed, self.house));
         // What the disk has not taken by then is in the log.
@@ -505,14 +542,6 @@ fn keep_old(findings: &Findings) {
     tracing::error!("the settings have errors and were not taken into use:\n{}", findings.render(false));
 }
 
-/// Runs what waits for the disk away from the calls.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(broken) => std::panic::resume_unwind(broken.into_panic()),
-    }
-}
-
 /// What a start needs of the database.
 struct Prepared {
     ready: Ready,
@@ -577,8 +606,9 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
     .await
 }
 
-/// After a crash: closes open calls, repairs messages, and finds the legs that were left up.
-fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
+/// After a crash: closes open calls, repairs messages, and finds the legs that were left up. Afterwards nothing is left
+/// to be put right.
+pub fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
     let failed = |source| StartError::Io { path: recordings.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(recordings).map_err(failed)?;
     let repaired = repair_all(recordings).map_err(failed)?;

@@ -13,6 +13,7 @@
 mod backlog;
 mod calendars;
 mod calls;
+mod chase;
 mod checkpoint;
 mod committer;
 mod connection;
@@ -39,6 +40,7 @@ mod spare;
 mod spend;
 mod spool;
 mod text;
+mod ways;
 mod writer;
 
 use std::fs::File;
@@ -51,9 +53,11 @@ use tracing::{error, warn};
 
 pub use calendars::CalendarCopy;
 pub use calls::{CallFilter, CallRow, VoicemailRow};
+pub use chase::Chase;
 pub use error::StoreError;
 pub use health::{Fault, Health};
 pub use incidents::{IncidentFilter, IncidentRow, LogRow};
+pub use ways::{Finds, WayTarget};
 
 pub use outbox::{
     Bell, Head, OutboxCount, OutboxEntry, OutboxFilter, OutboxState, Replay, Settled, TRIED_FOR,

@@ -18,10 +18,11 @@ const NAME: &str = "nightbell.spare.db";
 
 /// Who is on call, and what holds until it is changed: taken over from the right database as far as that can be
 /// read, and not brought back, because it is there.
-pub(super) const TAKEN_OVER: [&str; 19] = [
+pub(super) const TAKEN_OVER: [&str; 20] = [
     "people",
     "phones",
     "phone_confirmations",
+    "person_ways",
     "teams",
     "team_levels",
     "team_targets",
@@ -41,7 +42,7 @@ pub(super) const TAKEN_OVER: [&str; 19] = [
 ];
 
 /// The same, for what is no part of who is on call.
-pub(super) const TAKEN_OVER_TOO: [&str; 2] = ["calendars", "quiet_times"];
+pub(super) const TAKEN_OVER_TOO: [&str; 3] = ["calendars", "quiet_times", "way_targets"];
 
 /// A spare database that can be written to.
 #[derive(Debug)]
@@ -170,4 +171,36 @@ fn copy(to: &Connection, from: &Connection, table: &str) -> rusqlite::Result<usi
     }
     transaction.commit()?;
     Ok(copied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::scratch::Scratch;
+
+    #[test]
+    fn whatever_belongs_to_who_is_on_call_is_taken_over_with_it() {
+        let scratch = Scratch::new();
+        folder::create(scratch.path()).unwrap();
+        let connection = connection::open_and_migrate(&folder::database(scratch.path())).unwrap();
+        let exists = |table: &str| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1)";
+            connection.query_row(sql, [table], |row| row.get::<_, bool>(0)).unwrap()
+        };
+        for table in TAKEN_OVER.iter().chain(&TAKEN_OVER_TOO) {
+            assert!(exists(table), "there is no {table}");
+        }
+        let mut referring = connection
+            .prepare(
+                "SELECT schema.name, reference.\"table\"
+                 FROM sqlite_schema AS schema, pragma_foreign_key_list(schema.name) AS reference
+                 WHERE schema.type = 'table'",
+            )
+            .unwrap();
+        let pairs = referring.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        for (table, to) in pairs.map(Result::<(String, String), _>::unwrap) {
+            let taken = |name: &str| TAKEN_OVER.contains(&name);
+            assert!(!taken(&to) || taken(&table), "{table} belongs to {to} and is not taken over");
+        }
+    }
 }

@@ -63,7 +63,9 @@ impl House {
     }
 
     fn command(&self, strace: &[&str]) -> Command {
-        let daemon = env!("CARGO_BIN_EXE_nightbell");
+        // Another one may be named, such as the one that is installed.
+        let daemon = std::env::var_os("NIGHTBELL_DAEMON");
+        let daemon = daemon.unwrap_or_else(|| env!("CARGO_BIN_EXE_nightbell").into());
         let mut command = match strace {
             [] => Command::new(daemon),
             // As a grandchild: the child is the daemon itself, and a kill is its own.

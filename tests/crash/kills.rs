@@ -329,12 +329,14 @@ pub fn must_be_hung_up_on(seen: &Seen, killed: Instant) -> bool {
 
 /// Kills so many daemons, by several workers side by side, and fails with all that was lost.
 pub fn run(seed: u64, first: u64, kills: u64, workers: u64) {
+    // Each has one to kill.
+    let workers = workers.clamp(1, kills.max(1));
     let tracing = can_trace("the kills between two steps of a message");
     let verdicts: Vec<_> = (0..workers)
         .map(|worker| {
             std::thread::spawn(move || {
                 let mut verdict = Verdict::new(seed);
-                work(seed, first + worker, workers, kills / workers, tracing, &mut verdict);
+                work(seed, first + worker, workers, kills.div_ceil(workers), tracing, &mut verdict);
                 verdict
             })
         })

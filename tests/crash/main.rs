@@ -5,12 +5,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
+mod cuts;
 mod daemon;
+mod disk;
 mod kills;
 mod phone;
 #[path = "../../src/store/scratch.rs"]
 mod scratch;
 mod sound;
+mod trace;
 mod verdict;
 
 /// A number from the environment.
@@ -33,4 +36,18 @@ fn a_thousand_kills() {
         number("NIGHTBELL_KILLS", 1000),
         workers,
     );
+}
+
+#[test]
+fn a_power_cut_after_any_step_loses_no_call_that_was_answered_and_no_message() {
+    if daemon::can_trace("the power cuts") {
+        cuts::run(7, 300);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: `just power-cuts`"]
+fn ten_thousand_power_cuts() {
+    assert!(daemon::can_trace("the power cuts"), "strace is needed");
+    cuts::run(number("NIGHTBELL_SEED", 7), number("NIGHTBELL_CUTS", 10_000));
 }
