@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::daemon::changes::{Change, Changed};
+use crate::daemon::retention::{Erased, Removal};
 use crate::daemon::verify::Verified;
 use crate::switch::media::Priority;
 use crate::switch::report::TrunkReport;
@@ -46,6 +47,8 @@ pub enum Command {
         /// Which; left out: the first that is not confirmed.
         phone: Option<String>,
     },
+    /// Remove a message, or what tells of a caller.
+    Remove(Removal),
     /// How the trunks stand.
     Trunks {
         /// Ask their servers first whether they are there.
@@ -63,6 +66,8 @@ pub enum Reply {
     Changed(Changed),
     /// What became of a call to a phone.
     Verified(Verified),
+    /// What was removed.
+    Removed(Erased),
     /// How the trunks stand, and where SIP is listened for.
     Trunks {
         /// `udp:ADDRESS:PORT`

@@ -23,6 +23,8 @@ use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
+use crate::daemon::messages::Sealer;
+use crate::daemon::retention::{self, Purger, Removal};
 use crate::daemon::verify::{self, Verified};
 use crate::oncall::{Language, PersonId, Phone, Roster};
 use crate::sip::Hop;
@@ -80,6 +82,8 @@ pub struct Daemon {
     /// The languages of the people, beside the hotlines' own, that prompts were made in.
     languages: BTreeSet<Language>,
     feeds: Poller,
+    purger: Purger,
+    sealer: Sealer,
 }
 
 /// Settings that were read and are good enough to run on.
@@ -134,6 +138,9 @@ impl Daemon {
         .await?;
         store.legs_released()?;
         let feeds = Poller::start(store.clone(), config.wanted_calendars());
+        let recordings = config.data_dir.join("recordings");
+        let purger = Purger::start(store.clone(), recordings.clone(), config.retention);
+        let sealer = Sealer::start(store.clone(), recordings, config.voicemail.clone(), live.subscribe());
         let commands = control::listen(&config.data_dir)
             .map_err(|source| StartError::Io { path: config.data_dir.join("control.sock"), source })?;
         Ok(Self {
@@ -152,6 +159,8 @@ impl Daemon {
             warnings,
             languages,
             feeds,
+            purger,
+            sealer,
         })
     }
 
@@ -224,6 +233,7 @@ impl Daemon {
                 let _ = asked.reply.send(reply);
             }
             control::Command::Verify { person, phone } => self.verify(&person, phone.as_deref(), asked.reply),
+            control::Command::Remove(removal) => self.remove(removal, asked.reply),
             control::Command::Trunks { ping } => self.tell_trunks(ping, asked.reply),
         }
     }
@@ -238,6 +248,20 @@ impl Daemon {
                 Some(trunks) => control::Reply::Trunks { listening, audio, trunks },
                 None => control::Reply::Failed("the daemon is stopping".to_owned()),
             };
+            let _ = reply.send(told);
+        });
+    }
+
+    /// Removes a message, or what tells of a caller. Other commands do not wait for the disk.
+    fn remove(&self, removal: Removal, reply: oneshot::Sender<control::Reply>) {
+        let (store, recordings) = (self.store.clone(), self.data_dir.join("recordings"));
+        if let Removal::Caller { number, dry_run: false } = &removal {
+            self.house.history.forget(number);
+        }
+        tokio::task::spawn_blocking(move || {
+            let removed = retention::carry_out(&store, &recordings, &removal, Timestamp::now());
+            let told =
+                removed.map_or_else(|why| control::Reply::Failed(why.to_string()), control::Reply::Removed);
             let _ = reply.send(told);
         });
     }
@@ -339,6 +363,8 @@ impl Daemon {
             .await;
         self.config = ready.config;
         self.feeds.settings_changed(self.config.wanted_calendars());
+        self.purger.settings_changed(self.config.retention);
+        self.sealer.settings_changed(self.config.voicemail.clone());
         self.warnings = ready.warnings;
         tracing::info!("the settings were read again");
     }

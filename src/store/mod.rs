@@ -13,18 +13,23 @@
 mod backlog;
 mod calendars;
 mod calls;
+mod cases;
 mod checkpoint;
 mod connection;
+mod encrypted;
 mod entries;
+mod erase;
 mod error;
 mod folder;
 mod leg_quality;
+mod purge;
 mod reconcile;
 mod roster;
 #[cfg(test)]
-mod scratch;
+pub(crate) mod scratch;
 mod spend;
 mod text;
+mod voicemails;
 mod writer;
 
 use std::fs::File;
@@ -35,11 +40,14 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{broadcast, mpsc};
 
 pub use calendars::CalendarCopy;
-pub use calls::{CallFilter, CallRow, VoicemailRow};
+pub use calls::{CallFilter, CallRow};
+pub use erase::Traces;
 pub use error::StoreError;
+pub use purge::{KeptFile, Proof, Purgeable, Removed, Run};
 pub use reconcile::{Reconciled, StoredLeg, Unfinished};
 pub use roster::{Change, ChangeKind};
 pub use spend::TrunkUse;
+pub use voicemails::{VoicemailFilter, VoicemailRow};
 pub use writer::WriterHandle;
 
 use crate::call::journal::Record;

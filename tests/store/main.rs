@@ -7,6 +7,7 @@ mod crash;
 mod file;
 mod kill;
 mod log;
+mod retention;
 mod roster;
 #[path = "../../src/store/scratch.rs"]
 mod scratch;
