@@ -38,6 +38,14 @@ bench *options:
 load *options:
     cargo bench --bench hotline -- {{options}}
 
+# Kill the daemon so many times in the middle of calls, and compare what it kept with what the phones have seen: `just kills 1000 7`; from a round on: `just kills 1 7 42`
+kills count="1000" seed="7" first="0" workers="4":
+    NIGHTBELL_KILLS={{count}} NIGHTBELL_SEED={{seed}} NIGHTBELL_FIRST={{first}} NIGHTBELL_WORKERS={{workers}} cargo test --release --test crash a_thousand_kills -- --ignored --nocapture
+
+# Cut the power of a recorded run so many times, and start on what is left: `just power-cuts 10000 7`; needs strace
+power-cuts count="10000" seed="7":
+    NIGHTBELL_CUTS={{count}} NIGHTBELL_SEED={{seed}} cargo test --release --test crash ten_thousand_power_cuts -- --ignored --nocapture
+
 # Fuzz one target (sip_message, sip_stream, header, uri, digest, sdp, rtp) for a minute; needs a nightly toolchain and cargo-fuzz
 fuzz target="sip_message" seconds="60":
     cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}

@@ -86,7 +86,8 @@ CREATE TABLE quiet_times (
     -- Until when; NULL: until it is removed.
     ends_at   TEXT,
     -- Why, in the operator's words; NULL: nothing was said.
-    reason    TEXT
+    reason    TEXT,
+    CHECK (kind <> 'snooze' OR ends_at IS NOT NULL)
 ) STRICT;
 
 -- What is to be told to targets, and what was: written in the transaction of the fact it tells of.
@@ -107,12 +108,14 @@ CREATE TABLE outbox (
     notice      TEXT NOT NULL,
     -- When it was written.
     created_at  TEXT NOT NULL,
+    -- When it was to be sent at first: it is given up 7 days later.
+    wanted_at   TEXT NOT NULL,
     -- Not to be sent before.
     due_at      TEXT NOT NULL,
-    -- 'waiting', 'sent', 'dead' (refused, or given up after 7 days: the operator may replay it), 'withdrawn' (not
+    -- 'waiting', 'sent', 'dead' (refused, or given up after 7 days: the operator may have it sent again), 'withdrawn' (not
     -- needed any more before it was sent).
     state       TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'dead', 'withdrawn')),
-    -- How often it was tried.
+    -- How often it was tried, counted before each try: what was tried may have arrived, whatever came of it.
     attempts    INTEGER NOT NULL DEFAULT 0,
     -- What went wrong the last time; NULL: nothing has.
     last_error  TEXT,
@@ -122,7 +125,45 @@ CREATE TABLE outbox (
     CHECK ((state = 'waiting') = (settled_at IS NULL))
 ) STRICT;
 
--- What waits, target by target.
-CREATE INDEX outbox_waiting ON outbox (target, id) WHERE state = 'waiting';
+-- What waits: target by target, and of each incident the first.
+CREATE INDEX outbox_waiting ON outbox (target, dedup_key, id) WHERE state = 'waiting';
 -- What an incident's entries are.
 CREATE INDEX outbox_by_call ON outbox (call_id);
+
+DROP VIEW call_log;
+-- The log as people ask for it, one row for each call: what the command `calls` shows.
+CREATE VIEW call_log AS
+SELECT
+    calls.id,
+    calls.hotline,
+    calls.number,
+    calls.caller,
+    calls.display_name,
+    calls.diverted_by,
+    calls.verstat,
+    calls.attestation,
+    calls.started_at,
+    calls.answered_at,
+    calls.ended_at,
+    -- From the INVITE to the end, in whole seconds; never negative, even when the clock was set back.
+    max(0, CAST(round((julianday(calls.ended_at) - julianday(calls.started_at)) * 86400) AS INTEGER))
+        AS duration_s,
+    calls.outcome,
+    calls.end_reason,
+    calls.route,
+    calls.responder,
+    -- The file of the message, where one was kept.
+    recordings.file AS voicemail,
+    -- The file of the recorded call, where it was kept.
+    call_recordings.file AS recording,
+    -- The incident that came of it, and how far it has come.
+    incidents.id AS incident,
+    incidents.status AS incident_status,
+    -- When there would have been an incident, but for maintenance.
+    CASE WHEN json_valid(incident_cases.state) THEN incident_cases.state ->> '$.suppressed' END AS suppressed_at,
+    calls.sip_call_id
+FROM calls
+LEFT JOIN recordings ON recordings.call_id = calls.id AND recordings.state = 'kept'
+LEFT JOIN call_recordings ON call_recordings.call_id = calls.id AND call_recordings.state = 'kept'
+LEFT JOIN incidents ON incidents.call_id = calls.id
+LEFT JOIN incident_cases ON incident_cases.call_id = calls.id;

@@ -105,6 +105,20 @@ impl Repair {
     }
 }
 
+/// Whether the first octets of a file never reached the disk: nothing of a header is there but, at most, its lengths.
+pub fn is_without_header(first: &[u8]) -> bool {
+    let lengths = |at: usize| (4..8).contains(&at) || (40..44).contains(&at);
+    let header = first.iter().take(HEADER_LEN as usize).enumerate();
+    header.filter(|(at, _)| !lengths(*at)).all(|(_, octet)| *octet == 0)
+}
+
+/// The header that [`Writer`] begins a file with.
+pub fn header(rate: u32, channels: u16) -> io::Result<Vec<u8>> {
+    let mut file = io::Cursor::new(Vec::new());
+    Writer::new(&mut file, rate, channels)?.finish()?;
+    Ok(file.into_inner())
+}
+
 /// The repair of a file of [`Writer`] that is `file_len` octets long and begins with `first`;
 /// nothing if the beginning is not a header of such a file.
 pub fn repair(file_len: u64, first: &[u8]) -> Option<Repair> {
@@ -211,6 +225,19 @@ mod tests {
         let repair = repair(file.len() as u64, &file).unwrap();
         assert_eq!((repair.channels, repair.frames, repair.file_len), (2, 2, repair.len_of(2)));
         assert_eq!(read(&repaired(file)), [1, -1, 2, -2]);
+    }
+
+    #[test]
+    fn a_header_that_is_missing_can_be_made_anew() {
+        let file = written(&[1; 100]);
+        let mut lost = file.clone();
+        lost[..HEADER_LEN as usize].fill(0);
+        assert!(is_without_header(&lost) && !is_without_header(&file));
+        lost[40..44].fill(7);
+        assert!(is_without_header(&lost), "a length alone is no header");
+        lost[..HEADER_LEN as usize].copy_from_slice(&header(8000, 1).unwrap());
+        assert_eq!(repaired(lost), file);
+        assert_eq!(repair(44, &header(8000, 2).unwrap()).map(|repair| repair.channels), Some(2));
     }
 
     #[test]

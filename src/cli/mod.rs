@@ -12,10 +12,14 @@ mod demo;
 mod doctor;
 mod erase;
 mod expect;
+mod incidents;
+mod notify;
 mod oncall;
+mod outbox;
 mod output;
 mod overrides;
 mod people;
+mod quiet;
 mod rings;
 mod run;
 mod schedule;
@@ -79,9 +83,23 @@ enum Command {
     Calls(calls::Options),
     /// What keeps calls from working: trunks, names, ports, disk, clock, and the audio of a call to itself
     Doctor(doctor::Options),
+    /// What calls came to, and what became of it; with a number one incident with its log
+    Incidents(incidents::Options),
+    /// Times in which no incident is opened; calls go on as ever
+    #[command(subcommand)]
+    Maintenance(quiet::Command),
+    /// Tell people of an incident later, or of all that are opened at a hotline or route for a time
+    Snooze(quiet::Options),
+    /// Tell nobody of an incident, or of those that are opened at a hotline or route
+    Mute(quiet::Options),
+    /// What waits to be told to targets, and what could not be; with a number one entry with its notice
+    Outbox(outbox::Options),
     /// The messages callers left
     #[command(subcommand)]
     Voicemail(voicemail::Command),
+    /// Who is told of incidents
+    #[command(subcommand)]
+    Notify(notify::Command),
 }
 
 /// Why a command did not do what it should.
@@ -116,7 +134,13 @@ impl Arguments {
             Command::Schedule(command) => schedule::run(&command),
             Command::Calls(options) => calls::run(&options),
             Command::Doctor(options) => doctor::run(&options),
+            Command::Incidents(options) => incidents::run(&options),
+            Command::Maintenance(command) => quiet::maintenance(&command),
+            Command::Snooze(options) => quiet::snooze(&options),
+            Command::Mute(options) => quiet::mute(&options),
+            Command::Outbox(options) => outbox::run(&options),
             Command::Voicemail(command) => voicemail::run(&command),
+            Command::Notify(command) => notify::run(&command),
         };
         match done {
             Ok(status) => status,

@@ -103,6 +103,15 @@ pub fn since(text: &str) -> Result<Timestamp, String> {
     ago.map_or_else(|| moment(text), Ok)
 }
 
+/// Reads a moment, or how long it is until then: `2h`, `7d`.
+pub fn ahead(text: &str) -> Result<Timestamp, String> {
+    let until = text.parse::<jiff::Span>().ok().and_then(|span| {
+        let now = jiff::Zoned::now();
+        now.checked_add(span.abs()).ok().map(|then| then.timestamp())
+    });
+    until.map_or_else(|| moment(text), Ok)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +129,8 @@ mod tests {
         }
         assert!(moment("tomorrow").is_err());
         assert!(since("2h").unwrap() < Timestamp::now());
+        assert!(ahead("2h").unwrap() > Timestamp::now());
+        assert_eq!(ahead("2026-12-24T17:00:00Z"), Ok(wanted));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::daemon::changes::{Change, Changed};
+use crate::daemon::incidents::{Done, IncidentChange};
 use crate::daemon::retention::{Erased, Removal};
 use crate::daemon::verify::Verified;
 use crate::switch::media::Priority;
@@ -40,6 +41,8 @@ pub enum Command {
     },
     /// Change who is on call.
     Change(Change),
+    /// Change incidents, quiet times or the outbox.
+    Incident(IncidentChange),
     /// Call a phone and have it confirmed.
     Verify {
         /// Whose.
@@ -64,6 +67,8 @@ pub enum Reply {
     Done(Vec<String>),
     /// What became of a change.
     Changed(Changed),
+    /// What became of a change of incidents, quiet times or the outbox.
+    Incident(Done),
     /// What became of a call to a phone.
     Verified(Verified),
     /// What was removed.

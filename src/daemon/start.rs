@@ -18,14 +18,19 @@ use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
+use crate::daemon::blocking;
 use crate::daemon::changes::{self, Change, ChangeError, Changed};
+use crate::daemon::chase::Chaser;
 use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
+use crate::daemon::incidents::{self, IncidentChange};
 use crate::daemon::messages::Sealer;
+use crate::daemon::outbox::{self, Pump};
 use crate::daemon::retention::{self, Purger, Removal};
 use crate::daemon::verify::{self, Verified};
+use crate::notify::http::Client;
 use crate::oncall::{Language, PersonId, Phone, Roster};
 use crate::sip::Hop;
 use crate::store::{CallFilter, Store, StoreError, Unfinished, WriterHandle};
@@ -68,6 +73,7 @@ pub struct Daemon {
     config: Config,
     /// The one in use, whatever a reload says.
     data_dir: PathBuf,
+    spool: PathBuf,
     store: Arc<Store>,
     switch: Switch,
     writer: WriterHandle,
@@ -84,6 +90,11 @@ pub struct Daemon {
     feeds: Poller,
     purger: Purger,
     sealer: Sealer,
+    outbox: Pump,
+    /// Phones people about open incidents.
+    chaser: Chaser,
+    /// Sends what targets are told.
+    client: Client,
 }
 
 /// Settings that were read and are good enough to run on.
@@ -104,6 +115,7 @@ impl Daemon {
             _ => return Err(StartError::Settings(findings)),
         };
         let store = Arc::new(Store::open(&config.data_dir)?);
+        store.use_spool(&config.spool);
         let Ready { config, plan, roster, warnings } = ready(config, findings, &store).await?;
         let languages = languages(&roster);
         let recordings = config.data_dir.join("recordings");
@@ -124,12 +136,13 @@ impl Daemon {
             clock: Clock::starting_at(Timestamp::now()),
             shutdown: shutdown_reader,
         };
+        let snapshot = Arc::new(Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) });
         let switch = Switch::start(Parts {
             addresses: config.addresses.clone(),
             trunks: config.trunks.clone(),
-            snapshot: Arc::new(Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) }),
+            snapshot: snapshot.clone(),
             library: Arc::new(plan.library),
-            recordings,
+            recordings: recordings.clone(),
             house: house.clone(),
             requests,
             ledger: ledger(&store)?,
@@ -138,7 +151,11 @@ impl Daemon {
         .await?;
         store.legs_released()?;
         let feeds = Poller::start(store.clone(), config.wanted_calendars());
-        let recordings = config.data_dir.join("recordings");
+        let client = Client::new();
+        let ways = outbox::ways(&config.targets, &config.delivering(&client));
+        let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways);
+        store.set_ways(&config.ways())?;
+        let chaser = Chaser::start(store.clone(), house.clone(), recordings.clone(), snapshot);
         let purger = Purger::start(store.clone(), recordings.clone(), config.retention);
         let sealer = Sealer::start(store.clone(), recordings, config.voicemail.clone(), live.subscribe());
         let commands = control::listen(&config.data_dir)
@@ -146,6 +163,7 @@ impl Daemon {
         Ok(Self {
             config_path: config_path.to_owned(),
             data_dir: config.data_dir.clone(),
+            spool: config.spool.clone(),
             config,
             store,
             switch,
@@ -161,6 +179,9 @@ impl Daemon {
             feeds,
             purger,
             sealer,
+            outbox,
+            chaser,
+            client,
         })
     }
 
@@ -232,6 +253,7 @@ impl Daemon {
                 };
                 let _ = asked.reply.send(reply);
             }
+            control::Command::Incident(change) => self.change_incident(change, asked.reply),
             control::Command::Verify { person, phone } => self.verify(&person, phone.as_deref(), asked.reply),
             control::Command::Remove(removal) => self.remove(removal, asked.reply),
             control::Command::Trunks { ping } => self.tell_trunks(ping, asked.reply),
@@ -262,6 +284,21 @@ impl Daemon {
             let removed = retention::carry_out(&store, &recordings, &removal, Timestamp::now());
             let told =
                 removed.map_or_else(|why| control::Reply::Failed(why.to_string()), control::Reply::Removed);
+            let _ = reply.send(told);
+        });
+    }
+
+    /// Changes incidents, quiet times or the outbox. Other commands do not wait for the disk with it.
+    fn change_incident(&self, change: IncidentChange, reply: oneshot::Sender<control::Reply>) {
+        // What is done to an incident stands in its own log, and notes stand nowhere else.
+        if !matches!(change, IncidentChange::Of { .. }) {
+            tracing::info!(?change, "incidents: a command");
+        }
+        let (store, journal) = (self.store.clone(), self.house.journal.clone());
+        tokio::spawn(async move {
+            let done = incidents::carry_out_running(store, journal, change, Timestamp::now()).await;
+            let told =
+                done.map_or_else(|why| control::Reply::Failed(why.to_string()), control::Reply::Incident);
             let _ = reply.send(told);
         });
     }
@@ -324,7 +361,9 @@ impl Daemon {
         let (mut roster, _) = blocking(move || feeds::load(store.reader())).await?;
         self.speak_known_languages(&mut roster);
         let hotlines = self.config.hotlines(&roster, &mut Findings::default()).hotlines;
-        self.switch.reload_snapshot(Arc::new(Snapshot { hotlines, roster: Arc::new(roster) }));
+        let snapshot = Arc::new(Snapshot { hotlines, roster: Arc::new(roster) });
+        self.switch.reload_snapshot(snapshot.clone());
+        self.chaser.snapshot_changed(snapshot);
         Ok(())
     }
 
@@ -357,14 +396,21 @@ impl Daemon {
             tracing::warn!("changed, but not in use before the next start: {}", later.join(", "));
         }
         self.languages = languages(&ready.roster);
-        let snapshot = Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) };
+        let snapshot = Arc::new(Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) });
         self.switch
-            .reload(ready.config.trunks.clone(), tls, Arc::new(snapshot), Arc::new(ready.plan.library))
+            .reload(ready.config.trunks.clone(), tls, snapshot.clone(), Arc::new(ready.plan.library))
             .await;
+        self.chaser.snapshot_changed(snapshot);
         self.config = ready.config;
+        let (store, ways) = (self.store.clone(), self.config.ways());
+        if let Err(error) = blocking(move || store.set_ways(&ways)).await {
+            tracing::error!(%error, "where people's own ways lead could not be kept: what was known before counts");
+        }
         self.feeds.settings_changed(self.config.wanted_calendars());
         self.purger.settings_changed(self.config.retention);
         self.sealer.settings_changed(self.config.voicemail.clone());
+        self.outbox
+            .settings_changed(outbox::ways(&self.config.targets, &self.config.delivering(&self.client)));
         self.warnings = ready.warnings;
         tracing::info!("the settings were read again");
     }
@@ -374,6 +420,7 @@ impl Daemon {
         let (running, wanted) = (self.switch.addresses(), &new.addresses);
         let changed = [
             ("data_dir", self.data_dir != new.data_dir),
+            ("[storage] spool", self.spool != new.spool),
             ("listen", running.listen != wanted.listen),
             ("public_address", running.public_address != wanted.public_address),
             ("resolvers", running.resolvers != wanted.resolvers),
@@ -386,6 +433,7 @@ impl Daemon {
     /// Refuses new calls from now on; resolves when none is running.
     pub fn drain(&self) -> impl Future<Output = ()> + use<> {
         self.switch.drain();
+        self.chaser.rest();
         let occupancy = self.occupancy.clone();
         async move { occupancy.quiet().await }
     }
@@ -393,10 +441,12 @@ impl Daemon {
     /// Ends the calls that still run, writes everything down, and stops.
     pub async fn stop(self) {
         self.switch.drain();
+        self.chaser.rest();
         self.shutdown.send_replace(true);
         if tokio::time::timeout(LAST_RECORDS, self.occupancy.quiet()).await.is_err() {
             tracing::error!("calls did not end in time");
         }
+        self.chaser.stop().await;
         self.switch.stop().await;
         drop((self.commands, self.confirmed, self.house));
         // What the disk has not taken by then is in the log.
@@ -406,6 +456,8 @@ impl Daemon {
             Ok(Err(_)) => tracing::error!("the writer of the database broke"),
             Err(_) => tracing::error!("the database did not take the last records in time"),
         }
+        // Calls that the end has cut off are told of at once.
+        self.outbox.stop().await;
     }
 }
 
@@ -463,14 +515,6 @@ fn keep_old(findings: &Findings) {
     tracing::error!("the settings have errors and were not taken into use:\n{}", findings.render(false));
 }
 
-/// Runs what waits for the disk away from the calls.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(broken) => std::panic::resume_unwind(broken.into_panic()),
-    }
-}
-
 /// Applies the on-call file, reads back what the database says, and compiles the hotlines.
 async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Result<Ready, StartError> {
     let store = store.clone();
@@ -498,8 +542,9 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
     .await
 }
 
-/// After a crash: closes open calls, repairs messages, and finds the legs that were left up.
-fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
+/// After a crash: closes open calls, repairs messages, and finds the legs that were left up. Afterwards nothing is left
+/// to be put right.
+pub fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
     let failed = |source| StartError::Io { path: recordings.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(recordings).map_err(failed)?;
     let repaired = repair_all(recordings).map_err(failed)?;

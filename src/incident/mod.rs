@@ -5,6 +5,9 @@
 //! It is pure: the store keeps it and writes what follows in the transaction of the fact itself.
 
 mod case;
+#[cfg(test)]
+mod case_tests;
+pub mod chase;
 mod effect;
 mod fact;
 mod notice;

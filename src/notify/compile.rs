@@ -133,6 +133,23 @@ impl Reading<'_> {
         }
     }
 
+    /// A name and its password; neither is no error, one without the other is.
+    pub fn login(&mut self, settings: &TargetSettings) -> Option<Option<(String, Secret)>> {
+        let (span, message, help) = match (&settings.username, &settings.password_file) {
+            (None, None) => return Some(None),
+            (Some(name), Some(_)) => {
+                let password = self.secret(settings.password_file.as_ref(), "the password")?;
+                return Some(Some((name.get_ref().clone(), password)));
+            }
+            (Some(name), None) => {
+                (name.span(), "there is no password for it", "add password_file = \"PATH\"")
+            }
+            (None, Some(file)) => (file.span(), "whose password is it?", "add username = \"...\""),
+        };
+        self.problems.push(Problem::error(span, message).help(help));
+        None
+    }
+
     /// The address of a target or of its service, without a slash at its end: `url`, what stands in `url_file`, or
     /// the service's own.
     pub fn url(&mut self, settings: &TargetSettings, own: Option<&str>) -> Option<Secret> {

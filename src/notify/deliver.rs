@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::exchange::{Reply, Verdict};
 use super::http::{Client, Reach};
 use super::link::Link;
-use super::{Class, Target};
+use super::{Class, Target, Way};
 use crate::incident::Notice;
 
 /// What targets are told with.
@@ -48,10 +48,15 @@ impl Target {
     /// The same, with what it answered.
     pub fn attempt(&self, notice: &Notice, with: &Delivering) -> Attempt {
         let notice = with.linked(notice);
-        let Some(request) = self.request(&notice) else {
-            return Attempt { verdict: Verdict::Needless, answer: None };
-        };
         let reach = Reach { allow_private: self.allow_private, timeout: self.timeout };
+        if let Way::Mail(mail) = &self.way {
+            return Attempt { verdict: mail.deliver(&notice, &with.recordings, reach), answer: None };
+        }
+        let request = match self.request(&notice) {
+            Ok(Some(request)) => request,
+            Ok(None) => return Attempt { verdict: Verdict::Needless, answer: None },
+            Err(why) => return Attempt { verdict: Verdict::Refused { why }, answer: None },
+        };
         match with.client.send(&request, reach) {
             Ok(reply) => Attempt { verdict: self.judge(&reply), answer: Some(reply.words()) },
             Err(why) => Attempt { verdict: Verdict::later(why), answer: None },

@@ -41,6 +41,18 @@ pub enum Method {
     Get,
 }
 
+impl Method {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Get => "GET",
+        }
+    }
+}
+
 /// One request to a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {

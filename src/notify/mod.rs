@@ -3,15 +3,36 @@
 //!
 //! What is to be sent waits in the outbox of the database, which the daemon drains; nothing here knows of it.
 
+mod alertmanager;
+mod allquiet;
 pub mod compile;
+mod credentials;
 mod deliver;
+mod discord;
 pub mod exchange;
 mod facts;
+mod goalert;
+mod gotify;
+mod grafana;
 pub mod http;
+mod ilert;
+mod incidentio;
 mod link;
+mod mail;
+mod markdown;
+mod mattermost;
+mod ntfy;
+mod opsgenie;
 mod pagerduty;
+mod prose;
+pub mod sample;
 mod settings;
+mod size;
+mod slack;
+mod teams;
+mod template;
 mod text;
+mod webhook;
 
 use std::fmt;
 use std::time::Duration;
@@ -20,11 +41,27 @@ pub use deliver::{Attempt, Delivering};
 pub use facts::{Class, FACTS, Facts, Scale};
 pub use link::Link;
 pub use settings::{HeaderSetting, IncidentsSettings, SecretFile, TargetSettings};
+pub use size::Size;
 
 use crate::incident::Notice;
+use alertmanager::Alertmanager;
+use allquiet::AllQuiet;
 use compile::Reading;
+use discord::Discord;
 use exchange::{Reply, Request, Verdict};
+use goalert::GoAlert;
+use gotify::Gotify;
+use grafana::Grafana;
+use ilert::Ilert;
+use incidentio::IncidentIo;
+use mail::Mail;
+use mattermost::Mattermost;
+use ntfy::Ntfy;
+use opsgenie::Opsgenie;
 use pagerduty::PagerDuty;
+use slack::Slack;
+use teams::Teams;
+use webhook::Webhook;
 
 /// A target, ready to be told.
 #[derive(Debug, Clone)]
@@ -44,6 +81,21 @@ pub struct Target {
 #[derive(Debug, Clone)]
 enum Way {
     PagerDuty(PagerDuty),
+    Opsgenie(Opsgenie),
+    Ilert(Ilert),
+    IncidentIo(IncidentIo),
+    AllQuiet(AllQuiet),
+    GoAlert(GoAlert),
+    Grafana(Grafana),
+    Alertmanager(Alertmanager),
+    Webhook(Box<Webhook>),
+    Slack(Slack),
+    Teams(Teams),
+    Mattermost(Mattermost),
+    Discord(Discord),
+    Ntfy(Ntfy),
+    Gotify(Gotify),
+    Mail(Box<Mail>),
 }
 
 impl Target {
@@ -53,6 +105,22 @@ impl Target {
         let timeout = reading.timeout(settings.timeout.as_ref());
         let way = match facts.kind {
             "pagerduty" => Way::PagerDuty(PagerDuty::compile(settings, facts, reading)?),
+            "opsgenie" => Way::Opsgenie(Opsgenie::compile(settings, facts, opsgenie::OPSGENIE, reading)?),
+            "jira" => Way::Opsgenie(Opsgenie::compile(settings, facts, opsgenie::JIRA, reading)?),
+            "ilert" => Way::Ilert(Ilert::compile(settings, facts, reading)?),
+            "incidentio" => Way::IncidentIo(IncidentIo::compile(settings, facts, reading)?),
+            "allquiet" => Way::AllQuiet(AllQuiet::compile(settings, facts, reading)?),
+            "goalert" => Way::GoAlert(GoAlert::compile(settings, reading)?),
+            "grafana" => Way::Grafana(Grafana::compile(settings, reading)?),
+            "alertmanager" => Way::Alertmanager(Alertmanager::compile(settings, facts, reading)?),
+            "webhook" => Way::Webhook(Box::new(Webhook::compile(settings, facts, reading)?)),
+            "slack" => Way::Slack(Slack::compile(settings, reading)?),
+            "teams" => Way::Teams(Teams::compile(settings, reading)?),
+            "mattermost" => Way::Mattermost(Mattermost::compile(settings, reading)?),
+            "discord" => Way::Discord(Discord::compile(settings, reading)?),
+            "ntfy" => Way::Ntfy(Ntfy::compile(settings, facts, reading)?),
+            "gotify" => Way::Gotify(Gotify::compile(settings, facts, reading)?),
+            "smtp" => Way::Mail(Box::new(Mail::compile(settings, reading)?)),
             _ => return None,
         };
         Some(Self {
@@ -64,17 +132,34 @@ impl Target {
         })
     }
 
-    /// What is sent for a notice; nothing where the service has no use for it.
-    pub fn request(&self, notice: &Notice) -> Option<Request> {
-        match &self.way {
+    /// What is sent for a notice; nothing where the service has no use for it. The error says why nothing can be sent.
+    pub fn request(&self, notice: &Notice) -> Result<Option<Request>, String> {
+        Ok(match &self.way {
             Way::PagerDuty(of) => of.request(notice),
-        }
+            Way::Opsgenie(of) => Some(of.request(notice)),
+            Way::Ilert(of) => Some(of.request(notice)),
+            Way::IncidentIo(of) => of.request(notice),
+            Way::AllQuiet(of) => of.request(notice),
+            Way::GoAlert(of) => of.request(notice),
+            Way::Grafana(of) => of.request(notice),
+            Way::Alertmanager(of) => of.request(notice),
+            Way::Webhook(of) => Some(of.request(notice)?),
+            Way::Slack(of) => Some(of.request(notice)),
+            Way::Teams(of) => Some(of.request(notice)),
+            Way::Mattermost(of) => Some(of.request(notice)),
+            Way::Discord(of) => Some(of.request(notice)),
+            Way::Ntfy(of) => Some(of.request(notice)),
+            Way::Gotify(of) => Some(of.request(notice)),
+            // It is no request: see `deliver`.
+            Way::Mail(_) => None,
+        })
     }
 
     /// What an answer means.
     pub fn verdict(&self, reply: &Reply) -> Verdict {
         match &self.way {
-            Way::PagerDuty(_) => Verdict::by_status(reply),
+            Way::Discord(_) => Discord::verdict(reply),
+            _ => Verdict::by_status(reply),
         }
     }
 }

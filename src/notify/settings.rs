@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::size::Size;
 use crate::incident::Severity;
 
 /// One of `[[notify]]`.
@@ -47,6 +48,24 @@ pub struct TargetSettings {
     pub headers: Option<Spanned<BTreeMap<String, HeaderSetting>>>,
     /// The body of the request, as a template.
     pub body: Option<Spanned<String>>,
+    /// The channel or the person that a post is for.
+    pub channel: Option<Spanned<String>>,
+    /// The topic that push messages are published under.
+    pub topic: Option<Spanned<String>>,
+    /// The mail server.
+    pub server: Option<Spanned<String>>,
+    /// How what goes to the mail server is kept secret.
+    pub tls: Option<Spanned<String>>,
+    /// The file with the authorities of whom the mail server's certificate has to be.
+    pub ca_file: Option<Spanned<PathBuf>>,
+    /// Who writes.
+    pub from: Option<Spanned<String>>,
+    /// Whom it is for: mail addresses, or phone numbers.
+    pub to: Option<Spanned<Vec<Spanned<String>>>>,
+    /// What becomes of a caller's message.
+    pub voicemail: Option<Spanned<String>>,
+    /// The longest message of a caller that a letter carries.
+    pub attach_limit: Option<Spanned<Size>>,
 }
 
 /// The value of a header.
@@ -94,6 +113,15 @@ impl TargetSettings {
             ("method", at(self.method.as_ref())),
             ("headers", at(self.headers.as_ref())),
             ("body", at(self.body.as_ref())),
+            ("channel", at(self.channel.as_ref())),
+            ("topic", at(self.topic.as_ref())),
+            ("server", at(self.server.as_ref())),
+            ("tls", at(self.tls.as_ref())),
+            ("ca_file", at(self.ca_file.as_ref())),
+            ("from", at(self.from.as_ref())),
+            ("to", at(self.to.as_ref())),
+            ("voicemail", at(self.voicemail.as_ref())),
+            ("attach_limit", at(self.attach_limit.as_ref())),
         ];
         keys.into_iter().filter_map(|(key, span)| Some((key, span?)))
     }

@@ -1,8 +1,10 @@
 //! Texts cut to what a service takes.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 
-use crate::incident::Notice;
+use crate::incident::{Event, Notice};
 
 /// The beginning of a text, so many characters at most; one that was cut ends in an ellipsis.
 pub fn cut(text: &str, most: usize) -> String {
@@ -18,6 +20,32 @@ pub fn cut(text: &str, most: usize) -> String {
 pub fn line(text: &str, most: usize) -> String {
     let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     cut(plain.trim(), most)
+}
+
+/// A text as a part of an address or of a form: everything but letters, digits and `-._~` as `%XX`.
+pub fn percent(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, octet| {
+        match octet {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(octet))
+            }
+            octet => {
+                let _ = write!(out, "%{octet:02X}");
+            }
+        }
+        out
+    })
+}
+
+/// What is new, in words: the text, with who did it where somebody did.
+pub fn news(notice: &Notice) -> String {
+    let done = match notice.event {
+        Event::Acknowledge => "Acknowledged",
+        Event::Resolve => "Resolved",
+        Event::Trigger | Event::Update => return notice.text.clone(),
+    };
+    let who = notice.by.as_ref().map_or_else(|| format!("{done}."), |by| format!("{done} by {by}."));
+    format!("{who}\n{}", notice.text).trim_end().to_owned()
 }
 
 /// What is known of an incident, as a service shows it beside the text: without what is not there, each text cut.

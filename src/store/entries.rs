@@ -5,24 +5,28 @@ use rusqlite::{Connection, ErrorCode, params};
 use tracing::{error, warn};
 
 use super::text::instant;
-use super::{leg_quality, spend};
+use super::{incidents, leg_quality, spend};
 use crate::call::journal::{Attestation, DialIntent, Ended, Event, Record, RecordingKind, Started, Verstat};
 use crate::call::leg::LegId;
 
 /// Writes a batch. An entry the schema refuses is reported and left out, because it would be refused
-/// for ever; any other error is the disk's and fails the batch.
+/// for ever; any other error is the disk's and fails the batch. Answers whether the outbox may have changed.
 pub(super) fn write_all<'a>(
     connection: &Connection,
     records: impl IntoIterator<Item = &'a Record>,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
+    let mut tells = false;
     for record in records {
         match write(connection, record) {
             Err(why) if is_refusal(&why) => error!(%why, ?record, "entry refused by the database"),
             Ok(0) => warn!(?record, "entry changed nothing: it is there already, or its call is not"),
             written => _ = written?,
         }
+        if let Some((call, at, fact)) = record.fact() {
+            tells |= incidents::feed(connection, call, at, &fact)?;
+        }
     }
-    Ok(())
+    Ok(tells)
 }
 
 /// Whether the entry is at fault and not the disk.
@@ -66,7 +70,7 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
             spend::write(connection, trunk, *minute, *legs, *seconds)
         }
         Record::Ended(ended) => end(connection, ended),
-        // A fact of an incident is no row of the call's own.
+        // No row of the call's own: its incident is fed with what each record means.
         Record::Fact { .. } => Ok(1),
         // Not a row: the writer answers it after the COMMIT.
         Record::Flush(_) => Ok(1),

@@ -263,7 +263,8 @@ impl Store {
             connection.busy_timeout(super::connection::BUSY_TIMEOUT)?;
             busy
         };
-        let busy: bool = empty().map_err(|source| StoreError::from_sqlite(&self.reader.database, source))?;
+        let busy: bool =
+            empty().map_err(|source| StoreError::from_sqlite(&self.reader.place.path(), source))?;
         Ok(!busy)
     }
 }

@@ -1,14 +1,15 @@
 //! After a crash: calls left open get their end, by what their timelines say is true.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::entries::{self, milliseconds, recording_state, recordings};
 use super::text::{call_id, column, instant, parse};
-use super::{Store, StoreError, calls};
+use super::{Store, StoreError, calls, incidents};
 use crate::call::CallId;
 use crate::call::journal::{Action, Event, Outcome, RecordingKind, Step, StepResult};
 use crate::call::leg::LegId;
+use crate::incident::{Ending, Fact, Message};
 
 /// The end reason of a call that was cut off.
 const CUT_OFF: &str = "the daemon stopped";
@@ -92,10 +93,30 @@ impl Store {
                    AND EXISTS (SELECT 1 FROM recordings WHERE call_id = ?1 AND state = 'kept')",
                 [call.to_string()],
             )?;
-            last_until_the_end_of(connection, recording)
+            last_until_the_end_of(connection, recording)?;
+            match (kind, kept) {
+                (RecordingKind::Message, true) => tell_of_message(connection, recording, duration_ms),
+                _ => Ok(false),
+            }
         })?;
         Ok(())
     }
+}
+
+/// A message that the crash had cut off is as good as one that was not.
+fn tell_of_message(
+    connection: &Connection,
+    recording: &Unfinished,
+    duration_ms: u64,
+) -> rusqlite::Result<bool> {
+    let call = recording.call;
+    let at = connection
+        .prepare("SELECT coalesce(ended_at, started_at) AS at FROM calls WHERE id = ?1")?
+        .query_row([call.to_string()], |row| column(row, "at", parse))
+        .optional()?;
+    let Some(at) = at else { return Ok(false) };
+    let message = Message { file: recording.file.clone(), duration_ms, truncated: true };
+    incidents::feed(connection, call, at, &Fact::MessageKept(message))
 }
 
 /// The timeline of a call is quiet while something is recorded: how long it went on, the recording knows.
@@ -148,12 +169,13 @@ fn close(
             call.to_string(),
             instant(ended_at),
             story.outcome().as_str(),
-            story.hangup().map_or(CUT_OFF, |event| &event.detail),
+            story.reason(),
             story.answered_at().map(instant),
             story.route(),
             story.responder(),
         ],
     )?;
+    incidents::feed(connection, call, ended_at, &Fact::Ended(story.ending()))?;
     Ok(())
 }
 
@@ -196,6 +218,16 @@ impl<'a> Story<'a> {
         } else {
             Outcome::Failed
         }
+    }
+
+    fn reason(&self) -> &'a str {
+        self.hangup().map_or(CUT_OFF, |event| &event.detail)
+    }
+
+    /// What it means to the incident. A caller who may have given up is taken for one whom we have lost.
+    fn ending(&self) -> Ending {
+        let outcome = self.outcome().as_str().to_owned();
+        Ending { outcome, reason: self.reason().to_owned(), abandoned: false }
     }
 
     fn bridge(&self) -> Option<&'a Event> {

@@ -37,13 +37,18 @@ pub fn plain(error: &Error) -> String {
         Error::TooManyRedirects => "the server sends us on and on".to_owned(),
         Error::RequireHttpsOnly(_) => "the server sends us to where anybody can read along (http)".to_owned(),
         Error::BadUri(_) => "the address is none".to_owned(),
-        Error::Io(error) => match tls_fault(error) {
-            Some(fault) => plain_tls(fault),
-            None => format!("the connection failed: {error}"),
-        },
+        Error::Io(error) => plain_io(error),
         Error::Rustls(error) => plain_tls(error),
         Error::Protocol(error) => format!("the server does not speak HTTP as it should: {error}"),
         _ => "the server could not be asked".to_owned(),
+    }
+}
+
+/// What went wrong with a connection, or with the TLS on it.
+pub fn plain_io(error: &io::Error) -> String {
+    match tls_fault(error) {
+        Some(fault) => plain_tls(fault),
+        None => format!("the connection failed: {error}"),
     }
 }
 

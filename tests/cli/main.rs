@@ -7,6 +7,7 @@ mod changes;
 mod doctor;
 mod foresight;
 mod import;
+mod incidents;
 mod settings;
 mod signals;
 mod simulated;

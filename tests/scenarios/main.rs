@@ -6,6 +6,7 @@ mod admission;
 mod busy;
 mod chain;
 mod chance;
+mod chase;
 mod faults;
 mod hangup;
 mod house;

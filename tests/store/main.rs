@@ -5,8 +5,11 @@
 
 mod crash;
 mod file;
+mod incidents;
 mod kill;
 mod log;
+mod outbox;
+mod quiet;
 mod retention;
 mod roster;
 #[path = "../../src/store/scratch.rs"]

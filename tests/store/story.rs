@@ -7,6 +7,7 @@ use nightbell::call::journal::{
     StepResult,
 };
 use nightbell::call::leg::LegId;
+use nightbell::incident::{Fact, Moment, Policy, Routed};
 use nightbell::store::Store;
 
 /// `2026-01-05T08:00:00Z` and so many seconds.
@@ -180,5 +181,42 @@ impl Story {
 
     pub fn bridged(self) -> Self {
         self.screening().about(Step::Bridge, StepResult::Processed, Some("anna"))
+    }
+}
+
+/// What a route may want of incidents: of a missed call and of a message, told to these targets.
+pub fn policy(targets: &[&str]) -> Policy {
+    Policy {
+        open: [Moment::NoAnswer, Moment::Voicemail].into(),
+        notify: targets.iter().map(|target| (*target).to_owned()).collect(),
+        ..Policy::never()
+    }
+}
+
+impl Story {
+    /// The caller gets to a route that wants this.
+    pub fn routed(self, policy: Policy) -> Self {
+        let routed = Routed {
+            hotline: "Emergency hotline".to_owned(),
+            number: "+4930123456".to_owned(),
+            route: "Production".to_owned(),
+            started_at: at(0),
+            caller: "+4915112345678".to_owned(),
+            caller_name: None,
+            first_level: vec!["anna".to_owned()],
+            policy,
+        };
+        self.fact(Fact::Routed(Box::new(routed)))
+    }
+
+    pub fn fact(self, fact: Fact) -> Self {
+        let (call, at) = (self.call, at(i64::from(self.seq)));
+        self.then(Record::Fact { call, at, fact: Box::new(fact) })
+    }
+
+    /// A call that nobody answered.
+    pub fn missed(call: u64, targets: &[&str]) -> Self {
+        let story = Self::of(call).greeted().routed(policy(targets)).dial(2, "anna");
+        story.fact(Fact::NobodyAnswered).ended(Outcome::Missed)
     }
 }

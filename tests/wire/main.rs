@@ -9,6 +9,7 @@ mod accounts;
 mod baresip;
 mod carriers;
 mod certificate;
+mod chase;
 mod daemon;
 mod foreign;
 mod identity;

@@ -10,8 +10,9 @@ use super::incident::Course;
 use super::values::spanned;
 use crate::call::plan::Route;
 use crate::call::preset::{FilledIn, MAX_PEOPLE, ORDER, PHONES, REPEAT, RING, SKIP_BUSY, SKIP_DIALLED};
-use crate::call::settings::{DirectSetting, FallbackKind, RouteSettings};
+use crate::call::settings::{ChaseSettings, DirectSetting, FallbackKind, RouteSettings};
 use crate::call::wording::Names;
+use crate::incident::chase::Chasing;
 use crate::oncall::{DialPolicy, Repeat, Target};
 use crate::problem::Problem;
 
@@ -63,12 +64,23 @@ impl Compiler<'_> {
             accept,
             keys,
             invite,
+            chase: self.chase(settings.chase.as_ref()),
             fallback,
             incident,
             preset,
         };
         self.check_messages(settings, &route, spot.hotline);
         route
+    }
+
+    fn chase(&mut self, settings: Option<&ChaseSettings>) -> Chasing {
+        let unwritten = ChaseSettings::default();
+        let settings = settings.unwrap_or(&unwritten);
+        Chasing {
+            wait: self.period(&settings.wait, 10..=24 * 3600, "chase.wait"),
+            repeat: self.count(&settings.repeat, 0..=50, "chase.repeat"),
+            phone: settings.phone,
+        }
     }
 
     fn check_repeat(&mut self, settings: &RouteSettings, policy: &DialPolicy) {

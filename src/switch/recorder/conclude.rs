@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
+use super::file::is_of_a_call;
 use crate::audio::LINE_RATE;
 use crate::audio::level::dbm0;
 use crate::audio::silence::{FRAME, Loudness};
@@ -39,8 +40,7 @@ pub(super) fn prepare(file: &File, part: &Path, end: Option<u64>, least: Duratio
         fs::remove_file(part)?;
         return Ok(Prepared::Dropped(Duration::ZERO));
     }
-    let mut header = [0; HEADER_LEN as usize];
-    file.read_exact_at(&mut header, 0)?;
+    let header = header(file, part)?;
     let whole = wav::repair(len, &header).ok_or_else(not_ours)?;
     let kept = match worth_keeping(file, &whole, end.unwrap_or(u64::MAX), least)? {
         Prepared::Kept(kept) => kept,
@@ -53,6 +53,18 @@ pub(super) fn prepare(file: &File, part: &Path, end: Option<u64>, least: Duratio
     file.set_len(cut.file_len)?;
     file.write_all_at(&cut.header, 0)?;
     Ok(Prepared::Kept(kept))
+}
+
+/// The header of a file; a new one where a power cut came before the first sync, which may take the begin of a file
+/// and leave what follows.
+fn header(file: &File, part: &Path) -> io::Result<Vec<u8>> {
+    let mut header = vec![0; HEADER_LEN as usize];
+    file.read_exact_at(&mut header, 0)?;
+    if !wav::is_without_header(&header) {
+        return Ok(header);
+    }
+    let channels = if is_of_a_call(part) { 2 } else { 1 };
+    wav::header(LINE_RATE, channels)
 }
 
 /// Gives a prepared file its name, which is not safe on the disk until its folder is synced.

@@ -13,6 +13,11 @@ use crate::audio::wav;
 /// How the name ends while the file grows.
 pub(super) const PART: &str = ".part";
 
+/// Whether a recording that grows is that of a call, which has two channels: `x.call.wav.part`.
+pub(super) fn is_of_a_call(part: &Path) -> bool {
+    part.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".call.wav.part"))
+}
+
 /// What is held back from the file, in samples, so that a tone can still be muted that turns out to be a
 /// key's.
 const HELD: u64 = super::HELD_MS * LINE_RATE as u64 / 1000;

@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -588,6 +589,26 @@ fn crash(scratch: &Scratch, flushed: &[i16], written: &[i16]) {
     growing.take(0, &sound(flushed.len() as u64, written), 0, &mut |_| {}).unwrap();
     growing.complete(&mut |_| {}).unwrap();
     std::mem::forget(growing);
+}
+
+#[test]
+fn a_recording_whose_first_octets_a_power_cut_took_keeps_what_follows() {
+    let scratch = Scratch::new();
+    let lost = |name: &str, channels: u16| {
+        let mut growing = Growing::create(&scratch.path().join(name), channels.into(), u64::MAX).unwrap();
+        (0..channels.into())
+            .for_each(|side| growing.take(side, &sound(0, &speech(1000)), 0, &mut |_| {}).unwrap());
+        growing.complete(&mut |_| {}).unwrap();
+        growing.flush().unwrap();
+        growing.into_file().write_all_at(&[0; 512], 0).unwrap();
+    };
+    lost("x.wav.part", 1);
+    lost("y.call.wav.part", 2);
+    let kept = |name: &str| Repaired { name: name.to_owned(), duration_ms: 1000, kept: true };
+    assert_eq!(repair_all(scratch.path()).unwrap(), [kept("x.wav"), kept("y.call.wav")]);
+    assert_eq!(read(&scratch)[240..], speech(1000)[240..]);
+    let call = hound::WavReader::open(scratch.path().join("y.call.wav")).unwrap();
+    assert_eq!((call.spec().channels, call.duration()), (2, 8000));
 }
 
 #[test]

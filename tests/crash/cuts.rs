@@ -1,0 +1,369 @@
+//! Power cuts: a recorded run of the daemon is played back to a disk that may lose its power after every step, and
+//! what the next start finds is compared with what the run had told the outside.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use nightbell::daemon::start::put_right;
+use nightbell::store::{CallFilter, Store};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::daemon::{Daemon, House, MESSAGES, NUMBER, lines};
+use crate::disk::{Disk, Fate};
+use crate::phone::{Phone, Scene};
+use crate::scratch::Scratch;
+use crate::trace::{CALLS, Recording, Step};
+
+/// What a power cut may cost of a message, in seconds, on a disk that syncs at once.
+const MAY_BE_CUT: f64 = 1.0;
+/// A disk that takes longer for a sync costs so much more, in seconds.
+const SYNC_TAKES: f64 = 0.2;
+
+/// A recorded run: calls, a stop, more calls, a kill in the middle of them, and a start that puts it right.
+pub fn record(scratch: &Scratch) -> (Recording, PathBuf) {
+    let phones = lines();
+    let addresses: Vec<_> = phones.iter().map(|phone| phone.local_addr().unwrap()).collect();
+    let house = House::new(scratch.path(), &addresses);
+    let data = house.data();
+    fs::create_dir_all(&data).unwrap();
+    let mut recording = Recording::below(&data);
+    let mut run = |number: u32, last: &mut dyn FnMut(Daemon)| {
+        let trace = scratch.path().join(format!("trace-{number}"));
+        let daemon = traced(&house, &trace);
+        last(daemon);
+        recording.add(&fs::read_to_string(&trace).unwrap(), &data);
+    };
+    let mut phones = Some(phones);
+    run(1, &mut |daemon| {
+        phones = Some(calls(&house, phones.take().unwrap(), true));
+        daemon.stop();
+    });
+    run(2, &mut |mut daemon| {
+        let scene = Arc::<Scene>::default();
+        let caller = Phone::new(&scene);
+        let page = caller.page.clone();
+        let address = house.address;
+        let calling = std::thread::spawn(move || leaves_a_message(caller, address, None));
+        page.wait(Duration::from_secs(20), |seen| seen.beep.is_some());
+        std::thread::park_timeout(Duration::from_millis(2300));
+        daemon.kill();
+        scene.closed.store(true, std::sync::atomic::Ordering::SeqCst);
+        calling.join().unwrap();
+    });
+    run(3, &mut |daemon| {
+        phones = Some(calls(&house, phones.take().unwrap(), false));
+        daemon.stop();
+    });
+    (recording, data)
+}
+
+fn traced(house: &House, trace: &Path) -> Daemon {
+    let (trace, calls) = (trace.to_string_lossy(), format!("trace={CALLS}"));
+    let arguments = ["-y", "-xx", "-ttt", "-s", "10000000", "-e", &calls, "-o", &trace];
+    house.start(&arguments).unwrap_or_else(|(status, said)| panic!("{status}: {}", said.join("\n")))
+}
+
+/// Calls side by side: one that is taken, a message that ends with a key, and one that ends with the call.
+fn calls(house: &House, phones: Vec<std::net::UdpSocket>, bridged: bool) -> Vec<std::net::UdpSocket> {
+    let scene = Arc::<Scene>::default();
+    let address = house.address;
+    let mut callers = Vec::new();
+    for hash in [true, false] {
+        let caller = Phone::new(&scene);
+        callers.push(std::thread::spawn(move || leaves_a_message(caller, address, Some(hash))));
+    }
+    let mut lines = phones.into_iter();
+    let mut free = Vec::new();
+    if bridged {
+        let (mut anna, mut caller) = (Phone::at(lines.next().unwrap(), &scene), Phone::new(&scene));
+        let page = anna.page.clone();
+        let responding = std::thread::spawn(move || {
+            if let Some(invite) = anna.is_rung()
+                && anna.picks_up(&invite)
+            {
+                anna.accepts();
+            }
+            anna.lingers()
+        });
+        if caller.calls(NUMBER, "+4915112345", address) {
+            caller.presses('1');
+            page.wait(Duration::from_secs(20), |seen| seen.accepted.is_some());
+            caller.stays(Duration::from_millis(700));
+            caller.hangs_up();
+        }
+        page.wait(Duration::from_secs(20), |seen| seen.over.is_some());
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        scene.closed.store(true, std::sync::atomic::Ordering::SeqCst);
+        free.push(responding.join().unwrap());
+    } else {
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+    }
+    free.extend(lines);
+    free
+}
+
+/// Leaves a message that ends with `#`, with hanging up, or not at all.
+fn leaves_a_message(mut caller: Phone, address: std::net::SocketAddr, hash: Option<bool>) {
+    if !caller.calls(NUMBER, "+4915154321", address) {
+        return;
+    }
+    caller.presses(MESSAGES);
+    caller.stays_until(|seen| seen.beep.is_some());
+    match hash {
+        Some(true) => {
+            caller.stays(Duration::from_millis(2700));
+            caller.presses('#');
+            caller.stays_until(|seen| seen.over.is_some());
+        }
+        Some(false) => {
+            caller.stays(Duration::from_millis(1900));
+            caller.hangs_up();
+        }
+        None => drop(caller.lingers()),
+    }
+}
+
+/// Whether the recording and the real folder are one: the files of the recording with all steps are those of the disk.
+fn is_faithful(disk: &Disk, data: &Path, random: &mut StdRng) -> Result<(), String> {
+    for (path, octets) in disk.after_a_cut(Fate::All, random) {
+        let Some(octets) = octets else { continue };
+        let real = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        if real != octets {
+            return Err(format!("{} is not as recorded", path.strip_prefix(data).unwrap().display()));
+        }
+    }
+    Ok(())
+}
+
+/// What was told to the outside up to some step.
+#[derive(Debug, Default, Clone)]
+struct Told {
+    answered: BTreeSet<String>,
+    rang: BTreeSet<String>,
+}
+
+impl Told {
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Answered(call) => _ = self.answered.insert(call.clone()),
+            Step::Rang(call) => _ = self.rang.insert(call.clone()),
+            _ => {}
+        }
+    }
+}
+
+/// What a start finds on a disk.
+#[derive(Debug, Default)]
+struct Found {
+    /// The messages, and their lengths in seconds.
+    messages: BTreeMap<String, f64>,
+    wrong: Vec<String>,
+}
+
+/// Starts on what a power cut has left, as the daemon does.
+fn start(data: &Path, told: &Told) -> Found {
+    let mut found = Found::default();
+    if let Err(why) = look(data, told, &mut found) {
+        found.wrong.push(why);
+    }
+    found
+}
+
+fn look(data: &Path, told: &Told, found: &mut Found) -> Result<(), String> {
+    let in_words = |error: &dyn fmt::Display| error.to_string();
+    let recordings = data.join("recordings");
+    let store = Store::open(data).map_err(|error| in_words(&error))?;
+    put_right(&store, &recordings).map_err(|error| in_words(&error))?;
+    let rows = store.reader().calls(&CallFilter::default()).map_err(|error| in_words(&error))?;
+    let there: BTreeSet<_> = rows.iter().map(|row| row.sip_call_id.clone()).collect();
+    for lost in told.answered.difference(&there) {
+        found.wrong.push(format!("the call {lost} was answered, and is not there"));
+    }
+    if there.len() != rows.len() || rows.iter().any(|row| row.ended_at.is_none()) {
+        found.wrong.push("a call is there twice, or has no end".to_owned());
+    }
+    sound(data, told, found).map_err(|error| in_words(&error))?;
+    let listed = store.reader().voicemails(&nightbell::store::VoicemailFilter::default()).map_err(|error| in_words(&error))?;
+    messages(&recordings, listed.into_iter().map(|row| row.file).collect(), found);
+    drop(store);
+    let store = Store::open(data).map_err(|error| format!("the next start: {error}"))?;
+    let again = store.reconcile(Timestamp::now()).map_err(|error| in_words(&error))?;
+    if !again.calls_closed.is_empty() || !again.recordings.is_empty() {
+        found.wrong.push(format!("the next start finds more to put right: {again:?}"));
+    }
+    Ok(())
+}
+
+/// Whether the database is whole, and knows of every phone that was rung.
+fn sound(data: &Path, told: &Told, found: &mut Found) -> rusqlite::Result<()> {
+    let database = rusqlite::Connection::open(data.join("nightbell.db"))?;
+    let said: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+    let strays: u32 =
+        database.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))?;
+    if said != "ok" || strays > 0 {
+        found.wrong.push(format!("the database is not sound: {said}, {strays} stray rows"));
+    }
+    let intents: u32 = database.query_row("SELECT count(*) FROM dial_intents", [], |row| row.get(0))?;
+    if (intents as usize) < told.rang.len() {
+        found.wrong.push(format!("{} phones were rung, of which {intents} are there", told.rang.len()));
+    }
+    Ok(())
+}
+
+/// The files in the folder of recordings: each is whole, and a message of the database.
+fn messages(folder: &Path, listed: BTreeSet<String>, found: &mut Found) {
+    for file in fs::read_dir(folder).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        match crate::sound::read(&folder.join(&name)) {
+            Ok(_) if !listed.contains(&name) => found.wrong.push(format!("{name} belongs to no message")),
+            Ok(samples) => _ = found.messages.insert(name, samples.len() as f64 / crate::sound::RATE),
+            Err(why) => found.wrong.push(why),
+        }
+    }
+    for lost in listed.iter().filter(|name| !found.messages.contains_key(*name)) {
+        found.wrong.push(format!("{lost} is listed, and is not there"));
+    }
+}
+
+/// What was found in all states.
+#[derive(Debug, Default)]
+struct Verdict {
+    seed: u64,
+    steps: usize,
+    states: BTreeMap<Fate, u64>,
+    calls: usize,
+    messages: usize,
+    /// The most that was cut from what had been written of a message, in seconds.
+    cut: f64,
+    slowest_sync: f64,
+    wrong: Vec<String>,
+}
+
+/// Plays a recording back and cuts the power so often.
+pub fn run(seed: u64, states: u64) {
+    let scratch = Scratch::new();
+    let (recording, data) = record(&scratch);
+    let mut random = StdRng::seed_from_u64(seed);
+    let cuts = usize::try_from(states).unwrap() / Fate::ALL.len();
+    let mut at: Vec<usize> = (0..cuts).map(|_| random.random_range(0..recording.steps.len())).collect();
+    at.sort_unstable();
+    let mut verdict = Verdict {
+        seed,
+        steps: recording.steps.len(),
+        slowest_sync: recording.slowest_sync,
+        ..Verdict::default()
+    };
+    let allowed = MAY_BE_CUT + (recording.slowest_sync - SYNC_TAKES).max(0.0);
+    let place = Place::new(&data);
+    let (mut disk, mut told, mut next) = (Disk::default(), Told::default(), 0);
+    for (number, step) in recording.steps.iter().enumerate() {
+        disk.take(step);
+        told.take(step);
+        while at.get(next) == Some(&number) {
+            next += 1;
+            verdict.cut_here(number, &disk, &told, allowed, &place, &mut random);
+        }
+    }
+    if let Err(why) = is_faithful(&disk, &data, &mut random) {
+        verdict.wrong.push(format!("the recording is not what happened: {why}"));
+    }
+    verdict.calls = told.answered.len();
+    println!("{verdict}");
+    assert!(verdict.wrong.is_empty(), "{verdict}");
+}
+
+/// Where states are built: in memory, where there is a file system in it.
+struct Place {
+    folder: PathBuf,
+    recorded: PathBuf,
+}
+
+impl Place {
+    fn new(recorded: &Path) -> Self {
+        let memory = Path::new("/dev/shm");
+        let temporary = std::env::temp_dir();
+        let parent = if memory.is_dir() { memory } else { &temporary };
+        let folder =
+            parent.join(format!("nightbell-cuts-{}-{:x}", std::process::id(), rand::random::<u32>()));
+        Self { folder, recorded: recorded.to_owned() }
+    }
+
+    /// Makes a disk of it.
+    fn build(&self, state: BTreeMap<PathBuf, Option<Vec<u8>>>) {
+        let _ = fs::remove_dir_all(&self.folder);
+        fs::create_dir_all(&self.folder).unwrap();
+        for (path, octets) in state {
+            let path = self.folder.join(path.strip_prefix(&self.recorded).unwrap());
+            match octets {
+                Some(octets) => fs::write(path, octets).unwrap(),
+                None => fs::create_dir_all(path).unwrap(),
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Verdict {
+    fn cut_here(
+        &mut self,
+        step: usize,
+        disk: &Disk,
+        told: &Told,
+        allowed: f64,
+        place: &Place,
+        random: &mut StdRng,
+    ) {
+        let mut written = BTreeMap::new();
+        for fate in Fate::ALL {
+            place.build(disk.after_a_cut(fate, random));
+            let mut found = start(&place.folder, told);
+            *self.states.entry(fate).or_default() += 1;
+            if fate == Fate::All {
+                written = found.messages.clone();
+                self.messages = self.messages.max(written.len());
+            }
+            for (name, length) in &written {
+                let kept = found.messages.get(name).copied().unwrap_or(0.0);
+                self.cut = self.cut.max(length - kept);
+                if length - kept > allowed {
+                    found.wrong.push(format!("of {length:.2} s of {name} {kept:.2} s are left"));
+                }
+            }
+            for what in found.wrong {
+                self.wrong.push(format!("step {step}, {fate:?}: {what}"));
+            }
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let states: u64 = self.states.values().sum();
+        writeln!(
+            f,
+            "seed {}: {states} disks from {} steps, the slowest sync took {:.3} s",
+            self.seed, self.steps, self.slowest_sync
+        )?;
+        writeln!(
+            f,
+            "{} calls answered, {} messages, of which at most {:.2} s were cut",
+            self.calls, self.messages, self.cut
+        )?;
+        for (fate, count) in &self.states {
+            writeln!(f, "  {count:5} {fate:?}")?;
+        }
+        writeln!(f, "{} things are wrong", self.wrong.len())?;
+        self.wrong.iter().take(40).try_for_each(|what| writeln!(f, "{what}"))
+    }
+}

@@ -1,0 +1,244 @@
+//! The daemon as an operator runs it, in a folder that outlives it: what is killed here is the real thing.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::sound;
+
+/// The number of the hotline.
+pub const NUMBER: &str = "+4930123456";
+/// How many lines there are beside each other: as many people, each with a route and a phone.
+pub const LINES: usize = 4;
+/// The key of the route that takes messages alone.
+pub const MESSAGES: char = '9';
+
+/// A folder with settings, and the phones that they name.
+pub struct House {
+    folder: PathBuf,
+    pub address: SocketAddr,
+}
+
+impl House {
+    /// Settings for these phones of responders.
+    pub fn new(folder: &Path, phones: &[SocketAddr]) -> Self {
+        std::fs::create_dir_all(folder).unwrap();
+        for (name, ms) in [("long.wav", 1200), ("short.wav", 300)] {
+            sound::write_prompt(&folder.join(name), ms);
+        }
+        let address = free_address();
+        std::fs::write(folder.join("nightbell.toml"), settings(address, phones.len())).unwrap();
+        std::fs::write(folder.join("oncall.toml"), oncall(phones)).unwrap();
+        Self { folder: folder.to_owned(), address }
+    }
+
+    /// Where the daemon keeps its data.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Starts the daemon, under `strace` with these arguments where there are any, and waits until it takes calls.
+    /// The error is what it said before it died.
+    pub fn start(&self, strace: &[&str]) -> Result<Daemon, (ExitStatus, Vec<String>)> {
+        let began = Instant::now();
+        let mut child = self.command(strace).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut said = Vec::new();
+        let ready = lines
+            .by_ref()
+            .inspect(|line| said.push(line.clone()))
+            .any(|line| line.contains("ready for calls"));
+        if !ready {
+            return Err((child.wait().unwrap(), said));
+        }
+        let start_took = began.elapsed();
+        let log = Arc::new(Mutex::new(said));
+        let keeper = log.clone();
+        // Somebody must go on reading, or the daemon would block on a full pipe.
+        let reader = std::thread::spawn(move || lines.for_each(|line| keeper.lock().unwrap().push(line)));
+        Ok(Daemon { child, log, reader: Some(reader), start_took })
+    }
+
+    fn command(&self, strace: &[&str]) -> Command {
+        // Another one may be named, such as the one that is installed.
+        let daemon = std::env::var_os("NIGHTBELL_DAEMON");
+        let daemon = daemon.unwrap_or_else(|| env!("CARGO_BIN_EXE_nightbell").into());
+        let mut command = match strace {
+            [] => Command::new(daemon),
+            // As a grandchild: the child is the daemon itself, and a kill is its own.
+            arguments => {
+                let mut command = Command::new("strace");
+                command.args(["-D", "-f", "-q", "--seccomp-bpf"]).args(arguments).arg(daemon);
+                command
+            }
+        };
+        command.arg("run").arg("-c").arg(self.folder.join("nightbell.toml"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    }
+}
+
+/// Whether `strace` is here and may be used. Where it must be (as in CI) and is not, that is a failure.
+pub fn can_trace(test: &str) -> bool {
+    let probe = Command::new("strace")
+        .args(["-D", "-f", "--seccomp-bpf", "-o", "/dev/null", "true"])
+        .stderr(Stdio::null())
+        .status();
+    let found = probe.is_ok_and(|status| status.success());
+    assert!(found || std::env::var_os("NIGHTBELL_REQUIRE_WIRE").is_none(), "{test} needs strace");
+    found
+}
+
+/// A running daemon.
+pub struct Daemon {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    reader: Option<std::thread::JoinHandle<()>>,
+    /// From its start until it took calls.
+    pub start_took: Duration,
+}
+
+impl Daemon {
+    /// Kills it as nobody can refuse.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        self.buries();
+    }
+
+    /// Waits for the death that `strace` has in store for it; whether it came in this time.
+    pub fn dies_within(&mut self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            if self.has_died() {
+                return true;
+            }
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+        false
+    }
+
+    /// Whether it has died.
+    pub fn has_died(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Ends it as systemd would.
+    pub fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "the daemon did not end well: {:?}", self.log());
+        self.buries();
+    }
+
+    fn buries(&mut self) {
+        let _ = self.child.wait();
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+    }
+
+    /// Its log.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Whether it has said in this run that a call did not wait for the disk any longer.
+    pub fn found_the_disk_slow(&self) -> bool {
+        self.log.lock().unwrap().iter().any(|line| line.contains("the disk is slow"))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An address that is free now for UDP and TCP.
+fn free_address() -> SocketAddr {
+    loop {
+        let address = UdpSocket::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
+/// The phones of so many people, each with a line of its own.
+pub fn lines() -> Vec<UdpSocket> {
+    (0..LINES).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect()
+}
+
+fn settings(address: SocketAddr, people: usize) -> String {
+    // A range for each house: two of them may run beside each other.
+    let first = 10_000 + address.port() % 11 * 2000;
+    let last = first + 1999;
+    let fallback =
+        "{ greeting = { file = \"short.wav\" }, closing = { file = \"short.wav\" }, silence = \"off\" }";
+    let routes: String = (1..=people)
+        .map(|n| {
+            format!(
+                "[[hotlines.routes]]\nkey = \"{n}\"\nname = \"Line {n}\"\nlevels = [[\"person:p{n}\"]]\nring = \"20s\"\n\
+                 accept = {{ prompt = {{ file = \"long.wav\" }} }}\nfallback = {fallback}\n"
+            )
+        })
+        .collect();
+    // Short and our own: to make all that is shipped ready takes a while, at each start.
+    let prompts = ["next_person", "closed", "say_name", "thanks", "goodbye", "no_message", "cut_short"]
+        .map(|prompt| format!("{prompt} = {{ file = \"short.wav\" }}\n"))
+        .concat();
+    format!(
+        r#"
+data_dir = "data"
+oncall = "oncall.toml"
+[sip]
+listen = ["udp:{address}"]
+[media]
+ports = "{first}-{last}"
+[[trunks]]
+name = "carrier"
+sources = ["127.0.0.1/32"]
+destinations = ["sip:*@127.0.0.1"]
+country = "49"
+[[hotlines]]
+name = "Emergency hotline"
+numbers = ["{NUMBER}"]
+trunks = ["carrier"]
+welcome = {{ file = "long.wav" }}
+hold = {{ file = "short.wav" }}
+[hotlines.keys]
+enabled = false
+[hotlines.prompts]
+connected = false
+please_hold = false
+cannot_hear = false
+caller_gone = false
+taken = false
+unknown_key = false
+{prompts}
+[hotlines.menu]
+prompt = {{ file = "long.wav" }}
+timeout = "4s"
+{routes}
+[[hotlines.routes]]
+key = "{MESSAGES}"
+name = "Messages"
+direct = "voicemail"
+fallback = {fallback}
+"#
+    )
+}
+
+fn oncall(phones: &[SocketAddr]) -> String {
+    (1..)
+        .zip(phones)
+        .map(|(n, phone)| {
+            format!("[[people]]\nid = \"p{n}\"\nname = \"p{n}\"\nphones = [\"sip:p{n}@{phone}\"]\n")
+        })
+        .collect()
+}

@@ -1,0 +1,53 @@
+//! Nothing that anybody was told is lost: the real daemon is killed in the middle of calls, and what it kept is
+//! compared with what the far end's phones have seen.
+//!
+//! `cargo test` runs a short form. The long one is `just kills`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
+mod cuts;
+mod daemon;
+mod disk;
+mod kills;
+mod phone;
+#[path = "../../src/store/scratch.rs"]
+mod scratch;
+mod sound;
+mod trace;
+mod verdict;
+
+/// A number from the environment.
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+#[test]
+fn a_daemon_that_is_killed_at_any_moment_loses_no_call_and_no_message() {
+    kills::run(7, 0, 24, 4);
+}
+
+#[test]
+#[ignore = "takes about an hour: `just kills`"]
+fn a_thousand_kills() {
+    let workers = number("NIGHTBELL_WORKERS", 4);
+    kills::run(
+        number("NIGHTBELL_SEED", 7),
+        number("NIGHTBELL_FIRST", 0),
+        number("NIGHTBELL_KILLS", 1000),
+        workers,
+    );
+}
+
+#[test]
+fn a_power_cut_after_any_step_loses_no_call_that_was_answered_and_no_message() {
+    if daemon::can_trace("the power cuts") {
+        cuts::run(7, 300);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: `just power-cuts`"]
+fn ten_thousand_power_cuts() {
+    assert!(daemon::can_trace("the power cuts"), "strace is needed");
+    cuts::run(number("NIGHTBELL_SEED", 7), number("NIGHTBELL_CUTS", 10_000));
+}
