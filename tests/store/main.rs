@@ -11,6 +11,7 @@ mod kill;
 mod log;
 mod outbox;
 mod quiet;
+mod retention;
 mod roster;
 #[path = "../../src/store/scratch.rs"]
 mod scratch;
