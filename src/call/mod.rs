@@ -18,6 +18,7 @@
 
 pub mod bridge;
 pub mod callers;
+pub mod chase;
 pub mod choice;
 pub mod clock;
 pub mod compile;

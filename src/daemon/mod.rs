@@ -2,6 +2,7 @@
 
 pub mod alarms;
 pub mod changes;
+mod chase;
 pub mod config;
 pub mod control;
 pub mod expect;
@@ -18,3 +19,13 @@ mod secrets;
 pub mod start;
 pub mod storage;
 pub mod verify;
+
+/// Runs what waits for the disk or the network away from the calls.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(broken) if broken.is_panic() => std::panic::resume_unwind(broken.into_panic()),
+        // The daemon is stopping.
+        Err(_) => std::future::pending().await,
+    }
+}

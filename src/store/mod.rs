@@ -14,6 +14,7 @@ mod alarms;
 mod backlog;
 mod calendars;
 mod calls;
+mod chase;
 mod checkpoint;
 mod committer;
 mod connection;
@@ -37,6 +38,7 @@ mod shelf;
 mod spend;
 mod spool;
 mod text;
+mod ways;
 mod writer;
 
 use std::fs::File;
@@ -50,9 +52,11 @@ use tracing::{error, warn};
 pub use alarms::Alarm;
 pub use calendars::CalendarCopy;
 pub use calls::{CallFilter, CallRow, VoicemailRow};
+pub use chase::Chase;
 pub use error::StoreError;
 pub use health::{Fault, Health};
 pub use incidents::{IncidentFilter, IncidentRow, LogRow};
+pub use ways::{Finds, WayTarget};
 
 pub use outbox::{
     Bell, Head, OutboxCount, OutboxEntry, OutboxFilter, OutboxState, Replay, Settled, TRIED_FOR,

@@ -37,6 +37,7 @@ const SETTINGS: Page = (
         ("## [hotlines.routes.accept]", "src/call/settings/accept.rs", "AcceptSettings"),
         ("## [hotlines.routes.fallback]", "src/call/settings/fallback.rs", "FallbackSettings"),
         ("## [hotlines.routes.incident]", "src/call/settings/incident.rs", "IncidentSettings"),
+        ("## [hotlines.routes.chase]", "src/call/settings/chase.rs", "ChaseSettings"),
         ("## [incidents]", "src/notify/settings.rs", "IncidentsSettings"),
         ("## [alarms]", "src/daemon/alarms/settings.rs", "AlarmsSettings"),
         ("## [[notify]]", "src/notify/settings.rs", "TargetSettings"),
