@@ -16,6 +16,7 @@ use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
 use crate::daemon::parse::parse;
 use crate::daemon::reading::{read, secret};
+use crate::daemon::transcript::{self, TranscriptSettings, Transcription};
 use crate::notify::compile::{Reading, compile as compile_targets};
 use crate::notify::http::Client;
 use crate::notify::{Class, Delivering, IncidentsSettings, Link, Target, TargetSettings};
@@ -57,6 +58,8 @@ struct File {
     /// Who is told of incidents.
     #[serde(default)]
     notify: Vec<TargetSettings>,
+    /// Writes messages out.
+    transcript: Option<TranscriptSettings>,
     /// What certain calls are to come to.
     #[serde(default)]
     expect: Vec<Expectation>,
@@ -85,6 +88,8 @@ pub struct Config {
     pub targets: Vec<Arc<Target>>,
     /// Where a person reads more of an incident.
     pub link: Option<Link>,
+    /// Writes messages out.
+    pub transcript: Option<Transcription>,
     /// What certain calls are to come to.
     pub expect: Vec<Expectation>,
     voice: Option<VoiceCommand>,
@@ -131,6 +136,7 @@ impl Config {
         }));
         let link = file.incidents.link.as_ref().and_then(|link| Link::compile(link, &mut problems));
         let targets = compile_targets(&file.notify, Reading { folder, secret, problems: &mut problems });
+        let transcript = file.transcript.as_ref().and_then(|written| written.compile(folder, &mut problems));
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));
         }
@@ -149,6 +155,7 @@ impl Config {
             trunks,
             targets,
             link,
+            transcript,
             voice: file.voice.as_ref().map(VoiceSettings::command),
             hotlines: file.hotlines,
             expect: file.expect,
@@ -171,6 +178,13 @@ impl Config {
             recordings: self.data_dir.join("recordings"),
             link: self.link.clone(),
         }
+    }
+
+    /// What is to be done with messages.
+    pub fn wanted_transcripts(&self) -> transcript::Wanted {
+        let languages =
+            self.hotlines.iter().map(|hotline| (hotline.name.get_ref().clone(), hotline.language)).collect();
+        transcript::Wanted { transcription: self.transcript.clone(), languages }
     }
 
     /// Compiles the hotlines against the people there are.

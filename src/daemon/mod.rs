@@ -15,4 +15,5 @@ pub mod probe;
 pub mod reading;
 mod secrets;
 pub mod start;
+pub mod transcript;
 pub mod verify;

@@ -25,6 +25,7 @@ use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
 use crate::daemon::incidents::{self, IncidentChange};
 use crate::daemon::outbox::{self, Pump};
+use crate::daemon::transcript::{self, Transcriber};
 use crate::daemon::verify::{self, Verified};
 use crate::notify::http::Client;
 use crate::oncall::{Language, PersonId, Phone, Roster};
@@ -84,6 +85,7 @@ pub struct Daemon {
     languages: BTreeSet<Language>,
     feeds: Poller,
     outbox: Pump,
+    transcriber: Transcriber,
     /// Sends what targets are told.
     client: Client,
 }
@@ -111,6 +113,7 @@ impl Daemon {
         let recordings = config.data_dir.join("recordings");
         let stored = put_right(&store, &recordings)?;
 
+        let wanted = config.wanted_transcripts();
         let (journal, records) = Journal::new();
         let (live, _) = broadcast::channel(LIVE_BACKLOG);
         let writer = store.start_writer(records, Some(live.clone()))?;
@@ -143,6 +146,13 @@ impl Daemon {
         let client = Client::new();
         let ways = outbox::ways(&config.targets, &config.delivering(&client));
         let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways);
+        let parts = transcript::Parts {
+            store: store.clone(),
+            journal: house.journal.clone(),
+            recordings: config.data_dir.join("recordings"),
+            scratch: config.data_dir.join("transcript"),
+        };
+        let transcriber = Transcriber::start(parts, wanted, live.subscribe());
         let commands = control::listen(&config.data_dir)
             .map_err(|source| StartError::Io { path: config.data_dir.join("control.sock"), source })?;
         Ok(Self {
@@ -162,6 +172,7 @@ impl Daemon {
             languages,
             feeds,
             outbox,
+            transcriber,
             client,
         })
     }
@@ -360,6 +371,7 @@ impl Daemon {
             tracing::warn!("changed, but not in use before the next start: {}", later.join(", "));
         }
         self.languages = languages(&ready.roster);
+        self.transcriber.settings_changed(ready.config.wanted_transcripts());
         let snapshot = Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) };
         self.switch
             .reload(ready.config.trunks.clone(), tls, Arc::new(snapshot), Arc::new(ready.plan.library))
@@ -401,6 +413,7 @@ impl Daemon {
             tracing::error!("calls did not end in time");
         }
         self.switch.stop().await;
+        self.transcriber.stop().await;
         drop((self.commands, self.confirmed, self.house));
         // What the disk has not taken by then is in the log.
         let written = tokio::task::spawn_blocking(move || self.writer.join());

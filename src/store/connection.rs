@@ -26,6 +26,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../sql/0005_call_recordings.sql")),
     M::up(include_str!("../../sql/0006_oncall.sql")),
     M::up(include_str!("../../sql/0007_incidents.sql")),
+    M::up(include_str!("../../sql/0010_transcripts.sql")),
 ];
 
 /// Opens a database whose schema is known to be current.

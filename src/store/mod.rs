@@ -28,6 +28,7 @@ mod roster;
 mod scratch;
 mod spend;
 mod text;
+mod transcripts;
 mod writer;
 
 use std::fs::File;
@@ -49,6 +50,7 @@ pub use quiet::{NewQuietTime, QuietKind, QuietTime};
 pub use reconcile::{Reconciled, StoredLeg, Unfinished};
 pub use roster::{Change, ChangeKind};
 pub use spend::TrunkUse;
+pub use transcripts::{NoTranscript, WaitingTranscript};
 pub use writer::WriterHandle;
 
 use crate::call::journal::Record;

@@ -37,6 +37,7 @@ const SETTINGS: Page = (
         ("## [hotlines.routes.fallback]", "src/call/settings/fallback.rs", "FallbackSettings"),
         ("## [hotlines.routes.incident]", "src/call/settings/incident.rs", "IncidentSettings"),
         ("## [incidents]", "src/notify/settings.rs", "IncidentsSettings"),
+        ("## [transcript]", "src/daemon/transcript/settings.rs", "TranscriptSettings"),
         ("## [[notify]]", "src/notify/settings.rs", "TargetSettings"),
         ("## [[expect]]", "src/daemon/expect.rs", "Expectation"),
         ("## Audio", "src/call/settings/audio.rs", "AudioSetting"),

@@ -14,3 +14,4 @@ mod roster;
 #[path = "../../src/store/scratch.rs"]
 mod scratch;
 mod story;
+mod transcripts;
