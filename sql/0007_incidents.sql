@@ -129,3 +129,41 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_waiting ON outbox (target, dedup_key, id) WHERE state = 'waiting';
 -- What an incident's entries are.
 CREATE INDEX outbox_by_call ON outbox (call_id);
+
+DROP VIEW call_log;
+-- The log as people ask for it, one row for each call: what the command `calls` shows.
+CREATE VIEW call_log AS
+SELECT
+    calls.id,
+    calls.hotline,
+    calls.number,
+    calls.caller,
+    calls.display_name,
+    calls.diverted_by,
+    calls.verstat,
+    calls.attestation,
+    calls.started_at,
+    calls.answered_at,
+    calls.ended_at,
+    -- From the INVITE to the end, in whole seconds; never negative, even when the clock was set back.
+    max(0, CAST(round((julianday(calls.ended_at) - julianday(calls.started_at)) * 86400) AS INTEGER))
+        AS duration_s,
+    calls.outcome,
+    calls.end_reason,
+    calls.route,
+    calls.responder,
+    -- The file of the message, where one was kept.
+    recordings.file AS voicemail,
+    -- The file of the recorded call, where it was kept.
+    call_recordings.file AS recording,
+    -- The incident that came of it, and how far it has come.
+    incidents.id AS incident,
+    incidents.status AS incident_status,
+    -- When there would have been an incident, but for maintenance.
+    CASE WHEN json_valid(incident_cases.state) THEN incident_cases.state ->> '$.suppressed' END AS suppressed_at,
+    calls.sip_call_id
+FROM calls
+LEFT JOIN recordings ON recordings.call_id = calls.id AND recordings.state = 'kept'
+LEFT JOIN call_recordings ON call_recordings.call_id = calls.id AND call_recordings.state = 'kept'
+LEFT JOIN incidents ON incidents.call_id = calls.id
+LEFT JOIN incident_cases ON incident_cases.call_id = calls.id;

@@ -107,6 +107,7 @@ async fn ring(
 ) -> (u32, Result<Responder, Rung>) {
     let hold = || desk.house.occupancy.hold(&attempt.person.id, &attempt.phone);
     let mut reservation = reserved.unwrap_or_else(hold);
+    reservation.cleared().await;
     let accepted = target(desk, route, race, &attempt).await;
     let rung = accepted.as_ref().map_or_else(|rung| *rung, |_| Rung::Accepted);
     desk.facts.learn(|known| _ = known.asked.insert(attempt.person.id.clone(), rung));
@@ -200,6 +201,7 @@ async fn dial(desk: &Desk, attempt: &Attempt, detail: &str) -> Leg {
         beside: Some(desk.caller),
         hotline: &desk.hotline,
         caller_id: caller_id(desk),
+        gives_way: false,
     };
     placing.dial(&attempt.person.id, &attempt.phone, detail).await
 }
@@ -215,6 +217,8 @@ pub(super) struct Placing<'a> {
     pub(super) hotline: &'a Hotline,
     /// The number shown.
     pub(super) caller_id: Option<E164>,
+    /// A caller who needs the line comes first.
+    pub(super) gives_way: bool,
 }
 
 impl Placing<'_> {
@@ -230,7 +234,7 @@ impl Placing<'_> {
             at: self.house.clock.now(),
         }));
         if !self.house.journal.durable(DISK_PATIENCE).await {
-            tracing::error!(call = %self.call, "the disk is slow: dialling before the intent is durable");
+            tracing::error!(call = %self.call, "the disk is slow or fails: dialling before the intent is durable");
         }
         self.timeline.write(Step::DialTarget, Action::Sent, StepResult::Processed, Some(&person), detail);
         // A switch that is gone drops the events, and with them the leg ends.
@@ -243,6 +247,7 @@ impl Placing<'_> {
             trunks: self.hotline.trunks.clone(),
             caller_id: self.caller_id.clone(),
             own_number: self.hotline.own_number().cloned(),
+            gives_way: self.gives_way,
             events,
         }));
         leg

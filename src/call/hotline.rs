@@ -23,7 +23,7 @@ pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
         return "all lines of the hotline were in use".to_owned();
     };
     if !desk.house.journal.durable(DISK_PATIENCE).await {
-        tracing::error!(call = %desk.id, "the disk is slow: answering before the call's row is durable");
+        tracing::error!(call = %desk.id, "the disk is slow or fails: answering before the call's row is durable");
     }
     if caller.answer().await.is_err() {
         // The caller is gone: the run ends this script.

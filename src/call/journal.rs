@@ -517,8 +517,9 @@ impl Journal {
         let _ = self.records.send(record);
     }
 
-    /// Resolves once everything written so far is durable. Never waits longer than `patience`;
-    /// `false` tells that the disk was slower.
+    /// Resolves once everything written so far is durable: in the database, by a COMMIT that has reached the
+    /// disk. Never waits longer than `patience`; `false` tells that the disk was slower. While the database takes
+    /// nothing the answer is `false` at once: what was written is in the spool then, which outlives the process.
     pub async fn durable(&self, patience: std::time::Duration) -> bool {
         let (done, waiting) = oneshot::channel();
         self.write(Record::Flush(done));

@@ -18,6 +18,7 @@
 
 pub mod bridge;
 pub mod callers;
+pub mod chase;
 pub mod choice;
 pub mod clock;
 pub mod compile;
@@ -168,17 +169,8 @@ impl Desk {
 
     /// The caller has got to a route.
     pub fn routed(&self, route: &Route) {
-        let level = first_level(&self.roster, &route.policy, self.house.clock.now());
-        self.fact(Fact::Routed(Box::new(Routed {
-            hotline: self.hotline.name.clone(),
-            number: self.row.number.clone(),
-            route: route.name.clone(),
-            started_at: self.row.at,
-            caller: self.row.caller.clone(),
-            caller_name: self.row.stated.display_name.clone(),
-            first_level: level.iter().map(ToString::to_string).collect(),
-            policy: route.incident.clone(),
-        })));
+        let now = self.house.clock.now();
+        self.fact(Fact::Routed(Box::new(routed(&self.row, &self.hotline, route, &self.roster, now))));
     }
 
     /// The last person has been tried, or nobody is left whom the caller could speak with.
@@ -192,6 +184,21 @@ impl Desk {
         let waiting = self.ticket.as_ref().map_or(Duration::ZERO, |ticket| ticket.waited());
         let (caller, name) = (self.caller_number.as_ref(), self.caller_name.as_ref());
         Spoken { caller, waiting, name, ..Spoken::default() }
+    }
+}
+
+/// Where a caller has got to, as far as incidents are concerned.
+pub fn routed(row: &Started, hotline: &Hotline, route: &Route, roster: &Roster, at: Timestamp) -> Routed {
+    let level = first_level(roster, &route.policy, at);
+    Routed {
+        hotline: hotline.name.clone(),
+        number: row.number.clone(),
+        route: route.name.clone(),
+        started_at: row.at,
+        caller: row.caller.clone(),
+        caller_name: row.stated.display_name.clone(),
+        first_level: level.iter().map(ToString::to_string).collect(),
+        policy: route.incident.clone(),
     }
 }
 

@@ -15,6 +15,9 @@ use tokio::time::Instant;
 use crate::call::waiting::{Handed, Queue};
 use crate::oncall::{PersonId, Phone};
 
+/// How long a caller waits for somebody who was lent to be given back.
+const GIVEN_BACK: Duration = Duration::from_millis(500);
+
 /// People and phones that are rung, screened or bridged, and lines in use, over all calls.
 #[derive(Debug, Clone, Default)]
 pub struct Occupancy {
@@ -28,7 +31,18 @@ struct Counts {
     phones: HashMap<Phone, usize>,
     lines: HashMap<String, usize>,
     rests: HashMap<PersonId, Rest>,
+    /// Who is phoned while no caller needs them.
+    lent: HashMap<PersonId, LentTo>,
     queue: Queue,
+}
+
+/// The other end of somebody who is lent.
+#[derive(Debug)]
+struct LentTo {
+    phones: Vec<Phone>,
+    wanted: watch::Sender<bool>,
+    /// Closed when they are given back.
+    back: watch::Receiver<()>,
 }
 
 /// A while in which somebody is to be left in peace.
@@ -65,6 +79,17 @@ pub struct Reservation {
     person: PersonId,
     phone: Phone,
     rest: Option<(Duration, RestKind)>,
+    /// Whoever was lent and had to be given back for it.
+    back: Option<watch::Receiver<()>>,
+}
+
+/// A person and their phones, until it is dropped, or a caller needs them: then it is to be dropped at once.
+#[derive(Debug)]
+pub struct Lent {
+    occupancy: Occupancy,
+    person: PersonId,
+    wanted: watch::Receiver<bool>,
+    _back: watch::Sender<()>,
 }
 
 /// Counts as a running call until it is dropped.
@@ -134,10 +159,35 @@ impl Occupancy {
         self.count(&mut self.counts(), person, phone)
     }
 
+    /// Lends a person and phones to somebody who is no caller, unless they are in use or to be left in peace. For
+    /// callers they stay free.
+    pub fn lend(&self, person: &PersonId, phones: &[Phone]) -> Result<Lent, Taken> {
+        let mut counts = self.counts();
+        let shared = |lent: &LentTo| lent.phones.iter().any(|phone| phones.contains(phone));
+        let is_lent = counts.lent.contains_key(person) || counts.lent.values().any(shared);
+        if is_lent || phones.iter().any(|phone| !counts.is_free(person, phone)) {
+            return Err(Taken::InUse);
+        }
+        if let Some(rest) = counts.rest(person) {
+            return Err(Taken::Resting(rest));
+        }
+        let ((wanted, is_wanted), (back, is_back)) = (watch::channel(false), watch::channel(()));
+        let lent = LentTo { phones: phones.to_vec(), wanted, back: is_back };
+        counts.lent.insert(person.clone(), lent);
+        Ok(Lent { occupancy: self.clone(), person: person.clone(), wanted: is_wanted, _back: back })
+    }
+
     fn count(&self, counts: &mut Counts, person: &PersonId, phone: &Phone) -> Reservation {
+        let back = counts.call_back(person, phone);
         *counts.people.entry(person.clone()).or_default() += 1;
         *counts.phones.entry(phone.clone()).or_default() += 1;
-        Reservation { occupancy: self.clone(), person: person.clone(), phone: phone.clone(), rest: None }
+        Reservation {
+            occupancy: self.clone(),
+            person: person.clone(),
+            phone: phone.clone(),
+            rest: None,
+            back,
+        }
     }
 
     /// Takes one of a hotline's lines, if fewer than `limit` are taken.
@@ -178,6 +228,14 @@ impl Reservation {
     /// Whether it is of this person's phone.
     pub fn is_of(&self, person: &PersonId, phone: &Phone) -> bool {
         self.person == *person && self.phone == *phone
+    }
+
+    /// Resolves once whoever phoned them before has let go, as they were told to: at once, as a rule, and in any case
+    /// soon.
+    pub async fn cleared(&mut self) {
+        if let Some(mut back) = self.back.take() {
+            let _ = tokio::time::timeout(GIVEN_BACK, async { while back.changed().await.is_ok() {} }).await;
+        }
     }
 
     /// Who is reserved.
@@ -235,6 +293,35 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// A caller needs somebody: whoever they are lent to is told.
+    fn call_back(&self, person: &PersonId, phone: &Phone) -> Option<watch::Receiver<()>> {
+        let mut back = None;
+        for (whom, lent) in &self.lent {
+            if whom == person || lent.phones.contains(phone) {
+                lent.wanted.send_replace(true);
+                back = Some(lent.back.clone());
+            }
+        }
+        back
+    }
+}
+
+impl Lent {
+    /// Resolves when a caller needs them.
+    pub async fn wanted(&mut self) {
+        if self.wanted.wait_for(|wanted| *wanted).await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.occupancy.counts().lent.remove(&self.person);
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.send_modify(|calls| *calls -= 1);
@@ -270,6 +357,20 @@ mod tests {
         assert!(occupancy.reserve(&"bob".into(), &desk).is_none());
         drop(first);
         assert!(occupancy.reserve(&anna, &mobile).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_lent_is_free_for_callers_and_given_back_at_once() {
+        let occupancy = Occupancy::default();
+        let (anna, mobile) = (PersonId::new("anna"), Phone::parse("+49151222").unwrap());
+        let mut lent = occupancy.lend(&anna, std::slice::from_ref(&mobile)).unwrap();
+        assert!(occupancy.lend(&anna, &[]).is_err(), "to one at a time");
+        let mut caller = occupancy.reserve(&anna, &mobile).unwrap();
+        lent.wanted().await;
+        tokio::join!(caller.cleared(), async { drop(lent) });
+        assert!(occupancy.lend(&anna, std::slice::from_ref(&mobile)).is_err(), "a caller has her");
+        drop(caller);
+        assert!(occupancy.lend(&anna, std::slice::from_ref(&mobile)).is_ok());
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::call::preset::FilledIn;
 use crate::call::prompt::Prompt;
 use crate::call::settings::{CallerIdSetting, FallbackKind};
 use crate::incident::Policy;
+use crate::incident::chase::Chasing;
 use crate::oncall::{DialPolicy, E164, Language, Roster};
 
 /// Everything calls are decided by, as it stands at one moment.
@@ -142,6 +143,8 @@ pub struct HotlinePrompts {
     pub taken: Translated,
     /// To a person whose phone has just been confirmed.
     pub phone_confirmed: Translated,
+    /// To people who are phoned about an incident.
+    pub incident: IncidentPrompts,
     /// Asks the caller for a name.
     pub say_name: Prompt,
     /// After a key without a route.
@@ -154,6 +157,33 @@ pub struct HotlinePrompts {
     pub cut_short: Prompt,
     /// That the call may be recorded.
     pub consent: Prompt,
+}
+
+/// What people hear who are phoned about an incident.
+#[derive(Debug, Clone)]
+pub struct IncidentPrompts {
+    /// A message was left, and what can be done.
+    pub message: Translated,
+    /// A call was missed, and what can be done.
+    pub missed: Translated,
+    /// An answered call has left something to do, and what can be done.
+    pub open: Translated,
+    /// The message once more.
+    pub again: Translated,
+    /// The person has taken it on.
+    pub taken_on: Translated,
+    /// The next person is phoned.
+    pub passed_on: Translated,
+    /// Somebody else has taken it on, or it is over.
+    pub settled: Translated,
+}
+
+impl IncidentPrompts {
+    /// All of them, in every language there is.
+    fn all(&self) -> impl Iterator<Item = &Prompt> {
+        let Self { message, missed, open, again, taken_on, passed_on, settled } = self;
+        [message, missed, open, again, taken_on, passed_on, settled].into_iter().flat_map(Translated::all)
+    }
 }
 
 /// Words to a responder, who may want to be spoken to in another language than the hotline's callers.
@@ -208,6 +238,8 @@ pub struct Route {
     pub fallback: Fallback,
     /// What comes of its calls beside them.
     pub incident: Policy,
+    /// How people are chased about an open incident.
+    pub chase: Chasing,
     /// What of it came from a preset.
     pub preset: FilledIn,
 }
@@ -430,6 +462,7 @@ impl Hotline {
         ];
         all.extend(said.caller_gone.all().chain(said.taken.all()).cloned());
         all.extend(self.confirm_phone.prompt.all().chain(said.phone_confirmed.all()).cloned());
+        all.extend(said.incident.all().cloned());
         if self.routes.iter().any(|route| route.record_name) {
             all.push(said.say_name.clone());
         }
@@ -485,7 +518,11 @@ impl std::fmt::Display for Route {
                 writeln!(f, "  after a message: {review}")?;
             }
         }
-        write!(f, "{}", self.incident)
+        write!(f, "{}", self.incident)?;
+        match self.incident.chase && !self.incident.open.is_empty() {
+            true => writeln!(f, "  as long as nobody has it, {}", self.chase),
+            false => Ok(()),
+        }
     }
 }
 

@@ -31,6 +31,10 @@ pub enum Value {
     Position,
     /// The caller's recorded name.
     CallerName,
+    /// The time of a call, as the digits of a clock.
+    CallTime,
+    /// The message that a caller has left, or that it cannot be played.
+    Message,
 }
 
 /// What values are for one call, now.
@@ -44,6 +48,10 @@ pub struct Spoken<'a> {
     pub position: usize,
     /// The recording of the caller's name, if there is one.
     pub name: Option<&'a Piece>,
+    /// When the call came in: hour and minute of a clock on the wall.
+    pub time: (u8, u8),
+    /// The caller's message, if it can be played.
+    pub message: Option<&'a Piece>,
 }
 
 impl Prompt {
@@ -85,6 +93,11 @@ impl Value {
             }
             Self::WaitingMinutes | Self::Position => numbers(language),
             Self::CallerName => words(&["unnamed-caller"]),
+            Self::CallTime => {
+                let digits = (0..=9).map(|digit| word(language, &digit.to_string()));
+                digits.chain([Piece::Pause(GROUP_PAUSE_MS)]).collect()
+            }
+            Self::Message => words(&["no-sound"]),
         }
     }
 
@@ -94,6 +107,8 @@ impl Value {
             Self::WaitingTime => waiting(language, spoken.waiting),
             Self::WaitingMinutes => number(language, minutes(spoken.waiting)),
             Self::Position => number(language, u64::try_from(spoken.position).unwrap_or(MOST)),
+            Self::CallTime => clock(language, spoken.time),
+            Self::Message => vec![spoken.message.cloned().unwrap_or_else(|| word(language, "no-sound"))],
             Self::CallerName => {
                 vec![spoken.name.cloned().unwrap_or_else(|| word(language, "unnamed-caller"))]
             }
@@ -109,6 +124,8 @@ impl fmt::Display for Value {
             Self::WaitingMinutes => "{minutes}",
             Self::Position => "{position}",
             Self::CallerName => "{name}",
+            Self::CallTime => "{time}",
+            Self::Message => "{message}",
         })
     }
 }
@@ -117,9 +134,21 @@ fn word(language: Language, name: &str) -> Piece {
     Piece::Shipped { language, name: name.to_owned() }
 }
 
-/// `+49 301 234`, digit by digit, with a breath between groups.
 fn caller(language: Language, number: Option<&E164>) -> Vec<Piece> {
-    let Some(number) = number else { return vec![word(language, "withheld-number")] };
+    match number {
+        Some(number) => digits(language, number),
+        None => vec![word(language, "withheld-number")],
+    }
+}
+
+/// `03:12`, digit by digit.
+fn clock(language: Language, (hour, minute): (u8, u8)) -> Vec<Piece> {
+    let two = |number: u8| [number / 10 % 10, number % 10].map(|digit| word(language, &digit.to_string()));
+    two(hour).into_iter().chain([Piece::Pause(GROUP_PAUSE_MS)]).chain(two(minute)).collect()
+}
+
+/// `+49 301 234`, digit by digit, with a breath between groups.
+pub(super) fn digits(language: Language, number: &E164) -> Vec<Piece> {
     let mut said = vec![word(language, "plus")];
     let digits = number.as_str().chars().filter(char::is_ascii_digit);
     for (index, digit) in digits.enumerate() {
@@ -212,6 +241,23 @@ mod tests {
         assert_eq!(said(Value::CallerName, &Spoken { name: Some(&name), ..Spoken::default() }), "[700 ms]");
     }
 
+    #[test]
+    fn a_time_is_said_as_the_digits_of_a_clock() {
+        let at = |time| said(Value::CallTime, &Spoken { time, ..Spoken::default() });
+        assert_eq!(at((3, 12)), "[0] [3] [150 ms] [1] [2]");
+        assert_eq!(at((23, 0)), "[2] [3] [150 ms] [0] [0]");
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_played_is_told_to_be_so() {
+        assert_eq!(said(Value::Message, &Spoken::default()), "[no-sound]");
+        let message = Piece::Pause(700);
+        assert_eq!(
+            said(Value::Message, &Spoken { message: Some(&message), ..Spoken::default() }),
+            "[700 ms]"
+        );
+    }
+
     proptest! {
         #[test]
         fn whatever_is_said_was_listed_before(
@@ -222,9 +268,12 @@ mod tests {
         ) {
             let number = E164::parse(&format!("+{digits}")).unwrap();
             let caller = (!withheld).then_some(&number);
-            let spoken = Spoken { caller, waiting: Duration::from_secs(waiting), position, name: None };
+            let time = ((position % 24) as u8, (position % 60) as u8);
+            let waiting = Duration::from_secs(waiting);
+            let spoken = Spoken { caller, waiting, position, time, ..Spoken::default() };
             let all = [
                 Value::CallerNumber, Value::WaitingTime, Value::WaitingMinutes, Value::Position, Value::CallerName,
+                Value::CallTime, Value::Message,
             ];
             for value in all {
                 let possible = value.possible(Language::Pl);

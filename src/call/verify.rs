@@ -95,7 +95,8 @@ async fn script(
 ) -> Result<String, String> {
     let Verification { call, hotline, person, phone } = asked;
     let caller_id = hotline.own_number().cloned();
-    let placing = Placing { house, timeline, call: *call, beside: None, hotline, caller_id };
+    let placing =
+        Placing { house, timeline, call: *call, beside: None, hotline, caller_id, gives_way: false };
     let detail = format!("ringing {} at {phone}, to have it confirmed", person.name);
     let mut leg = placing.dial(&person.id, phone, &detail).await;
     answered(asked, timeline, &mut leg).await?;

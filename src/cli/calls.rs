@@ -92,12 +92,24 @@ pub fn log(rows: &[CallRow]) -> String {
                 row.route.clone().unwrap_or("-".to_owned()),
                 row.outcome.as_str().to_owned(),
                 row.responder.clone().unwrap_or("-".to_owned()),
+                row.incident.map_or("-".to_owned(), |incident| incident.to_string()),
                 row.end_reason.clone().unwrap_or("-".to_owned()),
             ]
         })
         .collect();
     output::table(
-        &["ID", "STARTED", "LENGTH", "CALLER", "HOTLINE", "ROUTE", "OUTCOME", "RESPONDER", "ENDED BY"],
+        &[
+            "ID",
+            "STARTED",
+            "LENGTH",
+            "CALLER",
+            "HOTLINE",
+            "ROUTE",
+            "OUTCOME",
+            "RESPONDER",
+            "INCIDENT",
+            "ENDED BY",
+        ],
         &cells,
     )
 }
@@ -132,6 +144,11 @@ pub fn one(row: &CallRow, legs: &[LegQuality], timeline: &[Event]) -> String {
     }
     if let Some(file) = &row.recording {
         text.push_str(&format!("\n  recording: {file}"));
+    }
+    if let (Some(incident), Some(status)) = (row.incident, row.incident_status) {
+        text.push_str(&format!("\n  incident: {incident}, {status}: nightbell incidents {incident}"));
+    } else if let Some(at) = row.suppressed_at {
+        text.push_str(&format!("\n  no incident: maintenance at {}", output::local(at)));
     }
     text.push_str(&format!("\n  SIP Call-ID: {}\n\n", output::printable(&row.sip_call_id)));
     for event in timeline {

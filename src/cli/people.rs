@@ -11,7 +11,7 @@ use super::{Common, Failure, output};
 use crate::daemon::changes::Change;
 use crate::daemon::control::{self, Reply};
 use crate::daemon::verify::Verified;
-use crate::oncall::{Person, PersonPhone, Roster};
+use crate::oncall::{Person, PersonPhone, Roster, Way};
 
 /// Options of `people`.
 #[derive(Debug, Args)]
@@ -97,6 +97,7 @@ struct Row<'a> {
     phones: Vec<PhoneRow>,
     email: Option<&'a str>,
     language: Option<String>,
+    notify: Vec<&'a str>,
     available: bool,
     until: Option<Timestamp>,
     by: &'static str,
@@ -190,6 +191,7 @@ fn row(person: &Person) -> Row<'_> {
         phones: person.phones.iter().map(phone).collect(),
         email: person.email.as_deref(),
         language: person.language.map(|language| language.to_string()),
+        notify: person.notify.iter().map(Way::as_str).collect(),
         available: person.is_available(now),
         until: told.and_then(|told| told.until),
         by: if told.is_some() { "command" } else { "file" },
@@ -199,9 +201,17 @@ fn row(person: &Person) -> Row<'_> {
 fn tell(rows: &[Row<'_>]) {
     let cells: Vec<Vec<String>> = rows
         .iter()
-        .map(|row| vec![row.id.to_owned(), row.name.to_owned(), phones(row), availability(row)])
+        .map(|row| {
+            vec![
+                row.id.to_owned(),
+                row.name.to_owned(),
+                phones(row),
+                row.notify.join(", "),
+                availability(row),
+            ]
+        })
         .collect();
-    output::say(&output::table(&["ID", "NAME", "PHONES", "AVAILABLE"], &cells));
+    output::say(&output::table(&["ID", "NAME", "PHONES", "NOTIFY", "AVAILABLE"], &cells));
 }
 
 fn phones(row: &Row<'_>) -> String {

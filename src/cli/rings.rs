@@ -24,7 +24,8 @@ pub struct Rings {
     /// Which time the chain is gone through.
     pass: u32,
     level: String,
-    person: PersonId,
+    /// Whose phone.
+    pub person: PersonId,
     phone: String,
     because: String,
     /// How long after the answer, at the earliest.

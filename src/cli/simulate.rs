@@ -1,6 +1,7 @@
 //! `nightbell simulate`: the call that would happen. It asks the very rules live calls run on: the
 //! caller filter, the menu, the resolver and the walk along the chain.
 
+mod aftermath;
 mod way;
 
 use std::collections::BTreeSet;
@@ -11,16 +12,18 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::aftermath::Aftermath;
 use self::way::{End, Keys, follow};
 use super::rings::Ringing;
 use super::story::{Moment, Story};
 use super::sweep::{self, Sweep, Swept};
 use super::{Common, Failure, output};
-use crate::call::describe;
 use crate::call::filter::Admission;
+use crate::call::journal::{Started, Stated};
 use crate::call::plan::{AcceptKey, ByKey, Hotline, MessageConsent, Route, Snapshot};
 use crate::call::reception::{Arrived, Reception, Visitor};
 use crate::call::settings::FallbackKind;
+use crate::call::{CallId, describe};
 use crate::daemon::findings::Findings;
 use crate::oncall::{E164, PersonId};
 use crate::switch::trunks::Trunk;
@@ -75,7 +78,8 @@ pub struct Simulated {
     waits_for: Vec<PersonId>,
     /// `voicemail` or `closing`.
     pub fallback: Option<String>,
-    incident: Option<String>,
+    /// What would come of it beside the call.
+    pub incident: Option<Aftermath>,
     times: Vec<Moment>,
 }
 
@@ -288,6 +292,26 @@ impl House<'_> {
                 story.tell(format!("after the message the caller hears {review}"));
             }
         }
+        let aftermath = self.aftermath(arrived, asked, &simulated.ringing);
+        aftermath.sentences().into_iter().for_each(|sentence| story.tell(sentence));
+        simulated.incident = Some(aftermath);
+    }
+
+    /// What would come of the call beside it.
+    fn aftermath(&self, arrived: &Arrived, asked: &Asked<'_>, ringing: &Ringing) -> Aftermath {
+        let row = Started {
+            call: CallId::new(asked.at, 0),
+            hotline: arrived.hotline.name.clone(),
+            number: asked.to.to_owned(),
+            caller: asked.from.unwrap_or("anonymous").to_owned(),
+            at: asked.at,
+            trunk: String::new(),
+            sip_call_id: String::new(),
+            stated: Stated::default(),
+        };
+        let (hotline, route) = (&arrived.hotline, &arrived.route);
+        let rung: Vec<&PersonId> = ringing.chain.iter().map(|ring| &ring.person).collect();
+        aftermath::Call { row: &row, hotline, route, roster: &self.snapshot.roster, rung: &rung }.aftermath()
     }
 }
 

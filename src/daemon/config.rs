@@ -16,13 +16,15 @@ use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
 use crate::daemon::parse::parse;
 use crate::daemon::reading::{read, secret};
+use crate::daemon::storage::StorageSettings;
 use crate::daemon::transcript::{self, TranscriptSettings, Transcription};
 use crate::notify::compile::{Reading, compile as compile_targets};
 use crate::notify::http::Client;
 use crate::notify::{Class, Delivering, IncidentsSettings, Link, Target, TargetSettings};
-use crate::oncall::{OncallFile, Phone, Roster};
-use crate::problem::Problem;
+use crate::oncall::{OncallFile, Phone, Roster, Way};
+use crate::problem::{Problem, nearest};
 use crate::sip::Forwarded;
+use crate::store::{Finds, WayTarget};
 use crate::switch::addresses::{Addresses, compile_addresses};
 use crate::switch::prompts::{Library, PromptError, Sources, VoiceCommand, VoiceSettings};
 use crate::switch::settings::{MediaSettings, SipSettings, TrunkSettings};
@@ -46,6 +48,9 @@ struct File {
     media: MediaSettings,
     /// Renders `say` texts.
     voice: Option<VoiceSettings>,
+    /// Where entries go while the database does not take them.
+    #[serde(default)]
+    storage: StorageSettings,
     /// How calendars from elsewhere are read.
     calendars: Option<Spanned<CalendarSettings>>,
     #[serde(default)]
@@ -76,6 +81,8 @@ pub struct Config {
     pub source: Arc<Source>,
     /// Database, recordings, rendered prompts.
     pub data_dir: PathBuf,
+    /// Where entries go while the database does not take them.
+    pub spool: PathBuf,
     /// The on-call file and what it says, where one is named and could be read.
     pub oncall: Option<(Arc<Source>, Roster)>,
     /// How calendars from elsewhere are read.
@@ -134,6 +141,7 @@ impl Config {
             let fault = written.get_ref().fault()?;
             Some(Problem::error(written.span(), fault).help("as in every = \"15m\""))
         }));
+        problems.extend(file.storage.problem(folder));
         let link = file.incidents.link.as_ref().and_then(|link| Link::compile(link, &mut problems));
         let targets = compile_targets(&file.notify, Reading { folder, secret, problems: &mut problems });
         let transcript = file.transcript.as_ref().and_then(|written| written.compile(folder, &mut problems));
@@ -147,8 +155,10 @@ impl Config {
             let roster = read_roster(&oncall, findings)?;
             Some((oncall, roster))
         });
+        let data_dir = folder.join(&file.data_dir);
         Self {
-            data_dir: folder.join(&file.data_dir),
+            spool: file.storage.spool(folder, &data_dir),
+            data_dir,
             oncall,
             calendars: file.calendars.map(Spanned::into_inner).unwrap_or_default(),
             addresses,
@@ -207,6 +217,7 @@ impl Config {
         let compiled = compile(&self.hotlines, around);
         findings.add(&self.source, compiled.problems.clone());
         self.check_reach(roster, findings);
+        self.check_ways(roster, findings);
         self.check_forwarded(&compiled.hotlines, findings);
         compiled
     }
@@ -219,6 +230,54 @@ impl Config {
         let (library, errors) = Library::load(prompts, &self.sources());
         findings.add(&self.source, errors.iter().map(|error| misses(error, &compiled)));
         Plan { hotlines: compiled.hotlines, library }
+    }
+
+    /// Where the ways lead that people name: to the first target of a kind, or to the one of that name.
+    pub fn ways(&self) -> Vec<WayTarget> {
+        let first = |way: Way, class, finds| {
+            let target = self.targets.iter().find(|target| target.facts.class == class)?;
+            Some(WayTarget { way: way.as_str().to_owned(), target: target.name.clone(), finds })
+        };
+        let kinds = [
+            first(Way::Email, Class::Mail, Finds::Email),
+            first(Way::Sms, Class::TextMessage, Finds::Number),
+            first(Way::Chat, Class::Chat, Finds::Everybody),
+        ];
+        let named = self.targets.iter().map(|target| WayTarget {
+            way: target.name.clone(),
+            target: target.name.clone(),
+            finds: match target.facts.class {
+                Class::Mail => Finds::Email,
+                Class::TextMessage => Finds::Number,
+                Class::Incidents | Class::Chat | Class::Any => Finds::Everybody,
+            },
+        });
+        kinds.into_iter().flatten().chain(named).collect()
+    }
+
+    /// Warns of people's own ways that lead nowhere.
+    fn check_ways(&self, roster: &Roster, findings: &mut Findings) {
+        let ways = self.ways();
+        let known = || ways.iter().map(|known| known.way.as_str()).chain(["phone"]);
+        for person in roster.people.values() {
+            for way in person.notify.iter().filter(|way| known().all(|known| known != way.as_str())) {
+                let message =
+                    format!("{} is to be told by `{way}`, and no [[notify]] is for that", person.id);
+                let help = match (way, nearest(way.as_str(), known())) {
+                    (Way::Email, _) => "add a [[notify]] that sends mail".to_owned(),
+                    (Way::Sms, _) => "add a [[notify]] that sends text messages".to_owned(),
+                    (Way::Chat, _) => "add a [[notify]] for a chat".to_owned(),
+                    (_, Some(near)) => format!("did you mean `{near}`?"),
+                    (_, None) => "name phone, email, sms, chat or a [[notify]]".to_owned(),
+                };
+                findings.add(&self.source, [Problem::warning(0..0, message).help(help)]);
+            }
+            if person.notify.contains(&Way::Sms) && person.mobile().is_none() {
+                let message = format!("{} is to be told by text message and has no number for it", person.id);
+                let help = "add a number to the phones: text messages do not go to SIP addresses";
+                findings.add(&self.source, [Problem::warning(0..0, message).help(help)]);
+            }
+        }
     }
 
     /// What prompts are made from.

@@ -18,7 +18,9 @@ use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
+use crate::daemon::blocking;
 use crate::daemon::changes::{self, Change, ChangeError, Changed};
+use crate::daemon::chase::Chaser;
 use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
 use crate::daemon::feeds::{self, Poller};
@@ -70,6 +72,7 @@ pub struct Daemon {
     config: Config,
     /// The one in use, whatever a reload says.
     data_dir: PathBuf,
+    spool: PathBuf,
     store: Arc<Store>,
     switch: Switch,
     writer: WriterHandle,
@@ -86,6 +89,8 @@ pub struct Daemon {
     feeds: Poller,
     outbox: Pump,
     transcriber: Transcriber,
+    /// Phones people about open incidents.
+    chaser: Chaser,
     /// Sends what targets are told.
     client: Client,
 }
@@ -108,6 +113,7 @@ impl Daemon {
             _ => return Err(StartError::Settings(findings)),
         };
         let store = Arc::new(Store::open(&config.data_dir)?);
+        store.use_spool(&config.spool);
         let Ready { config, plan, roster, warnings } = ready(config, findings, &store).await?;
         let languages = languages(&roster);
         let recordings = config.data_dir.join("recordings");
@@ -129,12 +135,13 @@ impl Daemon {
             clock: Clock::starting_at(Timestamp::now()),
             shutdown: shutdown_reader,
         };
+        let snapshot = Arc::new(Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) });
         let switch = Switch::start(Parts {
             addresses: config.addresses.clone(),
             trunks: config.trunks.clone(),
-            snapshot: Arc::new(Snapshot { hotlines: plan.hotlines, roster: Arc::new(roster) }),
+            snapshot: snapshot.clone(),
             library: Arc::new(plan.library),
-            recordings,
+            recordings: recordings.clone(),
             house: house.clone(),
             requests,
             ledger: ledger(&store)?,
@@ -153,11 +160,14 @@ impl Daemon {
             scratch: config.data_dir.join("transcript"),
         };
         let transcriber = Transcriber::start(parts, wanted, live.subscribe());
+        store.set_ways(&config.ways())?;
+        let chaser = Chaser::start(store.clone(), house.clone(), recordings, snapshot);
         let commands = control::listen(&config.data_dir)
             .map_err(|source| StartError::Io { path: config.data_dir.join("control.sock"), source })?;
         Ok(Self {
             config_path: config_path.to_owned(),
             data_dir: config.data_dir.clone(),
+            spool: config.spool.clone(),
             config,
             store,
             switch,
@@ -173,6 +183,7 @@ impl Daemon {
             feeds,
             outbox,
             transcriber,
+            chaser,
             client,
         })
     }
@@ -338,7 +349,9 @@ impl Daemon {
         let (mut roster, _) = blocking(move || feeds::load(store.reader())).await?;
         self.speak_known_languages(&mut roster);
         let hotlines = self.config.hotlines(&roster, &mut Findings::default()).hotlines;
-        self.switch.reload_snapshot(Arc::new(Snapshot { hotlines, roster: Arc::new(roster) }));
+        let snapshot = Arc::new(Snapshot { hotlines, roster: Arc::new(roster) });
+        self.switch.reload_snapshot(snapshot.clone());
+        self.chaser.snapshot_changed(snapshot);
         Ok(())
     }
 
@@ -372,11 +385,16 @@ impl Daemon {
         }
         self.languages = languages(&ready.roster);
         self.transcriber.settings_changed(ready.config.wanted_transcripts());
-        let snapshot = Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) };
+        let snapshot = Arc::new(Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) });
         self.switch
-            .reload(ready.config.trunks.clone(), tls, Arc::new(snapshot), Arc::new(ready.plan.library))
+            .reload(ready.config.trunks.clone(), tls, snapshot.clone(), Arc::new(ready.plan.library))
             .await;
+        self.chaser.snapshot_changed(snapshot);
         self.config = ready.config;
+        let (store, ways) = (self.store.clone(), self.config.ways());
+        if let Err(error) = blocking(move || store.set_ways(&ways)).await {
+            tracing::error!(%error, "where people's own ways lead could not be kept: what was known before counts");
+        }
         self.feeds.settings_changed(self.config.wanted_calendars());
         self.outbox
             .settings_changed(outbox::ways(&self.config.targets, &self.config.delivering(&self.client)));
@@ -389,6 +407,7 @@ impl Daemon {
         let (running, wanted) = (self.switch.addresses(), &new.addresses);
         let changed = [
             ("data_dir", self.data_dir != new.data_dir),
+            ("[storage] spool", self.spool != new.spool),
             ("listen", running.listen != wanted.listen),
             ("public_address", running.public_address != wanted.public_address),
             ("resolvers", running.resolvers != wanted.resolvers),
@@ -401,6 +420,7 @@ impl Daemon {
     /// Refuses new calls from now on; resolves when none is running.
     pub fn drain(&self) -> impl Future<Output = ()> + use<> {
         self.switch.drain();
+        self.chaser.rest();
         let occupancy = self.occupancy.clone();
         async move { occupancy.quiet().await }
     }
@@ -408,10 +428,12 @@ impl Daemon {
     /// Ends the calls that still run, writes everything down, and stops.
     pub async fn stop(self) {
         self.switch.drain();
+        self.chaser.rest();
         self.shutdown.send_replace(true);
         if tokio::time::timeout(LAST_RECORDS, self.occupancy.quiet()).await.is_err() {
             tracing::error!("calls did not end in time");
         }
+        self.chaser.stop().await;
         self.switch.stop().await;
         self.transcriber.stop().await;
         drop((self.commands, self.confirmed, self.house));
@@ -479,14 +501,6 @@ fn ledger(store: &Store) -> Result<Ledger, StoreError> {
 
 fn keep_old(findings: &Findings) {
     tracing::error!("the settings have errors and were not taken into use:\n{}", findings.render(false));
-}
-
-/// Runs what waits for the disk away from the calls.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(broken) => std::panic::resume_unwind(broken.into_panic()),
-    }
 }
 
 /// Applies the on-call file, reads back what the database says, and compiles the hotlines.

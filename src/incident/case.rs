@@ -114,7 +114,7 @@ impl Case {
     }
 
     /// Whether somebody ever accepted.
-    pub(super) fn was_accepted(&self) -> bool {
+    pub fn was_accepted(&self) -> bool {
         !self.accepted.is_empty() || self.ended.as_ref().is_some_and(|ended| ended.outcome == "accepted")
     }
 

@@ -7,6 +7,7 @@
 mod case;
 #[cfg(test)]
 mod case_tests;
+pub mod chase;
 mod effect;
 mod fact;
 mod notice;

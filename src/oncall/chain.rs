@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rand::Rng;
@@ -38,6 +39,9 @@ pub struct Candidate {
     pub phones: Vec<Phone>,
     /// What led to this person.
     pub because: String,
+    /// How long after its beginning an escalation turns to this person: nobody waits for that with a caller on the
+    /// line.
+    pub after: Option<Duration>,
 }
 
 /// Somebody who is not rung, or a target that leads to nobody.
@@ -143,10 +147,10 @@ impl Resolving<'_> {
             PhoneChoice::First => 1,
         };
         let phones = person.confirmed_phones().take(most).cloned().collect();
-        let because = because(level, found.because, person);
+        let (because, after) = (because(level, found.because, person), found.after);
         let person = self.people.entry(&person.id).or_insert_with(|| Arc::new(person.clone()));
         let person = Arc::clone(person);
-        self.chain.candidates.push(Candidate { level: level.to_owned(), person, phones, because });
+        self.chain.candidates.push(Candidate { level: level.to_owned(), person, phones, because, after });
     }
 
     /// Notes who is not rung, each person once.

@@ -27,11 +27,15 @@ pub struct EscalationLevel {
 
 impl Escalation {
     /// The targets level by level, as calls go through them: by their delays, those of equal delay side
-    /// by side.
-    pub(super) fn in_order(&self) -> Vec<Vec<&Target>> {
+    /// by side; with the delays.
+    pub(super) fn in_order(&self) -> Vec<(Duration, Vec<&Target>)> {
         let mut levels: Vec<&EscalationLevel> = self.levels.iter().collect();
         levels.sort_by_key(|level| level.after);
         let equal = levels.chunk_by(|one, next| one.after == next.after);
-        equal.map(|levels| levels.iter().flat_map(|level| &level.targets).collect()).collect()
+        let together =
+            |levels: &[&'_ EscalationLevel]| levels.first().map_or(Duration::ZERO, |level| level.after);
+        equal
+            .map(|levels| (together(levels), levels.iter().flat_map(|level| &level.targets).collect()))
+            .collect()
     }
 }

@@ -31,6 +31,7 @@ mod stretches;
 mod turn;
 mod unfold;
 mod walk;
+mod way;
 mod week;
 mod zone;
 
@@ -60,5 +61,6 @@ pub use settings::{
 pub use shift::Shift;
 pub use stretches::{Stretch, Stretches};
 pub use walk::{Attempt, Next, Rung, Standing, Stands, Walk};
+pub use way::Way;
 pub use week::{WeekError, WeekInterval};
 pub use zone::{TimeError, Zone, ZoneError};

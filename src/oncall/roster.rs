@@ -10,6 +10,7 @@ use crate::oncall::language::Language;
 use crate::oncall::name::{EscalationId, HoursId, PersonId, ScheduleId, Target, TeamId};
 use crate::oncall::phone::Phone;
 use crate::oncall::schedule::Schedule;
+use crate::oncall::way::Way;
 use crate::problem::nearest;
 
 /// People, teams, escalations, schedules and opening hours.
@@ -40,6 +41,8 @@ pub struct Person {
     pub email: Option<String>,
     /// The language this person is spoken to in; left out: the hotline's.
     pub language: Option<Language>,
+    /// How incidents reach this person; never empty.
+    pub notify: Vec<Way>,
     /// Whether this person wants to be rung at all, as the file says.
     pub available: bool,
     /// What a command has said of that since; it wins over the file.
@@ -73,6 +76,16 @@ impl Person {
     /// Whether this person may be rung at an instant.
     pub fn is_available(&self, at: Timestamp) -> bool {
         self.command_in_force(at).map_or(self.available, |told| told.available)
+    }
+
+    /// Whether this person is phoned about incidents.
+    pub fn is_phoned(&self) -> bool {
+        self.notify.contains(&Way::Phone)
+    }
+
+    /// Where text messages go: the first number that may be rung.
+    pub fn mobile(&self) -> Option<&Phone> {
+        self.confirmed_phones().find(|phone| matches!(phone, Phone::Number(_)))
     }
 
     /// Why this person cannot be rung at an instant, as a person would say it.

@@ -54,6 +54,9 @@ pub struct PersonEntry {
     pub email: Option<Spanned<String>>,
     /// The language this person is spoken to in. Default: the hotline's.
     pub language: Option<Language>,
+    /// How incidents reach this person: `phone`, `email`, `sms`, `chat`, or the name of a `[[notify]]` target.
+    /// Default: `phone`.
+    pub notify: Option<Spanned<Vec<Spanned<String>>>>,
     /// Whether this person is rung at all. Default: yes.
     #[serde(default = "yes")]
     pub available: bool,

@@ -5,6 +5,7 @@
 //! everybody's second.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -26,6 +27,8 @@ const MOST_TARGETS: u32 = 5_000;
 pub(super) struct Found {
     pub person: PersonId,
     pub because: String,
+    /// How long after its beginning an escalation turns to this person.
+    pub after: Option<Duration>,
 }
 
 /// People of equal rank, each once.
@@ -144,9 +147,14 @@ impl<'a> Unfolding<'a> {
         let Some(escalation) = self.roster.escalations.get(id) else { return Vec::new() };
         self.repeat = self.repeat.max(escalation.repeat);
         let mut ranks = Vec::new();
-        for (number, targets) in (1_usize..).zip(escalation.in_order()) {
+        for (number, (after, targets)) in (1_usize..).zip(escalation.in_order()) {
             let path = step(path, &format!("escalation {id}, level {number}"));
-            ranks.extend(self.level(targets, &path));
+            let mut level = self.level(targets, &path);
+            // What follows within the level follows those who were first.
+            for found in level.iter_mut().take(1).flatten() {
+                found.after = Some(found.after.unwrap_or_default().saturating_add(after));
+            }
+            ranks.extend(level);
         }
         ranks
     }
@@ -211,7 +219,7 @@ fn participants(schedule: &Schedule) -> Vec<&Target> {
 }
 
 fn found(person: &PersonId, path: &str) -> Vec<Rank> {
-    vec![vec![Found { person: person.clone(), because: path.to_owned() }]]
+    vec![vec![Found { person: person.clone(), because: path.to_owned(), after: None }]]
 }
 
 /// Adds a step to the way that led to a target.

@@ -8,6 +8,7 @@ use super::text::{call_id, column, instant, optional_column, parse};
 use super::{Reader, StoreError, leg_quality};
 use crate::call::CallId;
 use crate::call::journal::{Action, Attestation, Event, LegQuality, Outcome, Step, StepResult, Verstat};
+use crate::incident::Status;
 
 /// One call in the log. Serialises as a row of `calls --json`; the names are a promise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -39,8 +40,8 @@ pub struct CallRow {
     pub responder: Option<String>,
     /// The file of the message, inside the recordings folder.
     pub voicemail: Option<String>,
-    /// The incident that came of it.
-    pub incident: Option<String>,
+    /// The number of the incident that came of it.
+    pub incident: Option<i64>,
     /// The Call-ID of the caller's leg.
     pub sip_call_id: String,
     /// The caller's name, as the trunk stated it.
@@ -53,6 +54,10 @@ pub struct CallRow {
     pub attestation: Option<Attestation>,
     /// The file of the recorded call, inside the recordings folder.
     pub recording: Option<String>,
+    /// How far its incident has come.
+    pub incident_status: Option<Status>,
+    /// When there would have been an incident, but for maintenance.
+    pub suppressed_at: Option<Timestamp>,
 }
 
 /// Which calls are asked for. The default asks for all of them.
@@ -192,7 +197,9 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         responder: row.get("responder")?,
         voicemail: row.get("voicemail")?,
         recording: row.get("recording")?,
-        incident: None,
+        incident: row.get("incident")?,
+        incident_status: optional_column(row, "incident_status", Status::from_word)?,
+        suppressed_at: optional_column(row, "suppressed_at", parse)?,
         sip_call_id: row.get("sip_call_id")?,
     })
 }

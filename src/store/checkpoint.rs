@@ -2,7 +2,8 @@
 //! writer never waits for it, and it sleeps until the writer has written enough.
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
@@ -10,8 +11,9 @@ use rusqlite::Connection;
 use tracing::warn;
 
 use super::connection;
+use super::place::Place;
 
-/// The thread, as the writer holds it.
+/// The thread, as the committer holds it.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
     wake: SyncSender<()>,
@@ -20,11 +22,10 @@ pub(super) struct Checkpointer {
 
 impl Checkpointer {
     /// Starts the thread.
-    pub(super) fn start(database: &Path) -> io::Result<Self> {
-        let database = database.to_owned();
+    pub(super) fn start(place: Arc<Place>) -> io::Result<Self> {
         // One place: while a checkpoint runs, a single further one can be asked for.
         let (wake, asked) = sync_channel(1);
-        let thread = Builder::new().name("checkpoint".to_owned()).spawn(move || run(&database, &asked))?;
+        let thread = Builder::new().name("checkpoint".to_owned()).spawn(move || run(&place, &asked))?;
         Ok(Self { wake, thread })
     }
 
@@ -43,10 +44,10 @@ impl Checkpointer {
     }
 }
 
-fn run(database: &Path, asked: &Receiver<()>) {
+fn run(place: &Place, asked: &Receiver<()>) {
     let mut open = None;
     while asked.recv().is_ok() {
-        if let Err(why) = checkpoint(&mut open, database) {
+        if let Err(why) = checkpoint(&mut open, place) {
             // The WAL keeps everything; the next round tries again on a new connection.
             warn!(%why, "the WAL could not be moved into the database");
             open = None;
@@ -54,10 +55,11 @@ fn run(database: &Path, asked: &Receiver<()>) {
     }
 }
 
-fn checkpoint(open: &mut Option<Connection>, database: &Path) -> rusqlite::Result<()> {
+fn checkpoint(open: &mut Option<(PathBuf, Connection)>, place: &Place) -> rusqlite::Result<()> {
+    let database = place.path();
     let connection = match open {
-        Some(connection) => connection,
-        None => open.insert(connection::open(database)?),
+        Some((path, connection)) if *path == database => connection,
+        other => &mut other.insert((database.clone(), connection::open(&database)?)).1,
     };
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }

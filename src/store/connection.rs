@@ -26,7 +26,9 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../sql/0005_call_recordings.sql")),
     M::up(include_str!("../../sql/0006_oncall.sql")),
     M::up(include_str!("../../sql/0007_incidents.sql")),
+    M::up(include_str!("../../sql/0009_chase.sql")),
     M::up(include_str!("../../sql/0010_transcripts.sql")),
+    M::up(include_str!("../../sql/0012_storage.sql")),
 ];
 
 /// Opens a database whose schema is known to be current.

@@ -13,35 +13,49 @@
 mod backlog;
 mod calendars;
 mod calls;
+mod chase;
 mod checkpoint;
+mod committer;
 mod connection;
 mod entries;
 mod error;
 mod folder;
+mod health;
 mod incidents;
 mod leg_quality;
 mod outbox;
+mod place;
+mod position;
 mod quiet;
 mod reconcile;
 mod roster;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod scratch;
+mod shelf;
 mod spend;
+mod spool;
 mod text;
 mod transcripts;
+mod ways;
 mod writer;
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
+use tracing::{error, warn};
 
 pub use calendars::CalendarCopy;
 pub use calls::{CallFilter, CallRow, VoicemailRow};
+pub use chase::Chase;
 pub use error::StoreError;
+pub use health::{Fault, Health};
 pub use incidents::{IncidentFilter, IncidentRow, LogRow};
+pub use ways::{Finds, WayTarget};
 
 pub use outbox::{
     Bell, Head, OutboxCount, OutboxEntry, OutboxFilter, OutboxState, Replay, Settled, TRIED_FOR,
@@ -53,12 +67,19 @@ pub use spend::TrunkUse;
 pub use transcripts::{NoTranscript, WaitingTranscript};
 pub use writer::WriterHandle;
 
+use self::health::Gauge;
+use self::place::Place;
+use self::shelf::Shelf;
+use self::spool::{Left, Spool};
 use crate::call::journal::Record;
 
 /// The database, open for reading and writing. Holds the lock of the data directory while it lives.
 #[derive(Debug)]
 pub struct Store {
     reader: Reader,
+    gauge: Arc<Gauge>,
+    /// Until the writer has it.
+    shelf: Mutex<Shelf>,
     bell: Bell,
     _lock: File,
 }
@@ -75,7 +96,9 @@ impl Store {
         let database = folder::database(data_dir);
         let connection = connection::open_and_migrate(&database)?;
         Ok(Self {
-            reader: Reader { database, connection: Mutex::new(connection) },
+            reader: Reader::on(&database, connection),
+            gauge: Arc::default(),
+            shelf: Mutex::default(),
             bell: Bell::default(),
             _lock: lock,
         })
@@ -85,7 +108,7 @@ impl Store {
     pub fn open_read_only(data_dir: &Path) -> Result<Reader, StoreError> {
         let database = folder::database(data_dir);
         let connection = connection::open_read_only(&database)?;
-        Ok(Reader { database, connection: Mutex::new(connection) })
+        Ok(Reader::on(&database, connection))
     }
 
     /// The queries.
@@ -103,7 +126,52 @@ impl Store {
         records: mpsc::UnboundedReceiver<Record>,
         live: Option<broadcast::Sender<Arc<Record>>>,
     ) -> Result<WriterHandle, StoreError> {
-        writer::start(&self.reader.database, records, live, self.bell.clone())
+        let shelf = std::mem::take(&mut *self.shelf.lock().unwrap_or_else(PoisonError::into_inner));
+        let (place, gauge) = (Arc::clone(&self.reader.place), Arc::clone(&self.gauge));
+        writer::start(place, gauge, self.bell.clone(), shelf, records, live)
+    }
+
+    /// Whether the database takes entries, for whoever raises the alarm.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.gauge.watch()
+    }
+
+    /// Has entries go to this file while the database does not take them; to be called before
+    /// [`Store::reconcile`]. What an earlier run has left in it is written into the database now. Without a place
+    /// for it entries go to the log.
+    pub fn use_spool(&self, path: &Path) {
+        let shelf = match Spool::open(path) {
+            Ok((spool, left)) => self.replay(spool, left),
+            Err(why) => {
+                let path = path.display();
+                error!(%why, "ALARM: no spool at {path}: while the database takes no entries, a crash loses them");
+                Shelf::default()
+            }
+        };
+        *self.shelf.lock().unwrap_or_else(PoisonError::into_inner) = shelf;
+    }
+
+    /// Writes what an earlier run has left into the database; what it does not take is left to the writer.
+    fn replay(&self, mut spool: Spool, left: Vec<Left>) -> Shelf {
+        if spool.is_empty() {
+            return Shelf::on(spool);
+        }
+        let entries = left.len();
+        let written = self.write(|connection| {
+            let known = position::read(connection, spool.id())?;
+            let new = left.iter().filter(|left| left.number > known);
+            entries::write_all(connection, new.map(|left| &left.record))?;
+            position::write(connection, spool.id(), spool.last())
+        });
+        if let Err(why) = written {
+            error!(%why, entries, "ALARM: the spool of an earlier run cannot be written into the database yet");
+            return Shelf::on(spool).with_left(left.into_iter().map(|left| left.record).collect());
+        }
+        warn!(entries, "an earlier run could not write everything into the database: its spool was");
+        if let Err(why) = spool.clear() {
+            warn!(%why, "the spool could not be emptied");
+        }
+        Shelf::on(spool)
     }
 
     /// Runs `change` in one transaction: all of it is durable, or nothing was done.
@@ -118,18 +186,22 @@ impl Store {
             transaction.commit()?;
             Ok(done)
         };
-        transact().map_err(|source| StoreError::from_sqlite(&self.reader.database, source))
+        transact().map_err(|source| StoreError::from_sqlite(&self.reader.place.path(), source))
     }
 }
 
 /// The database, for queries alone.
 #[derive(Debug)]
 pub struct Reader {
-    database: PathBuf,
+    place: Arc<Place>,
     connection: Mutex<Connection>,
 }
 
 impl Reader {
+    fn on(database: &Path, connection: Connection) -> Self {
+        Self { place: Arc::new(Place::at(database)), connection: Mutex::new(connection) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A reader that panicked has left no transaction behind: dropping one rolls it back.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
@@ -141,6 +213,6 @@ impl Reader {
         connection
             .transaction()
             .and_then(|transaction| query(&transaction))
-            .map_err(|source| StoreError::from_sqlite(&self.database, source))
+            .map_err(|source| StoreError::from_sqlite(&self.place.path(), source))
     }
 }

@@ -122,23 +122,25 @@ impl Store {
 impl Reader {
     /// The oldest message that waits, of a call that is over.
     pub fn next_transcript(&self) -> Result<Option<WaitingTranscript>, StoreError> {
-        let connection = self.lock();
-        let found = connection
-            .prepare_cached(
-                "SELECT t.call_id, t.file, t.attempts, c.hotline FROM transcripts t JOIN calls c ON c.id = t.call_id
-                 WHERE t.state = 'waiting' AND c.ended_at IS NOT NULL ORDER BY t.queued_at, t.call_id LIMIT 1",
-            )
-            .and_then(|mut statement| statement.query_row([], waiting).optional());
-        found.map_err(|source| StoreError::from_sqlite(&self.database, source))
+        self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT t.call_id, t.file, t.attempts, c.hotline
+                     FROM transcripts t JOIN calls c ON c.id = t.call_id
+                     WHERE t.state = 'waiting' AND c.ended_at IS NOT NULL ORDER BY t.queued_at, t.call_id LIMIT 1",
+                )?
+                .query_row([], waiting)
+                .optional()
+        })
     }
 
     /// Whether the message of a call is still to be written out: until then its file is needed as it is.
     pub fn awaits_transcript(&self, call: CallId) -> Result<bool, StoreError> {
-        let connection = self.lock();
-        let found = connection
-            .prepare_cached("SELECT 1 FROM transcripts WHERE call_id = ?1 AND state = 'waiting'")
-            .and_then(|mut statement| statement.exists([call.to_string()]));
-        found.map_err(|source| StoreError::from_sqlite(&self.database, source))
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT 1 FROM transcripts WHERE call_id = ?1 AND state = 'waiting'")?
+                .exists([call.to_string()])
+        })
     }
 }
 

@@ -1,40 +1,43 @@
-//! The writer thread: takes whatever has queued up, commits it as one transaction, and only then
-//! answers those who asked whether it is durable. While one COMMIT waits for the disk the next
-//! batch queues up, so a hundred calls share one wait. What nobody waits for is not worth a sync of
-//! its own: it waits a moment for more, and goes along with the first that somebody does wait for.
+//! The writer: gathers what comes, has it committed as one transaction, and only then answers those who
+//! asked whether it is durable. While one COMMIT waits for the disk the next batch queues up, so a hundred
+//! calls share one wait. What nobody waits for is not worth a sync of its own: it waits a moment for more,
+//! and goes along with the first that somebody does wait for.
+//!
+//! This thread never waits for the disk; the committer's does. A COMMIT that fails, or takes longer than
+//! anybody waits, begins a degraded time: what is not durable goes to the spool, and so does all that comes;
+//! nobody is kept waiting; the database is tried again every second. It ends with a COMMIT that is quick.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::{self, Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
-use tokio::runtime::Runtime;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::mpsc::error::TryRecvError;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use tracing::{error, info};
 
 use super::backlog::Backlog;
-use super::checkpoint::Checkpointer;
-use super::{Bell, StoreError, connection, entries};
+use super::committer::{self, Batch, Desk};
+use super::health::{Fault, Gauge};
+use super::place::Place;
+use super::shelf::Shelf;
+use super::{Bell, StoreError};
 use crate::call::journal::Record;
 
 /// How long a failing disk is left alone between two attempts.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// A COMMIT that takes longer is no longer waited for: as long as calls wait.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// How often the log says that it still fails: a line a second would hide what happens to the calls.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
-/// How often a failing disk is tried once nothing more can come, before the rest goes to the log.
-const LAST_ATTEMPTS: u32 = 5;
+/// How long a failing disk is tried once nothing more can come.
+const LAST_CHANCE: Duration = Duration::from_secs(8);
 
 /// How long entries that nobody waits for are gathered. So much of the end of a timeline a crash may cost.
 const GATHERED_FOR: Duration = Duration::from_millis(20);
-
-/// Entries between two checkpoints: a WAL of some MiB.
-const CHECKPOINT_AFTER: usize = 4096;
 
 /// The running writer.
 #[derive(Debug)]
@@ -54,113 +57,112 @@ impl WriterHandle {
 
 /// Starts the writer thread.
 pub(super) fn start(
-    database: &Path,
+    place: Arc<Place>,
+    gauge: Arc<Gauge>,
+    bell: Bell,
+    shelf: Shelf,
     records: UnboundedReceiver<Record>,
     live: Option<broadcast::Sender<Arc<Record>>>,
-    bell: Bell,
 ) -> Result<WriterHandle, StoreError> {
-    let writer = Writer { bell, ..Writer::new(database, live)? };
-    let spawned = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .and_then(|clock| Builder::new().name("store".to_owned()).spawn(move || writer.run(&clock, records)));
-    let thread = spawned.map_err(|source| StoreError::folder(database, source))?;
+    let database = place.path();
+    let spawned = committer::start(place, bell).and_then(|desk| {
+        let writer = Writer::new(desk, gauge, shelf, live);
+        let clock = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        Builder::new().name("store".to_owned()).spawn(move || clock.block_on(writer.run(records)))
+    });
+    let thread = spawned.map_err(|source| StoreError::folder(&database, source))?;
     Ok(WriterHandle { thread })
 }
 
 #[derive(Debug)]
 struct Writer {
-    database: PathBuf,
-    /// None after a failure, until the next attempt.
-    connection: Option<Connection>,
     backlog: Backlog,
+    shelf: Shelf,
     live: Option<broadcast::Sender<Arc<Record>>>,
-    /// Rung when something may have been put into the outbox.
-    bell: Bell,
-    checkpointer: Checkpointer,
-    since_checkpoint: usize,
-    /// The last attempt failed.
-    failing: bool,
+    desk: Desk,
+    gauge: Arc<Gauge>,
+    /// What is being committed.
+    under_way: Option<UnderWay>,
+    /// When what came first goes to the disk, if nobody waits for it before.
+    gathered_until: Option<Instant>,
+    /// While the database does not take entries as it should.
+    trouble: Option<Trouble>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct UnderWay {
+    /// The number of the last entry.
+    through: u64,
+    since: Instant,
+}
+
+#[derive(Debug)]
+struct Trouble {
+    fault: Fault,
+    detail: String,
+    next_attempt: Instant,
     /// When the log was last told so.
-    complained: Option<Instant>,
-    /// The system reported an I/O error: what it has taken since may not be on the disk.
-    suspect: bool,
+    complained: Instant,
 }
 
 impl Writer {
-    fn new(database: &Path, live: Option<broadcast::Sender<Arc<Record>>>) -> Result<Self, StoreError> {
-        let connection = open(database).map_err(|source| StoreError::from_sqlite(database, source))?;
-        let checkpointer =
-            Checkpointer::start(database).map_err(|source| StoreError::folder(database, source))?;
-        Ok(Self {
-            database: database.to_owned(),
-            connection: Some(connection),
-            backlog: Backlog::default(),
-            live,
-            bell: Bell::default(),
-            checkpointer,
-            since_checkpoint: 0,
-            failing: false,
-            complained: None,
-            suspect: false,
-        })
+    fn new(
+        desk: Desk,
+        gauge: Arc<Gauge>,
+        mut shelf: Shelf,
+        live: Option<broadcast::Sender<Arc<Record>>>,
+    ) -> Self {
+        let mut backlog = Backlog::behind(shelf.last());
+        for record in shelf.take_left() {
+            backlog.take(record);
+        }
+        let gathered_until = (!backlog.is_empty()).then(Instant::now);
+        Self { backlog, shelf, live, desk, gauge, under_way: None, gathered_until, trouble: None }
     }
 
-    fn run(mut self, clock: &Runtime, mut records: UnboundedReceiver<Record>) {
-        let mut last_attempts = LAST_ATTEMPTS;
-        while self.wait(clock, &mut records) {
-            let more_can_come = clock.block_on(self.gather(&mut records));
-            if !self.commit() && !more_can_come {
-                last_attempts = last_attempts.saturating_sub(1);
-                if last_attempts == 0 {
-                    self.give_up();
-                    break;
-                }
-            }
-        }
-        self.checkpointer.finish();
-    }
-
-    /// Sleeps until there is something to do; false when there never will be.
-    fn wait(&mut self, clock: &Runtime, records: &mut UnboundedReceiver<Record>) -> bool {
-        if !self.backlog.is_empty() {
-            thread::sleep(RETRY);
-            return true;
-        }
-        match clock.block_on(records.recv()) {
-            Some(record) => {
-                self.take(record);
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Takes all that is there now, and while nobody waits for any of it, what comes in a moment; false when
-    /// nothing more can come.
-    async fn gather(&mut self, records: &mut UnboundedReceiver<Record>) -> bool {
-        let end = Instant::now() + GATHERED_FOR;
-        while self.take_queued(records) {
-            if self.failing || self.backlog.is_awaited() {
-                return true;
-            }
-            match timeout_at(end, records.recv()).await {
-                Ok(Some(record)) => self.take(record),
-                Ok(None) => return false,
-                Err(_) => return true,
-            }
-        }
-        false
-    }
-
-    /// Takes all that is there now; false when nothing more can come.
-    fn take_queued(&mut self, records: &mut UnboundedReceiver<Record>) -> bool {
+    async fn run(mut self, mut records: UnboundedReceiver<Record>) {
+        let mut end = None;
         loop {
-            match records.try_recv() {
-                Ok(record) => self.take(record),
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
+            self.hand_over(end.is_some());
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return self.give_up();
             }
+            if end.is_some() && self.backlog.is_empty() && self.under_way.is_none() {
+                return self.desk.close();
+            }
+            let due = [self.due(), end].into_iter().flatten().min();
+            tokio::select! {
+                biased;
+                Some(outcome) = self.desk.outcomes.recv() => self.conclude(outcome),
+                record = records.recv(), if end.is_none() => match record {
+                    Some(record) => self.take_all(record, &mut records),
+                    None => end = Some(Instant::now() + LAST_CHANCE),
+                },
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.look_at_the_clock(),
+            }
+        }
+    }
+
+    /// When there is something to do though nothing comes.
+    fn due(&self) -> Option<Instant> {
+        match (&self.under_way, &self.trouble) {
+            (Some(_), Some(_)) => None,
+            (Some(under_way), None) => Some(under_way.since + PATIENCE),
+            (None, Some(trouble)) => Some(trouble.next_attempt),
+            (None, None) => self.gathered_until,
+        }
+    }
+
+    fn take_all(&mut self, first: Record, records: &mut UnboundedReceiver<Record>) {
+        self.take(first);
+        while let Ok(record) = records.try_recv() {
+            self.take(record);
+        }
+        if self.trouble.is_some() || self.shelf.takes_all() {
+            self.shelf.put(&self.backlog);
+        }
+        if self.trouble.is_some() {
+            self.backlog.disappoint();
         }
     }
 
@@ -169,310 +171,319 @@ impl Writer {
             // Nobody may be watching.
             let _ = live.send(record);
         }
-    }
-
-    /// Makes the backlog durable and tells those who wait; false when it has to be tried again.
-    fn commit(&mut self) -> bool {
-        match self.write() {
-            Ok(()) => {
-                self.note_success();
-                true
-            }
-            Err(why) => {
-                self.note_failure(&why);
-                false
-            }
+        if !self.backlog.is_empty() && self.gathered_until.is_none() {
+            self.gathered_until = Some(Instant::now() + GATHERED_FOR);
         }
     }
 
-    fn write(&mut self) -> rusqlite::Result<()> {
-        if self.backlog.entries().is_empty() && !self.suspect {
-            return Ok(());
-        }
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            None => self.connection.insert(open(&self.database)?),
+    /// Gives the committer what is there, if it is free and it is time.
+    fn hand_over(&mut self, last: bool) {
+        let now = Instant::now();
+        let is_time = match &self.trouble {
+            Some(trouble) => now >= trouble.next_attempt,
+            None => {
+                let gathered =
+                    last || self.backlog.is_awaited() || self.gathered_until.is_some_and(|end| now >= end);
+                gathered && !self.backlog.is_empty()
+            }
         };
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let tells = entries::write_all(&transaction, self.backlog.entries().iter().map(Arc::as_ref))?;
-        transaction.commit()?;
-        if tells {
-            self.bell.ring();
+        if !is_time || self.under_way.is_some() {
+            return;
         }
-        if self.suspect {
-            move_everything_out_of_the_wal(connection)?;
-        }
-        Ok(())
-    }
-
-    fn note_success(&mut self) {
-        self.since_checkpoint = self.since_checkpoint.saturating_add(self.backlog.entries().len());
-        self.backlog.settle();
-        self.suspect = false;
-        if std::mem::take(&mut self.failing) {
-            let lost = self.backlog.take_given_up();
-            self.complained = None;
-            info!(lost, "the database takes entries again");
-        }
-        if self.since_checkpoint >= CHECKPOINT_AFTER {
-            self.since_checkpoint = 0;
-            self.checkpointer.wake();
+        let batch = Batch { entries: self.backlog.entries(), position: self.shelf.position() };
+        self.gathered_until = None;
+        self.under_way = Some(UnderWay { through: self.backlog.last(), since: now });
+        if !self.desk.give(batch) {
+            self.fail(Fault::Other, "the thread that writes has broken");
         }
     }
 
-    fn note_failure(&mut self, why: &rusqlite::Error) {
-        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-            let waiting = self.backlog.entries().len();
-            error!(%why, waiting, "the database does not take entries: calls go on, kept in memory and tried again");
-            self.complained = Some(Instant::now());
+    /// What became of a batch.
+    fn conclude(&mut self, outcome: rusqlite::Result<()>) {
+        let Some(under_way) = self.under_way.take() else { return };
+        match outcome {
+            Ok(()) => {
+                self.backlog.settle(under_way.through);
+                self.gathered_until = self.gathered_until.filter(|_| !self.backlog.is_empty());
+                if under_way.since.elapsed() < PATIENCE {
+                    self.recover();
+                }
+                self.shelf.clear_if(self.backlog.durable());
+            }
+            Err(why) => self.fail(Fault::of(&why), &why.to_string()),
         }
-        self.failing = true;
-        self.suspect |= why.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
-        self.connection = None;
+        if let Some(trouble) = &mut self.trouble {
+            trouble.next_attempt = Instant::now() + RETRY;
+        }
     }
 
-    /// The end has come before the disk has: the log is the last place where the entries can go.
+    /// A COMMIT that takes longer than anybody waits.
+    fn look_at_the_clock(&mut self) {
+        if self.trouble.is_none()
+            && let Some(under_way) = self.under_way
+            && under_way.since.elapsed() >= PATIENCE
+        {
+            self.fail(Fault::Slow, &format!("no entry was on the disk after {} ms", PATIENCE.as_millis()));
+        }
+    }
+
+    /// What is here goes to the spool, and nobody waits for it.
+    fn fail(&mut self, fault: Fault, detail: &str) {
+        self.shelf.put(&self.backlog);
+        self.backlog.disappoint();
+        let (waiting, now) = (self.backlog.len(), Instant::now());
+        self.gauge.degraded(fault, detail, waiting);
+        let before = self.trouble.take().filter(|trouble| trouble.fault == fault);
+        let complained = before.map_or(now, |trouble| trouble.complained);
+        let again = now >= complained + COMPLAIN_EVERY;
+        if again {
+            error!(why = detail, waiting, "ALARM: {fault} still: the database does not take entries");
+        }
+        let complained = if again { now } else { complained };
+        self.trouble =
+            Some(Trouble { fault, detail: detail.to_owned(), next_attempt: now + RETRY, complained });
+    }
+
+    fn recover(&mut self) {
+        if self.trouble.take().is_some() {
+            self.gauge.good(self.backlog.take_given_up());
+        }
+    }
+
+    /// The end has come before the disk has: the next start goes on where this one has left off.
     fn give_up(&mut self) {
-        let lost = self.backlog.take_given_up();
-        error!(lost, "the database takes no entries at the end of this run; those kept follow");
-        for record in self.backlog.entries() {
-            error!(?record, "entry not written to the database");
-        }
+        self.shelf.put(&self.backlog);
+        let (lost, waiting) = (self.backlog.take_given_up(), self.backlog.len());
+        let why = self.trouble.as_ref().map_or("", |trouble| trouble.detail.as_str());
+        error!(why, lost, waiting, "the database takes no entries at the end of this run: {}", self.shelf);
+        info!("the next start writes what the spool holds");
     }
-}
-
-fn open(database: &Path) -> rusqlite::Result<Connection> {
-    let connection = connection::open(database)?;
-    // Checkpoints cost two syncs more: another thread's work.
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    Ok(connection)
-}
-
-/// After a failed sync the system may report the next one as done although the pages it failed to
-/// write are lost. What is in the WAL is therefore written again, into the database file, and that
-/// is synced, before anything is called durable.
-fn move_everything_out_of_the_wal(connection: &Connection) -> rusqlite::Result<()> {
-    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))?;
-    if busy {
-        let locked = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-        return Err(rusqlite::Error::SqliteFailure(locked, None));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-    use tokio::sync::oneshot;
-    use tokio::sync::oneshot::error::TryRecvError::Empty;
+    use std::path::PathBuf;
+    use std::sync::mpsc::Receiver;
+
+    use rusqlite::ffi::{SQLITE_BUSY, SQLITE_FULL};
+    use tokio::sync::{mpsc, oneshot, watch};
+    use tokio::time::{sleep, timeout};
 
     use super::*;
-    use crate::call::CallId;
-    use crate::call::journal::{Action, Event, Started, Stated, Step, StepResult};
+    use crate::call::journal::Journal;
+    use crate::store::health::Health;
+    use crate::store::samples::{ended, started, step};
     use crate::store::scratch::Scratch;
-    use crate::store::{CallFilter, Store};
+    use crate::store::spool::Spool;
 
+    /// A writer whose disk is played by the test.
     struct Bench {
-        writer: Writer,
-        store: Store,
-        _scratch: Scratch,
+        journal: Journal,
+        batches: Receiver<Batch>,
+        outcomes: mpsc::UnboundedSender<rusqlite::Result<()>>,
+        health: watch::Receiver<Health>,
+        scratch: Scratch,
     }
 
     impl Bench {
         fn new() -> Self {
             let scratch = Scratch::new();
-            let store = Store::open(scratch.path()).unwrap();
-            let writer = Writer::new(&store.reader.database, None).unwrap();
-            Self { writer, store, _scratch: scratch }
+            std::fs::create_dir_all(scratch.path()).unwrap();
+            let (desk, batches, outcomes) = Desk::played();
+            let gauge = Arc::<Gauge>::default();
+            let health = gauge.watch();
+            let shelf = Shelf::on(Spool::open(&spool(&scratch)).unwrap().0);
+            let (journal, records) = Journal::new();
+            tokio::spawn(Writer::new(desk, gauge, shelf, None).run(records));
+            Self { journal, batches, outcomes, health, scratch }
         }
 
-        /// Another program's connection.
-        fn stranger(&self) -> Connection {
-            connection::open(&self.store.reader.database).unwrap()
+        /// The next batch, as soon as there is one.
+        async fn batch(&self) -> Batch {
+            loop {
+                match self.batches.try_recv() {
+                    Ok(batch) => return batch,
+                    Err(_) => sleep(Duration::from_millis(1)).await,
+                }
+            }
         }
 
-        fn flush(&mut self) -> oneshot::Receiver<()> {
+        fn succeed(&self) {
+            self.outcomes.send(Ok(())).unwrap();
+        }
+
+        fn fail(&self, code: i32) {
+            let why = rusqlite::ffi::Error::new(code);
+            self.outcomes.send(Err(rusqlite::Error::SqliteFailure(why, None))).unwrap();
+        }
+
+        fn flush(&self) -> oneshot::Receiver<()> {
             let (done, waiting) = oneshot::channel();
-            self.writer.take(Record::Flush(done));
+            self.journal.write(Record::Flush(done));
             waiting
         }
 
-        fn calls(&self) -> usize {
-            self.store.reader().calls(&CallFilter::default()).unwrap().len()
+        fn fault(&self) -> Option<Fault> {
+            match &*self.health.borrow() {
+                Health::Good => None,
+                Health::Degraded { fault, .. } => Some(*fault),
+            }
         }
 
-        /// Makes the writer's connection fail at once on a lock, not after seconds.
-        fn hurry(&self) {
-            self.writer.connection.as_ref().unwrap().busy_timeout(Duration::ZERO).unwrap();
+        /// What a start after a kill would find.
+        fn spooled(&self) -> usize {
+            Spool::open(&spool(&self.scratch)).unwrap().1.len()
         }
     }
 
-    fn started(call: u64) -> Record {
-        Record::Started(Started {
-            call: CallId(call),
-            hotline: "Emergency".to_owned(),
-            number: "+4930123456".to_owned(),
-            caller: "+4915112345678".to_owned(),
-            at: Timestamp::UNIX_EPOCH,
-            trunk: "carrier".to_owned(),
-            sip_call_id: format!("{call}@carrier"),
-            stated: Stated::default(),
-        })
+    fn spool(scratch: &Scratch) -> PathBuf {
+        scratch.path().join("spool.ring")
     }
 
-    fn step(call: u64, seq: u32) -> Record {
-        Record::Step(Event {
-            call: CallId(call),
-            seq,
-            at: Timestamp::UNIX_EPOCH,
-            step: Step::Welcome,
-            action: Action::Sent,
-            result: StepResult::Processed,
-            target: None,
-            detail: "greeted".to_owned(),
-        })
-    }
-
-    #[test]
-    fn whoever_waits_is_told_after_the_commit_and_not_before() {
-        let mut bench = Bench::new();
-        bench.writer.take(started(1));
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_is_told_after_the_commit_and_not_before() {
+        let bench = Bench::new();
+        bench.journal.write(started(1));
         let mut waiting = bench.flush();
-        assert_eq!(waiting.try_recv(), Err(Empty));
-        assert_eq!(bench.calls(), 0);
-        assert!(bench.writer.commit());
-        assert_eq!(waiting.try_recv(), Ok(()));
-        assert_eq!(bench.calls(), 1);
+        assert_eq!(bench.batch().await.entries.len(), 1);
+        waiting.try_recv().unwrap_err();
+        bench.succeed();
+        assert_eq!(waiting.await, Ok(()));
+        assert_eq!(bench.fault(), None);
+        assert_eq!(bench.spooled(), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_nobody_waits_for_is_gathered_for_a_moment_and_whoever_waits_ends_it() {
+        let bench = Bench::new();
+        let begun = Instant::now();
+        bench.journal.write(started(1));
+        bench.batch().await;
+        assert!(begun.elapsed() >= GATHERED_FOR, "{:?}", begun.elapsed());
+        bench.succeed();
+
+        let begun = Instant::now();
+        bench.journal.write(started(2));
+        sleep(GATHERED_FOR / 4).await;
+        bench.journal.write(step(1, 1));
+        let _waiting = bench.flush();
+        assert_eq!(bench.batch().await.entries.len(), 2);
+        assert!(begun.elapsed() < GATHERED_FOR, "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_while_the_disk_works_goes_together_with_the_next_commit() {
+        let bench = Bench::new();
+        bench.journal.write(started(1));
+        let _first = bench.flush();
+        bench.batch().await;
+        for seq in 1..=5 {
+            bench.journal.write(step(1, seq));
+        }
+        let second = bench.flush();
+        sleep(Duration::from_millis(100)).await;
+        assert!(bench.batches.try_recv().is_err(), "one at a time");
+        bench.succeed();
+        let batch = bench.batch().await;
+        assert!(matches!(*batch.entries[0], Record::Step(_)));
+        assert_eq!(batch.entries.len(), 5);
+        bench.succeed();
+        assert_eq!(second.await, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_disk_costs_nothing_but_time_and_a_kill_meanwhile_nothing_either() {
         let mut bench = Bench::new();
-        let (journal, mut records) = tokio::sync::mpsc::unbounded_channel();
-        let moment = async |bench: &mut Bench, records: &mut UnboundedReceiver<Record>| {
-            let begun = Instant::now();
-            assert!(bench.writer.gather(records).await);
-            begun.elapsed()
-        };
-        let _ = journal.send(started(1));
-        assert!(moment(&mut bench, &mut records).await >= GATHERED_FOR);
+        bench.journal.write(started(1));
+        let waiting = bench.flush();
+        bench.batch().await;
+        bench.fail(SQLITE_FULL);
+        waiting.await.expect_err("it is not durable, and nobody is kept waiting");
+        assert_eq!(bench.fault(), Some(Fault::Full));
+        assert_eq!(bench.spooled(), 1);
 
-        let later = journal.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(GATHERED_FOR / 4).await;
-            let _ = later.send(step(1, 1));
-            tokio::time::sleep(GATHERED_FOR / 4).await;
-            let _ = later.send(Record::Flush(oneshot::channel().0));
-        });
-        let _ = journal.send(started(2));
-        let waited = moment(&mut bench, &mut records).await;
-        assert!(waited < GATHERED_FOR, "{waited:?}");
-        assert_eq!(bench.writer.backlog.entries().len(), 3);
+        // Calls that come meanwhile are not held up.
+        bench.journal.write(started(2));
+        let waiting = bench.flush();
+        timeout(Duration::from_millis(10), waiting).await.unwrap().expect_err("it is not durable");
+        assert_eq!(bench.spooled(), 2);
 
+        // It is tried again, with everything, until there is room.
+        for _ in 0..3 {
+            assert_eq!(bench.batch().await.entries.len(), 2);
+            bench.fail(SQLITE_FULL);
+        }
+        let batch = bench.batch().await;
+        assert_eq!(
+            batch.position.map(|(_, number)| number),
+            Some(2),
+            "what was spooled is not written twice"
+        );
+        bench.succeed();
+        bench.health.wait_for(|health| *health == Health::Good).await.unwrap();
+        let waiting = bench.flush();
+        assert_eq!(waiting.await, Ok(()));
+        assert_eq!(bench.spooled(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_takes_five_seconds_is_waited_for_no_longer_than_calls_wait() {
+        let mut bench = Bench::new();
+        bench.journal.write(started(1));
+        let (begun, waiting) = (Instant::now(), bench.flush());
+        bench.batch().await;
+        waiting.await.expect_err("it is not durable");
+        assert!(begun.elapsed() <= PATIENCE + Duration::from_millis(5), "{:?}", begun.elapsed());
+        assert_eq!(bench.fault(), Some(Fault::Slow));
+        assert_eq!(bench.spooled(), 1);
+        bench.journal.write(ended(1));
+        assert!(bench.flush().await.is_err());
+        assert_eq!(bench.spooled(), 2);
+
+        // It comes to an end, but is no quicker: the alarm stays.
+        sleep(Duration::from_millis(4500)).await;
+        bench.succeed();
+        bench.batch().await;
+        sleep(Duration::from_secs(5)).await;
+        bench.succeed();
+        // Nothing is left to be written: it is tried with nothing.
+        let batch = bench.batch().await;
+        assert!(batch.entries.is_empty());
+        assert_eq!(bench.fault(), Some(Fault::Slow));
+        bench.succeed();
+        bench.health.wait_for(|health| *health == Health::Good).await.unwrap();
+        assert_eq!(bench.flush().await, Ok(()));
+        assert_eq!(bench.spooled(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_alarm_names_what_is_found_out_later() {
+        let bench = Bench::new();
+        bench.journal.write(started(1));
+        bench.batch().await;
+        sleep(Duration::from_secs(5)).await;
+        assert_eq!(bench.fault(), Some(Fault::Slow));
+        bench.fail(SQLITE_BUSY);
+        bench.batch().await;
+        assert_eq!(bench.fault(), Some(Fault::Locked));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_disk_has_not_taken_at_the_end_is_in_the_spool() {
+        let Bench { journal, batches, outcomes, scratch, .. } = Bench::new();
+        journal.write(started(1));
+        journal.write(step(1, 1));
         drop(journal);
-        assert!(!bench.writer.gather(&mut records).await, "nothing more can come");
-    }
-
-    #[test]
-    fn a_locked_database_delays_entries_and_loses_none() {
-        let mut bench = Bench::new();
-        let stranger = bench.stranger();
-        stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
-        bench.hurry();
-        bench.writer.take(started(1));
-        let mut waiting = bench.flush();
-        assert!(!bench.writer.commit());
-        assert_eq!(waiting.try_recv(), Err(Empty), "it is not durable");
-
-        bench.writer.take(started(2));
-        stranger.execute_batch("ROLLBACK").unwrap();
-        assert!(bench.writer.commit());
-        assert_eq!(waiting.try_recv(), Ok(()));
-        assert_eq!(bench.calls(), 2);
-        assert!(bench.writer.backlog.is_empty());
-    }
-
-    #[test]
-    fn a_full_disk_delays_entries_and_loses_none() {
-        let mut bench = Bench::new();
-        let connection = bench.writer.connection.as_ref().unwrap();
-        connection.pragma_update(None, "max_page_count", 1).unwrap();
-        for call in 1..=500 {
-            bench.writer.take(started(call));
-        }
-        let mut waiting = bench.flush();
-        assert!(!bench.writer.commit());
-        assert_eq!(waiting.try_recv(), Err(Empty));
-        assert_eq!(bench.calls(), 0, "half a batch is none");
-
-        // The next attempt is on a new connection, without the limit.
-        assert!(bench.writer.commit());
-        assert_eq!(waiting.try_recv(), Ok(()));
-        assert_eq!(bench.calls(), 500);
-    }
-
-    #[test]
-    fn after_an_io_error_nothing_is_called_durable_before_the_wal_has_been_written_again() {
-        let mut bench = Bench::new();
-        bench.writer.take(started(1));
-        assert!(bench.writer.commit());
-        let stranger = bench.stranger();
-        stranger.execute_batch("BEGIN; SELECT * FROM calls").unwrap();
-
-        let io_error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
-        bench.writer.note_failure(&rusqlite::Error::SqliteFailure(io_error, None));
-        bench.writer.connection = Some(open(&bench.store.reader.database).unwrap());
-        bench.hurry();
-        let mut waiting = bench.flush();
-        assert!(!bench.writer.commit(), "a reader still needs the old WAL");
-        assert_eq!(waiting.try_recv(), Err(Empty));
-
-        stranger.execute_batch("ROLLBACK").unwrap();
-        assert!(bench.writer.commit());
-        assert_eq!(waiting.try_recv(), Ok(()));
-        let wal = bench.store.reader.database.with_extension("db-wal");
-        assert_eq!(std::fs::metadata(wal).unwrap().len(), 0);
-    }
-
-    #[test]
-    fn an_entry_that_the_database_refuses_holds_up_no_other() {
-        let mut bench = Bench::new();
-        bench.writer.take(step(7, 1));
-        bench.writer.take(started(1));
-        bench.writer.take(step(1, 1));
-        assert!(bench.writer.commit());
-        assert!(bench.writer.backlog.is_empty());
-        let (_, timeline) = bench.store.reader().call(&CallId(1).to_string()).unwrap().unwrap();
-        assert_eq!(timeline.len(), 1);
-        assert_eq!(bench.store.reader().call(&CallId(7).to_string()).unwrap(), None);
-    }
-
-    #[test]
-    fn a_batch_that_is_written_twice_is_there_once() {
-        let mut bench = Bench::new();
-        for _ in 0..2 {
-            bench.writer.take(started(1));
-            bench.writer.take(step(1, 1));
-            bench.writer.take(step(1, 2));
-            assert!(bench.writer.commit());
-        }
-        let (_, timeline) = bench.store.reader().call(&CallId(1).to_string()).unwrap().unwrap();
-        assert_eq!(timeline.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(bench.calls(), 1);
-    }
-
-    #[test]
-    fn the_wal_is_moved_into_the_database_when_it_has_grown() {
-        let mut bench = Bench::new();
-        let size = |bench: &Store| std::fs::metadata(&bench.reader.database).unwrap().len();
-        let before = size(&bench.store);
-        bench.writer.take(started(1));
-        for seq in 0..=u32::try_from(CHECKPOINT_AFTER).unwrap() {
-            bench.writer.take(step(1, seq));
-        }
-        assert!(bench.writer.commit());
-        bench.writer.checkpointer.finish();
-        let grown = size(&bench.store).saturating_sub(before);
-        assert!(grown > 100_000, "the entries are still in the WAL alone: {grown} bytes moved");
+        tokio::spawn(async move {
+            loop {
+                if batches.try_recv().is_ok() {
+                    let full = rusqlite::ffi::Error::new(SQLITE_FULL);
+                    let _ = outcomes.send(Err(rusqlite::Error::SqliteFailure(full, None)));
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+        sleep(LAST_CHANCE * 2).await;
+        assert_eq!(Spool::open(&spool(&scratch)).unwrap().1.len(), 2);
     }
 }

@@ -281,6 +281,11 @@ impl Slots {
         Some(HeldSlots { slots: self.clone(), trunks })
     }
 
+    /// Takes one slot if another one is left beside it.
+    pub fn take_spare(&self, name: &str, limit: usize) -> Option<HeldSlots> {
+        self.take(&[(name, limit.saturating_sub(1))])
+    }
+
     /// How many of a trunk are taken.
     pub fn used(&self, trunk: &str) -> usize {
         self.counts().get(trunk).copied().unwrap_or(0)
@@ -390,6 +395,15 @@ mod tests {
         let names: Vec<_> = after.trunks.iter().map(|known| known.trunk.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "c"]);
         assert_eq!(after.of_source("10.0.0.1".parse().unwrap()), Some(2), "the new owner of the address");
+    }
+
+    #[test]
+    fn what_gives_way_to_callers_leaves_a_slot_for_one_to_come_in() {
+        let slots = Slots::default();
+        let spare = slots.take_spare("carrier", 2);
+        assert!(spare.is_some());
+        assert!(slots.take_spare("carrier", 2).is_none());
+        assert!(slots.take(&[("carrier", 2)]).is_some());
     }
 
     #[test]

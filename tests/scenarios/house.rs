@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use nightbell::call::chase::{self, Answer, Asked};
 use nightbell::call::clock::Clock;
 use nightbell::call::compile::{NotifyTarget, Surroundings, compile};
 use nightbell::call::history::History;
@@ -27,11 +28,22 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::story::{Caller, Story};
-use crate::switch::{Disk, Switch};
+use crate::switch::{Disk, NOBODYS, Seen, Switch};
 use crate::told::Told;
 
 /// Friday evening.
 const NOW: &str = "2026-11-20T22:00:00Z";
+
+/// Somebody who is phoned about an incident.
+pub struct Chased {
+    pub story: chase::Story,
+    /// When.
+    pub at: Duration,
+    /// How long after the beginning nobody is needed any more.
+    pub over: Option<Duration>,
+    /// Whether nobody else has taken it on by the time this person does.
+    pub is_first: bool,
+}
 
 /// No call takes longer than this: a scenario that does is stuck.
 const LONGEST: Duration = Duration::from_secs(7200);
@@ -209,10 +221,75 @@ impl House {
 
     /// Several calls, each at its time. Nobody can call once the switch is gone.
     pub async fn calls(mut self, callers: Vec<Caller>) -> Vec<Told> {
+        let came = self.go_on(callers, JoinSet::new()).await;
+        came.into_iter().map(|(index, name)| self.told(index, name)).collect()
+    }
+
+    /// Somebody is phoned about an incident, while others call: what came of it, the steps of its record with the
+    /// words that were heard, and the calls.
+    pub async fn chases(
+        mut self,
+        who: &str,
+        chased: Chased,
+        callers: Vec<Caller>,
+    ) -> (Answer, Vec<String>, Vec<Told>) {
+        let person = self.roster.people.values().find(|person| person.id.as_str() == who).unwrap();
+        let call = CallId(NOBODYS as u64 + 1);
+        let asked = Asked {
+            call,
+            incident: "7".to_owned(),
+            hotline: self.hotline.clone(),
+            person: Arc::new(person.clone()),
+            phones: person.confirmed_phones().cloned().collect(),
+            ring: Duration::from_secs(20),
+            story: chased.story,
+        };
+        let over = async move {
+            match chased.over {
+                Some(after) => tokio::time::sleep(after).await,
+                None => std::future::pending().await,
+            }
+            "bob has taken it on".to_owned()
+        };
+        let (house, first, at) = (self.shared.clone(), chased.is_first, chased.at);
+        let (tell, answer) = tokio::sync::oneshot::channel();
+        let mut running = JoinSet::new();
+        running.spawn(async move {
+            tokio::time::sleep(at).await;
+            let _ = tell.send(chase::run(asked, over, async move { first }, house).await);
+        });
+        let came = self.go_on(callers, running).await;
+        let said = |record: &Record| match record {
+            Record::Step(event) if event.call == call => {
+                Some(format!("{}: {}", event.step.as_str(), event.detail))
+            }
+            Record::Ended(end) if end.call == call => {
+                Some(format!("{}: {}", end.outcome.as_str(), end.reason))
+            }
+            _ => None,
+        };
+        let mut lines: Vec<String> = self.switch.journal.iter().filter_map(said).collect();
+        lines.extend(self.switch.sights.iter().filter(|sight| sight.call == NOBODYS).filter_map(|sight| {
+            match &sight.seen {
+                Seen::Plays { prompt, .. } => Some(format!("hears {prompt}")),
+                Seen::Released { reason, clip } => {
+                    let clip = clip.as_ref().map(|clip| format!(" with {clip}")).unwrap_or_default();
+                    Some(format!("let go of: {reason:?}{clip}"))
+                }
+                _ => None,
+            }
+        }));
+        (answer.await.unwrap(), lines, came.into_iter().map(|(index, name)| self.told(index, name)).collect())
+    }
+
+    async fn go_on(
+        &mut self,
+        callers: Vec<Caller>,
+        mut running: JoinSet<()>,
+    ) -> BTreeMap<usize, &'static str> {
         let mut waiting: Vec<_> = callers.into_iter().enumerate().collect();
         waiting.sort_by_key(|(_, caller)| std::cmp::Reverse(caller.at));
         let opened = Instant::now();
-        let mut running = JoinSet::new();
         let mut came = BTreeMap::new();
         while !(waiting.is_empty() && running.is_empty()) {
             let next = waiting.last().map_or(opened + LONGEST, |(_, caller)| opened + caller.at);
@@ -231,7 +308,7 @@ impl House {
         }
         self.switch.drain();
         self.is_quiet();
-        came.into_iter().map(|(index, name)| self.told(index, name)).collect()
+        came
     }
 
     /// One call to a person's first phone, to have it confirmed: what came of it, the steps and the end of its

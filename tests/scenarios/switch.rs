@@ -23,6 +23,9 @@ const CLOSING: Duration = Duration::from_millis(20);
 /// How long before the script hears of a key its tone began.
 const KEY: Duration = Duration::from_millis(120);
 
+/// The call of a phone that is called for nobody.
+pub const NOBODYS: usize = 99;
+
 /// How the disk behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disk {
@@ -346,7 +349,7 @@ impl Switch {
 
     fn dial(&mut self, dial: Dial) {
         // A phone that is called for nobody has a call of its own.
-        let call = dial.beside.map_or(0, |caller| self.lines[&caller].call);
+        let call = dial.beside.map_or(NOBODYS, |caller| self.lines[&caller].call);
         let unreleased =
             |line: &&Line| line.outbound && line.call == call && !line.released && !line.answered;
         let ringing = self.lines.values().filter(unreleased);

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use nightbell::call::journal::{Journal, Outcome};
-use nightbell::store::{CallFilter, Store};
+use nightbell::store::{CallFilter, Health, Store};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::scratch::Scratch;
@@ -132,7 +132,12 @@ fn write_until_there_is_room_again() {
     println!("\nfull {failed_at}");
     let limit = Rlimit { current: getrlimit(Resource::Fsize).maximum, ..getrlimit(Resource::Fsize) };
     setrlimit(Resource::Fsize, limit).unwrap();
-    assert!(runtime.block_on(journal.durable(Duration::from_secs(60))), "there is room again");
+    runtime.block_on(async {
+        let mut health = store.health();
+        let again = health.wait_for(|health| *health == Health::Good);
+        tokio::time::timeout(Duration::from_secs(60), again).await.expect("there is room again").unwrap();
+        assert!(journal.durable(Duration::from_secs(30)).await);
+    });
     println!("\nroom {failed_at}");
     drop(journal);
     writer.join();

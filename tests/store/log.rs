@@ -35,7 +35,7 @@ fn a_call_is_found_as_it_was_told_with_its_whole_timeline() {
     let json = serde_json::to_string(&row).unwrap();
     assert_eq!(
         json,
-        r#"{"id":"0000000000000abc","hotline":"Emergency hotline","number":"+4930123456","caller":"+4915112345678","started_at":"2026-01-05T08:00:00Z","answered_at":"2026-01-05T08:00:01Z","ended_at":"2026-01-05T08:00:09Z","duration_s":9,"outcome":"accepted","end_reason":"caller hung up","route":"Production","responder":"anna","voicemail":null,"incident":null,"sip_call_id":"0000000000000abc@carrier.example","display_name":null,"diverted_by":null,"verstat":null,"attestation":null,"recording":null}"#
+        r#"{"id":"0000000000000abc","hotline":"Emergency hotline","number":"+4930123456","caller":"+4915112345678","started_at":"2026-01-05T08:00:00Z","answered_at":"2026-01-05T08:00:01Z","ended_at":"2026-01-05T08:00:09Z","duration_s":9,"outcome":"accepted","end_reason":"caller hung up","route":"Production","responder":"anna","voicemail":null,"incident":null,"sip_call_id":"0000000000000abc@carrier.example","display_name":null,"diverted_by":null,"verstat":null,"attestation":null,"recording":null,"incident_status":null,"suppressed_at":null}"#
     );
     let steps: Vec<Step> = timeline.iter().map(|event| event.step).collect();
     assert_eq!(

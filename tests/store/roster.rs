@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::civil::{DateTime, date};
+use nightbell::oncall::Way;
 use nightbell::oncall::{
     Escalation, EscalationId, EscalationLevel, Every, Hours, HoursException, HoursId, Language, Member,
     OncallFile, Origin, Override, OverrideKind, Person, PersonId, PersonPhone, Phone, Recurrence, Roster,
@@ -281,6 +282,7 @@ fn person(id: PersonId) -> impl Strategy<Value = Person> {
             phones,
             email,
             language,
+            notify: vec![Way::Email, Way::of("pager"), Way::Phone],
             available,
             by_command: None,
         })

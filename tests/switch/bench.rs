@@ -135,6 +135,7 @@ impl Bench {
     fn dials(&self, address: SocketAddr, beside: Option<LegId>) -> Leg {
         let (leg, events) = Leg::new(self.requests.clone());
         self.ask(Request::Dial(Dial {
+            gives_way: false,
             leg: leg.id(),
             call: CallId(1),
             beside,
@@ -158,6 +159,7 @@ impl Bench {
         let own = hotline.map(|number| oncall::E164::parse(number).unwrap());
         let (leg, events) = Leg::new(self.requests.clone());
         self.ask(Request::Dial(Dial {
+            gives_way: false,
             leg: leg.id(),
             call: CallId(1),
             beside: None,

@@ -9,6 +9,7 @@ mod accounts;
 mod baresip;
 mod carriers;
 mod certificate;
+mod chase;
 mod daemon;
 mod foreign;
 mod identity;
@@ -21,6 +22,7 @@ mod secure;
 mod sipp;
 mod strangers;
 mod together;
+mod told;
 mod tones;
 mod verify;
 

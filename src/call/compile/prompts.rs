@@ -7,7 +7,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::Compiler;
-use crate::call::plan::{HotlinePrompts, Route, Translated};
+use crate::call::plan::{HotlineNumber, HotlinePrompts, IncidentPrompts, Route, Translated};
 use crate::call::prompt::{Piece, Prompt, SoundFile, Tone};
 use crate::call::settings::{AudioSetting, HotlineSettings, LevelSetting, PromptSetting, RecordingSettings};
 use crate::call::wording::{Names, Voice};
@@ -53,12 +53,41 @@ impl Compiler<'_> {
             caller_gone: self.translated(caller_gone, voice, |voice| voice.shipped("caller-gone")),
             taken: self.translated(taken, voice, |voice| voice.shipped("taken")),
             phone_confirmed: self.translated(Words::Shipped, voice, |voice| voice.shipped("phone-confirmed")),
+            incident: self.incident_prompts(settings, names, voice),
             say_name: say_name.unwrap_or_else(|| shipped("say-name")),
             unknown_key: unknown_key.or_shipped(|| shipped("route-unknown")),
             thanks: thanks.or_shipped(|| shipped("thank-you-message")),
             no_message: no_message.unwrap_or_else(|| shipped("no-message")),
             cut_short: cut_short.unwrap_or_else(|| shipped("message-cut-short")),
             consent: self.consent(&settings.recording, routes, names, voice),
+        }
+    }
+
+    /// What people hear who are phoned about an incident.
+    fn incident_prompts(
+        &self,
+        settings: &HotlineSettings,
+        names: Names<'_>,
+        voice: Voice,
+    ) -> IncidentPrompts {
+        let numbers = settings.numbers.iter().map(|number| HotlineNumber::parse(number.get_ref()));
+        let number = numbers.flatten().find_map(|number| match number {
+            // An only hotline needs nothing to be told from others by.
+            HotlineNumber::Number(number) if self.settings.len() > 1 => Some(number),
+            _ => None,
+        });
+        let words = |ours: &dyn Fn(Voice) -> Prompt| self.translated(Words::Shipped, voice, ours);
+        let what = |what, message| {
+            words(&|voice: Voice| voice.incident(names.hotline, number.as_ref(), what, message))
+        };
+        IncidentPrompts {
+            message: what("message-left", true),
+            missed: what("call-missed", false),
+            open: what("call-open", false),
+            again: words(&Voice::message),
+            taken_on: words(&|voice| voice.shipped("taken-on")),
+            passed_on: words(&|voice| voice.shipped("next-person")),
+            settled: words(&|voice| voice.shipped("settled")),
         }
     }
 

@@ -10,8 +10,9 @@ use super::incident::Course;
 use super::values::spanned;
 use crate::call::plan::Route;
 use crate::call::preset::{FilledIn, MAX_PEOPLE, ORDER, PHONES, REPEAT, RING, SKIP_BUSY, SKIP_DIALLED};
-use crate::call::settings::{DirectSetting, FallbackKind, RouteSettings};
+use crate::call::settings::{ChaseSettings, DirectSetting, FallbackKind, RouteSettings};
 use crate::call::wording::Names;
+use crate::incident::chase::Chasing;
 use crate::oncall::{DialPolicy, Repeat, Target};
 use crate::problem::Problem;
 
@@ -63,12 +64,29 @@ impl Compiler<'_> {
             accept,
             keys,
             invite,
+            chase: self.chase(settings),
             fallback,
             incident,
             preset,
         };
         self.check_messages(settings, &route, spot.hotline);
         route
+    }
+
+    fn chase(&mut self, route: &RouteSettings) -> Chasing {
+        let settings = route.chase.as_ref();
+        if settings.is_some() && route.levels.is_empty() {
+            let idle = Problem::warning(route.name.span(), "nobody is chased: the route has no levels");
+            self.problems
+                .push(idle.help("name who is phoned in levels = [[\"schedule:NAME\"]], or take chase out"));
+        }
+        let unwritten = ChaseSettings::default();
+        let settings = settings.unwrap_or(&unwritten);
+        Chasing {
+            wait: self.period(&settings.wait, 10..=24 * 3600, "chase.wait"),
+            repeat: self.count(&settings.repeat, 0..=50, "chase.repeat"),
+            phone: settings.phone,
+        }
     }
 
     fn check_repeat(&mut self, settings: &RouteSettings, policy: &DialPolicy) {

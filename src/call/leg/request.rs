@@ -194,6 +194,8 @@ pub struct Dial {
     pub caller_id: Option<E164>,
     /// The hotline's own number: the trunk is told it also where another one is shown.
     pub own_number: Option<E164>,
+    /// Nobody waits for it: it ends when a caller needs the line, and leaves one for a caller to come in.
+    pub gives_way: bool,
     /// Where the leg's news go.
     pub events: LegEvents,
 }

@@ -4,6 +4,7 @@
 mod accept;
 mod audio;
 mod callers;
+mod chase;
 mod fallback;
 mod hotline;
 mod incident;
@@ -20,6 +21,7 @@ mod waiting;
 pub use accept::AcceptSettings;
 pub use audio::{AudioSetting, LevelSetting};
 pub use callers::{CallerSettings, PositionSetting, RepeatedSettings};
+pub use chase::ChaseSettings;
 pub use fallback::{FallbackKind, FallbackSettings, SilenceSetting};
 pub use hotline::{CallerIdSetting, HotlineSettings, RecordingSettings};
 pub use incident::{IncidentSettings, NotifyWhenSetting, OpenSetting};

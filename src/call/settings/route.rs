@@ -7,8 +7,8 @@ use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
 use super::{
-    AcceptSettings, FallbackSettings, IncidentSettings, KeysSettings, MenuSettings, OutsideSetting,
-    PauseSettings, Period, unspanned, yes,
+    AcceptSettings, ChaseSettings, FallbackSettings, IncidentSettings, KeysSettings, MenuSettings,
+    OutsideSetting, PauseSettings, Period, unspanned, yes,
 };
 use crate::call::preset::Preset;
 use crate::oncall::{Order, PhoneChoice, Repeat};
@@ -89,6 +89,8 @@ pub struct RouteSettings {
     pub fallback: Option<FallbackSettings>,
     /// What comes of its calls beside them.
     pub incident: Option<IncidentSettings>,
+    /// How people are chased about an open incident.
+    pub chase: Option<ChaseSettings>,
 }
 
 impl RouteSettings {
@@ -115,6 +117,7 @@ impl RouteSettings {
             ("invite", !self.invite.is_empty()),
             ("fallback", self.fallback.is_some()),
             ("incident", self.incident.is_some()),
+            ("chase", self.chase.is_some()),
         ];
         written.into_iter().filter(|(_, is_written)| *is_written).map(|(key, _)| key).collect()
     }

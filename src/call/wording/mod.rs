@@ -8,6 +8,7 @@ mod en;
 mod es;
 mod fr;
 mod incall;
+mod incident;
 mod it;
 mod messages;
 mod nl;
@@ -57,6 +58,8 @@ struct Words {
     menu: &'static str,
     /// Which key leads back to the menu before.
     back: &'static str,
+    /// Who calls, to somebody who is phoned about an incident.
+    hello: &'static str,
     /// Who calls whom, to whoever picks up.
     accept: &'static str,
     /// Which key accepts; the sentence may go on.
@@ -226,18 +229,28 @@ mod tests {
     #[test]
     fn every_language_has_every_sentence_with_its_placeholders() {
         for language in Language::ALL {
-            let Words { welcome, menu, back, accept, accept_key, accept_any, decline_key, star } =
+            let Words { welcome, menu, back, hello, accept, accept_key, accept_any, decline_key, star } =
                 words(language);
             let has = |sentence: &str| {
                 ["{hotline}", "{route}", "{key}"].map(|placeholder| sentence.matches(placeholder).count())
             };
             let placeholders =
-                [welcome, menu, back, accept, accept_key, accept_any, decline_key, star].map(|s| has(s));
-            let wanted =
-                [[1, 0, 0], [0, 1, 1], [0, 0, 1], [1, 1, 0], [0, 0, 1], [0, 0, 0], [0, 0, 1], [0, 0, 0]];
+                [welcome, menu, back, hello, accept, accept_key, accept_any, decline_key, star]
+                    .map(|s| has(s));
+            let wanted = [
+                [1, 0, 0],
+                [0, 1, 1],
+                [0, 0, 1],
+                [1, 0, 0],
+                [1, 1, 0],
+                [0, 0, 1],
+                [0, 0, 0],
+                [0, 0, 1],
+                [0, 0, 0],
+            ];
             assert_eq!(placeholders, wanted, "{language}");
             assert!(!star.is_empty() && !accept_any.is_empty(), "{language}");
-            for sentence in [welcome, menu, back, accept] {
+            for sentence in [welcome, menu, back, hello, accept] {
                 assert!(sentence.ends_with('.'), "{language}: {sentence} is no whole sentence");
             }
             let others = Language::ALL.into_iter().filter(|other| *other != language);

@@ -8,10 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rand::RngExt as _;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{CalendarSettings, Fetcher, Place, Tried, attach, health, renew, sources};
+use crate::daemon::blocking;
 use crate::oncall::Roster;
 use crate::store::{Store, StoreError};
 
@@ -232,15 +233,5 @@ impl Alarms {
                 self.0.insert(kind, last.unwrap_or_else(Instant::now));
             }
         }
-    }
-}
-
-/// Runs what waits for the disk or the network away from the calls.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(broken) if broken.is_panic() => std::panic::resume_unwind(broken.into_panic()),
-        // The daemon is stopping.
-        Err(_) => std::future::pending().await,
     }
 }

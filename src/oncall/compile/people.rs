@@ -7,6 +7,7 @@ use crate::oncall::name::PersonId;
 use crate::oncall::phone::Phone;
 use crate::oncall::roster::{Person, PersonPhone};
 use crate::oncall::settings::PersonEntry;
+use crate::oncall::way::Way;
 use crate::problem::Problem;
 
 impl Compiler {
@@ -27,11 +28,34 @@ impl Compiler {
             phones: self.phones(entry),
             email: entry.email.as_ref().map(|email| email.get_ref().clone()),
             language: entry.language,
+            notify: self.ways(entry),
             available: entry.available,
             by_command: None,
             id: id.clone(),
         };
         self.roster.people.entry(id).or_insert(person);
+    }
+
+    /// How incidents reach this person. Whether a target of a name is there is for the settings to say.
+    fn ways(&mut self, entry: &PersonEntry) -> Vec<Way> {
+        let mut ways = Vec::new();
+        for written in entry.notify.iter().flat_map(|notify| notify.get_ref()) {
+            self.check_line("a way", written);
+            let way = Way::of(written.get_ref());
+            if way == Way::Email && entry.email.is_none() {
+                let message = format!("`{}` is to be told by mail and has no address", entry.id.get_ref());
+                self.problems.push(Problem::warning(written.span(), message).help("add email = \"...\""));
+            }
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
+        }
+        if let Some(notify) = entry.notify.as_ref().filter(|notify| notify.get_ref().is_empty()) {
+            let help =
+                "write \"phone\", \"email\", \"sms\", \"chat\" or the name of a [[notify]], or leave it out";
+            self.error(notify.span(), "notify names no way: no incident would reach this person", help);
+        }
+        if ways.is_empty() { vec![Way::Phone] } else { ways }
     }
 
     fn check_email(&mut self, email: &Spanned<String>) {

@@ -5,9 +5,10 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::super::outbox::{self, About};
 use super::super::text::instant;
+use super::super::{chase, ways};
 use super::{moment, number};
 use crate::call::CallId;
-use crate::incident::{Case, Effect, Event, Incident, Known, Party, Tell};
+use crate::incident::{Case, Effect, Event, Incident, Known, Notice, Party, Tell};
 
 /// Writes what follows; answers whether the outbox may have changed.
 pub fn carry_out(
@@ -34,7 +35,18 @@ pub fn carry_out(
                 outbox::withdraw(connection, &case.dedup_key(), at)?;
                 tells = true;
             }
-            Effect::Chase { .. } | Effect::StopChase => {}
+            Effect::Chase { from } => {
+                if let Some(incident) = number(connection, call)? {
+                    chase::start(connection, incident, at, *from)?;
+                    tells = true;
+                }
+            }
+            Effect::StopChase => {
+                if let Some(incident) = number(connection, call)? {
+                    chase::stop(connection, incident)?;
+                    tells = true;
+                }
+            }
             // The case says so: there is no row to write.
             Effect::Suppressed => {}
         }
@@ -110,21 +122,28 @@ fn notify(
     case: &Case,
     tell: &Tell,
 ) -> rusqlite::Result<()> {
-    let (Some(number), Some(incident), Some(policy)) =
-        (number(connection, call)?, case.incident(), case.policy())
-    else {
-        return Ok(());
-    };
-    let people = parties(connection, incident.people.iter().chain(&tell.by))?;
-    let known = Known { incident: number, people: &people, link: None };
-    let Some(notice) = case.notice(tell, at, &known) else { return Ok(()) };
+    let (Some(number), Some(policy)) = (number(connection, call)?, case.policy()) else { return Ok(()) };
+    let Some(notice) = notice(connection, number, at, case, tell)? else { return Ok(()) };
     let about = About { incident: Some(number), call: Some(call) };
     for target in &policy.notify {
         if tell.event == Event::Trigger || outbox::knows_of(connection, target, &notice.dedup_key)? {
             outbox::put(connection, target, &notice, about, at, tell.due)?;
         }
     }
-    Ok(())
+    ways::tell(connection, number, call, &notice, at, tell.due)
+}
+
+/// What is to be told of an incident, with the names of people. Nothing where there is none.
+pub fn notice(
+    connection: &Connection,
+    number: i64,
+    at: Timestamp,
+    case: &Case,
+    tell: &Tell,
+) -> rusqlite::Result<Option<Notice>> {
+    let Some(incident) = case.incident() else { return Ok(None) };
+    let people = parties(connection, incident.people.iter().chain(&tell.by))?;
+    Ok(case.notice(tell, at, &Known { incident: number, people: &people, link: None }))
 }
 
 /// What others need to know of people, those who are still there.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use tracing::error;
 
-pub(super) use effects::log;
+pub(super) use effects::{log, notice};
 pub use queries::{IncidentFilter, IncidentRow, LogRow};
 
 use super::text::{column, instant, parse};

@@ -147,6 +147,7 @@ fn person(person: &Person) -> Item {
             ("phones", list(&phones, ", ")),
             ("email", or_none(person.email.as_ref())),
             ("language", or_none(person.language.as_ref())),
+            ("notify", list(&person.notify, ", ")),
             ("available", yes_or_no(person.available)),
         ],
     }

@@ -9,7 +9,7 @@ use super::hours;
 use crate::oncall::{
     Availability, Escalation, EscalationId, EscalationLevel, Language, Member, Origin, Override,
     OverrideKind, Overrides, Person, PersonId, PersonPhone, Phone, Recurrence, Roster, Rotation, Schedule,
-    ScheduleId, ShiftCalendar, Stacking, Target, Team, TeamId, Turns, WeekInterval, Zone,
+    ScheduleId, ShiftCalendar, Stacking, Target, Team, TeamId, Turns, Way, WeekInterval, Zone,
 };
 use crate::store::text::{column, optional_column, parse};
 
@@ -43,12 +43,14 @@ fn people(connection: &Connection, view: View) -> rusqlite::Result<BTreeMap<Pers
             phones: Vec::new(),
             email: row.get("email")?,
             language: optional_column(row, "language", Language::from_code)?,
+            notify: Vec::new(),
             available: row.get("available")?,
             by_command: told.filter(|_| view == View::Effective),
         })
     })?;
     let with_phones = |mut person: Person| {
         person.phones = phones(connection, &person.id, view)?;
+        person.notify = ways(connection, &person.id)?;
         Ok((person.id.clone(), person))
     };
     people.into_iter().map(with_phones).collect()
@@ -63,6 +65,13 @@ fn phones(connection: &Connection, person: &PersonId, view: View) -> rusqlite::R
         let phone = column(row, "phone", |text| Phone::parse(text).ok())?;
         Ok(PersonPhone { phone, confirmed: row.get("confirmed")? })
     })
+}
+
+/// Whoever has none written is phoned.
+fn ways(connection: &Connection, person: &PersonId) -> rusqlite::Result<Vec<Way>> {
+    let sql = "SELECT way FROM person_ways WHERE person_id = ?1 ORDER BY position";
+    let ways = rows(connection, sql, [person.as_str()], |row| Ok(Way::of(&row.get::<_, String>("way")?)))?;
+    Ok(if ways.is_empty() { vec![Way::Phone] } else { ways })
 }
 
 /// Phones that were confirmed since the file was written.

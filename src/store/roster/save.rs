@@ -22,6 +22,7 @@ pub(super) fn roster(connection: &Connection, old: &Roster, new: &Roster) -> rus
 fn remove(connection: &Connection, old: &Roster, new: &Roster) -> rusqlite::Result<()> {
     let anew = [
         "DELETE FROM phones",
+        "DELETE FROM person_ways",
         "DELETE FROM teams",
         "DELETE FROM escalations",
         "DELETE FROM hours",
@@ -60,6 +61,10 @@ fn person(connection: &Connection, person: &Person) -> rusqlite::Result<()> {
             sql,
             params![person.id.as_str(), position, own.phone.to_string(), own.confirmed],
         )?;
+    }
+    for (position, way) in (0_i64..).zip(&person.notify) {
+        let sql = "INSERT INTO person_ways (person_id, position, way) VALUES (?1, ?2, ?3)";
+        execute(connection, sql, params![person.id.as_str(), position, way.as_str()])?;
     }
     Ok(())
 }

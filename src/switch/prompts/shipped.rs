@@ -85,6 +85,17 @@ macro_rules! recordings {
             "to-send"
             "to-listen"
             "to-record-again"
+            "hotline-calls"
+            "message-left"
+            "call-missed"
+            "call-open"
+            "caller-is"
+            "time-is"
+            "length-is"
+            "no-sound"
+            "take-it-on"
+            "taken-on"
+            "settled"
         )
     };
     ($language:literal: $($name:literal)*) => {
@@ -126,7 +137,7 @@ pub(super) fn recording(language: Language, name: &str) -> Option<&'static [u8]>
 
 /// Whether a recording is a word amid a sentence.
 pub(super) fn is_word(name: &str) -> bool {
-    const WORDS: [&str; 14] = [
+    const WORDS: [&str; 17] = [
         "press",
         "for",
         "star",
@@ -141,6 +152,9 @@ pub(super) fn is_word(name: &str) -> bool {
         "minutes",
         "withheld-number",
         "unnamed-caller",
+        "caller-is",
+        "time-is",
+        "length-is",
     ];
     WORDS.contains(&name) || name.bytes().all(|octet| octet.is_ascii_digit())
 }

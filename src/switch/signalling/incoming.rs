@@ -52,7 +52,8 @@ impl Signalling {
             hint(&standing.snapshot, trunk, call);
             return Err(NoRoom(404, "no hotline has this number on this trunk"));
         };
-        let Some(slots) = self.slots(hotline, &trunk.name) else {
+        let slots = self.making_room(|own| own.slots(hotline, &trunk.name));
+        let Some(slots) = slots else {
             return Err(NoRoom(503, "max_calls of the trunk is reached"));
         };
         // The wall clock is read anew for each call: it may have been set since the last.
@@ -95,6 +96,7 @@ impl Signalling {
             answered: None,
             released: false,
             slots: Some(slots),
+            gives_way: false,
             recording: None,
             reserve_used_by: None,
             attempt: None,

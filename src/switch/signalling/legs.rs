@@ -44,6 +44,8 @@ pub(in crate::switch) struct LiveLeg {
     /// The trunks' slots it holds: a caller's for both legs of the call, a responder's where it is
     /// rung over another trunk than was reserved.
     pub(super) slots: Option<HeldSlots>,
+    /// It ends when a caller needs its slots.
+    pub(super) gives_way: bool,
     /// The recording of the call, for those who join it; of a caller's leg.
     pub(super) recording: Option<Joint>,
     /// Which phone of the call was dialled last in the slot that the caller's leg holds for it.
@@ -89,6 +91,11 @@ impl Legs {
     /// Every leg.
     pub(super) fn all(&mut self) -> impl Iterator<Item = &mut LiveLeg> {
         self.by_dialog.values_mut()
+    }
+
+    /// One that gives way to callers, if there is any.
+    pub(super) fn gives_way(&self) -> Option<sip::LegId> {
+        self.by_dialog.iter().find(|(_, leg)| leg.gives_way).map(|(dialog, _)| *dialog)
     }
 
     pub(super) fn insert(&mut self, dialog: sip::LegId, leg: LiveLeg) {

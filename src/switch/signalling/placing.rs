@@ -102,6 +102,7 @@ impl Signalling {
             answered: None,
             released: false,
             slots: None,
+            gives_way: dial.gives_way,
             recording: None,
             reserve_used_by: None,
             cost: None,
@@ -184,7 +185,10 @@ impl Signalling {
             }
             return Ok(None);
         }
-        let taken = self.slots.take(&[(name, known.trunk.max_calls)]);
+        let taken = match dial.gives_way {
+            true => self.slots.take_spare(name, known.trunk.max_calls),
+            false => self.making_room(|own| own.slots.take(&[(name, known.trunk.max_calls)])),
+        };
         taken.map(Some).ok_or_else(|| format!("max_calls of the trunk `{name}` is reached"))
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Signalling;
 use super::legs::LiveLeg;
 use crate::call::journal::Record;
-use crate::call::leg::{Farewell, Gone, LegId, Request};
+use crate::call::leg::{Farewell, Gone, LegId, NotAnswered, Request};
 use crate::call::prompt::Prompt;
 use crate::sip::{self, Cause, Reason};
 
@@ -72,6 +72,23 @@ impl Signalling {
             self.endpoint.refuse(now, dialog, status, retry_after);
         } else {
             self.endpoint.hang_up(now, dialog, cause(reason));
+        }
+    }
+
+    /// Takes what a caller needs. While it is not there, calls that are for no caller end for it.
+    pub(super) fn making_room<T>(&mut self, take: impl Fn(&Self) -> Option<T>) -> Option<T> {
+        loop {
+            let taken = take(self);
+            if taken.is_some() {
+                return taken;
+            }
+            let dialog = self.legs.gives_way()?;
+            let events = self.legs.get(dialog).map(|leg| leg.events.clone());
+            self.end(dialog, Farewell::Done);
+            if let Some(events) = events {
+                let why = "a caller needed the line".to_owned();
+                events.gone(Gone::NotAnswered(NotAnswered::NoLine(why)));
+            }
         }
     }
 
