@@ -15,7 +15,7 @@ mod incidents;
 mod notify;
 mod oncall;
 mod outbox;
-mod output;
+pub(crate) mod output;
 mod overrides;
 mod people;
 mod quiet;
@@ -24,7 +24,7 @@ mod run;
 mod schedule;
 mod simulate;
 mod story;
-mod sweep;
+pub(crate) mod sweep;
 mod voicemail;
 
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::daemon::changes::{Change, Changed};
 use crate::daemon::incidents::{Done, IncidentChange};
 use crate::daemon::verify::Verified;
+use crate::store::Health;
 use crate::switch::media::Priority;
 use crate::switch::report::TrunkReport;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,10 @@ pub enum Command {
         /// Ask their servers first whether they are there.
         ping: bool,
     },
+    /// Whether the database takes entries.
+    Storage,
+    /// Move a damaged database out of the way, and go on with a new one.
+    SetAside,
 }
 
 /// What the daemon answers.
@@ -77,6 +82,8 @@ pub enum Reply {
         /// The trunks.
         trunks: Vec<TrunkReport>,
     },
+    /// Whether the database takes entries.
+    Storage(Health),
     /// Not done, and why.
     Failed(String),
 }

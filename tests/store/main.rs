@@ -14,4 +14,5 @@ mod quiet;
 mod roster;
 #[path = "../../src/store/scratch.rs"]
 mod scratch;
+mod spare;
 mod story;

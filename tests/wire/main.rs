@@ -11,6 +11,7 @@ mod carriers;
 mod certificate;
 mod chase;
 mod daemon;
+mod faults;
 mod foreign;
 mod identity;
 mod kamailio;
@@ -22,6 +23,7 @@ mod secure;
 mod sipp;
 mod strangers;
 mod together;
+mod told;
 mod tones;
 mod verify;
 
