@@ -294,7 +294,8 @@ impl Config {
             for way in person.notify.iter().filter(|way| known().all(|known| known != way.as_str())) {
                 let message =
                     format!("{} is to be told by `{way}`, and no [[notify]] is for that", person.id);
-                let help = match (way, nearest(way.as_str(), known())) {
+                let words = Way::WORDS.iter().map(Way::as_str);
+                let help = match (way, nearest(way.as_str(), known().chain(words))) {
                     (Way::Email, _) => "add a [[notify]] that sends mail".to_owned(),
                     (Way::Sms, _) => "add a [[notify]] that sends text messages".to_owned(),
                     (Way::Chat, _) => "add a [[notify]] for a chat".to_owned(),
