@@ -15,8 +15,10 @@ use crate::daemon::alarms::{AlarmsSettings, Watched};
 use crate::daemon::expect::Expectation;
 use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
+use crate::daemon::messages::{Handling, VoicemailSettings};
 use crate::daemon::parse::parse;
 use crate::daemon::reading::{read, secret};
+use crate::daemon::retention::{Retention, RetentionSettings};
 use crate::daemon::storage::StorageSettings;
 use crate::notify::compile::{Reading, compile as compile_targets};
 use crate::notify::http::Client;
@@ -66,6 +68,12 @@ struct File {
     /// Who is told of incidents.
     #[serde(default)]
     notify: Vec<TargetSettings>,
+    /// For how long things are kept.
+    #[serde(default)]
+    retention: RetentionSettings,
+    /// What is done with recordings.
+    #[serde(default)]
+    voicemail: VoicemailSettings,
     /// What certain calls are to come to.
     #[serde(default)]
     expect: Vec<Expectation>,
@@ -88,6 +96,10 @@ pub struct Config {
     pub oncall: Option<(Arc<Source>, Roster)>,
     /// How calendars from elsewhere are read.
     pub calendars: CalendarSettings,
+    /// For how long things are kept.
+    pub retention: Retention,
+    /// What is done with recordings.
+    pub voicemail: Handling,
     /// Where to listen.
     pub addresses: Addresses,
     /// The trunks.
@@ -146,6 +158,10 @@ impl Config {
         let link = file.incidents.link.as_ref().and_then(|link| Link::compile(link, &mut problems));
         let targets = compile_targets(&file.notify, Reading { folder, secret, problems: &mut problems });
         problems.extend(file.alarms.problems(&targets));
+        let (retention, found) = file.retention.compile();
+        problems.extend(found);
+        let (voicemail, found) = file.voicemail.compile();
+        problems.extend(found);
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));
         }
@@ -162,6 +178,8 @@ impl Config {
             data_dir,
             oncall,
             calendars: file.calendars.map(Spanned::into_inner).unwrap_or_default(),
+            retention,
+            voicemail,
             addresses,
             trunks,
             targets,
