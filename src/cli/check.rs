@@ -61,6 +61,10 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
             met = plan.hotlines.iter().map(|hotline| format!("{hotline}\n")).collect();
             met.push_str(&calendars);
             met.extend(config.targets.iter().map(|target| format!("target {target}\n")));
+            let alarmed = config.alarms.targets().join(", ");
+            if !alarmed.is_empty() {
+                met.push_str(&format!("alarms of Nightbell itself are told to {alarmed}\n"));
+            }
         }
     }
     let status = if findings.has_errors() { 2 } else { 0 };

@@ -19,6 +19,7 @@ use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
+use crate::daemon::alarms::Alarms;
 use crate::daemon::blocking;
 use crate::daemon::changes::{self, Change, ChangeError, Changed};
 use crate::daemon::chase::Chaser;
@@ -27,7 +28,9 @@ use crate::daemon::control::{self, Asked};
 use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
 use crate::daemon::incidents::{self, IncidentChange};
+use crate::daemon::messages::Sealer;
 use crate::daemon::outbox::{self, Pump};
+use crate::daemon::retention::{self, Purger, Removal};
 use crate::daemon::storage;
 use crate::daemon::verify::{self, Verified};
 use crate::notify::http::Client;
@@ -92,9 +95,12 @@ pub struct Daemon {
     /// The languages of the people, beside the hotlines' own, that prompts were made in.
     languages: BTreeSet<Language>,
     feeds: Poller,
+    purger: Purger,
+    sealer: Sealer,
     outbox: Pump,
     /// Phones people about open incidents.
     chaser: Chaser,
+    alarms: Alarms,
     /// Sends what targets are told.
     client: Client,
 }
@@ -162,9 +168,14 @@ impl Daemon {
         let feeds = Poller::start(store.clone(), config.wanted_calendars());
         let client = Client::new();
         let ways = outbox::ways(&config.targets, &config.delivering(&client));
-        let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways);
+        let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways.clone());
         store.set_ways(&config.ways())?;
-        let chaser = Chaser::start(store.clone(), house.clone(), recordings, snapshot);
+        let chaser = Chaser::start(store.clone(), house.clone(), recordings.clone(), snapshot);
+        let purger = Purger::start(store.clone(), recordings.clone(), config.retention);
+        let sealer = Sealer::start(store.clone(), recordings, config.voicemail.clone(), live.subscribe());
+        let now = Arc::new(Timestamp::now);
+        let data_dir = config.data_dir.clone();
+        let alarms = Alarms::start(store.clone(), switch.reporter(), data_dir, now, config.watched(), ways);
         let (commands, no_commands) = commands(&config.data_dir)?;
         let home = storage::go_home(store.clone());
         Ok(Self {
@@ -186,8 +197,11 @@ impl Daemon {
             warnings,
             languages,
             feeds,
+            purger,
+            sealer,
             outbox,
             chaser,
+            alarms,
             client,
         })
     }
@@ -263,6 +277,7 @@ impl Daemon {
             }
             control::Command::Incident(change) => self.change_incident(change, asked.reply),
             control::Command::Verify { person, phone } => self.verify(&person, phone.as_deref(), asked.reply),
+            control::Command::Remove(removal) => self.remove(removal, asked.reply),
             control::Command::Trunks { ping } => self.tell_trunks(ping, asked.reply),
             control::Command::Storage => {
                 let health = self.store.health().borrow().clone();
@@ -313,6 +328,20 @@ impl Daemon {
                 Some(trunks) => control::Reply::Trunks { listening, audio, trunks },
                 None => control::Reply::Failed("the daemon is stopping".to_owned()),
             };
+            let _ = reply.send(told);
+        });
+    }
+
+    /// Removes a message, or what tells of a caller. Other commands do not wait for the disk.
+    fn remove(&self, removal: Removal, reply: oneshot::Sender<control::Reply>) {
+        let (store, recordings) = (self.store.clone(), self.data_dir.join("recordings"));
+        if let Removal::Caller { number, dry_run: false } = &removal {
+            self.house.history.forget(number);
+        }
+        tokio::task::spawn_blocking(move || {
+            let removed = retention::carry_out(&store, &recordings, &removal, Timestamp::now());
+            let told =
+                removed.map_or_else(|why| control::Reply::Failed(why.to_string()), control::Reply::Removed);
             let _ = reply.send(told);
         });
     }
@@ -436,8 +465,11 @@ impl Daemon {
             tracing::error!(%error, "where people's own ways lead could not be kept: what was known before counts");
         }
         self.feeds.settings_changed(self.config.wanted_calendars());
-        self.outbox
-            .settings_changed(outbox::ways(&self.config.targets, &self.config.delivering(&self.client)));
+        self.purger.settings_changed(self.config.retention);
+        self.sealer.settings_changed(self.config.voicemail.clone());
+        let ways = outbox::ways(&self.config.targets, &self.config.delivering(&self.client));
+        self.outbox.settings_changed(ways.clone());
+        self.alarms.settings_changed(self.config.watched(), ways);
         self.warnings = ready.warnings;
         tracing::info!("the settings were read again");
     }
@@ -484,6 +516,7 @@ impl Daemon {
             Err(_) => tracing::error!("the database did not take the last records in time"),
         }
         // Calls that the end has cut off are told of at once.
+        drop(self.alarms);
         self.outbox.stop().await;
     }
 }

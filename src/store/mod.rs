@@ -10,14 +10,18 @@
 //! 4. One process at a time may write: [`Store`] holds the lock of the data directory. Commands
 //!    that only look use a [`Reader`].
 
+mod alarms;
 mod backlog;
 mod calendars;
 mod calls;
+mod cases;
 mod chase;
 mod checkpoint;
 mod committer;
 mod connection;
+mod encrypted;
 mod entries;
+mod erase;
 mod error;
 mod folder;
 mod health;
@@ -28,18 +32,20 @@ mod merge;
 mod outbox;
 mod place;
 mod position;
+mod purge;
 mod quiet;
 mod reconcile;
 mod roster;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
-mod scratch;
+pub(crate) mod scratch;
 mod shelf;
 mod spare;
 mod spend;
 mod spool;
 mod text;
+mod voicemails;
 mod ways;
 mod writer;
 
@@ -51,21 +57,24 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{broadcast, mpsc, watch};
 use tracing::{error, warn};
 
+pub use alarms::Alarm;
 pub use calendars::CalendarCopy;
-pub use calls::{CallFilter, CallRow, VoicemailRow};
+pub use calls::{CallFilter, CallRow};
 pub use chase::Chase;
+pub use erase::Traces;
 pub use error::StoreError;
 pub use health::{Fault, Health};
 pub use incidents::{IncidentFilter, IncidentRow, LogRow};
-pub use ways::{Finds, WayTarget};
-
 pub use outbox::{
     Bell, Head, OutboxCount, OutboxEntry, OutboxFilter, OutboxState, Replay, Settled, TRIED_FOR,
 };
+pub use purge::{KeptFile, Proof, Purgeable, Removed, Run};
 pub use quiet::{NewQuietTime, QuietKind, QuietTime};
 pub use reconcile::{Reconciled, StoredLeg, Unfinished};
 pub use roster::{Change, ChangeKind};
 pub use spend::TrunkUse;
+pub use voicemails::{VoicemailFilter, VoicemailRow};
+pub use ways::{Finds, WayTarget};
 pub use writer::WriterHandle;
 
 use self::health::Gauge;

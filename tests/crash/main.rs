@@ -1,17 +1,21 @@
-//! Nothing that anybody was told is lost: the real daemon is killed in the middle of calls, and what it kept is
-//! compared with what the far end's phones have seen.
+//! Nothing that anybody was told is lost. The real daemon is killed in the middle of calls, and what it kept is
+//! compared with what the far end's phones and receivers have seen; and a recorded run is played back to a disk that
+//! may lose its power after any step.
 //!
-//! `cargo test` runs a short form. The long one is `just kills`.
+//! `cargo test` runs a short form of each. The long ones are `just kills` and `just power-cuts`: docs/reliability.md.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
+mod chased;
 mod cuts;
 mod daemon;
 mod disk;
 mod kills;
+mod notices;
 mod phone;
 #[path = "../../src/store/scratch.rs"]
 mod scratch;
+mod sink;
 mod sound;
 mod trace;
 mod verdict;
@@ -22,8 +26,8 @@ fn number(name: &str, otherwise: u64) -> u64 {
 }
 
 #[test]
-fn a_daemon_that_is_killed_at_any_moment_loses_no_call_and_no_message() {
-    kills::run(7, 0, 24, 4);
+fn a_daemon_that_is_killed_at_any_moment_loses_no_call_no_message_and_no_notice() {
+    kills::run(7, 0, 20, 4);
 }
 
 #[test]
@@ -39,9 +43,9 @@ fn a_thousand_kills() {
 }
 
 #[test]
-fn a_power_cut_after_any_step_loses_no_call_that_was_answered_and_no_message() {
+fn a_power_cut_after_any_step_loses_no_call_that_was_answered_no_message_and_no_notice() {
     if daemon::can_trace("the power cuts") {
-        cuts::run(7, 300);
+        cuts::run(7, 1, 300);
     }
 }
 
@@ -49,5 +53,5 @@ fn a_power_cut_after_any_step_loses_no_call_that_was_answered_and_no_message() {
 #[ignore = "takes minutes: `just power-cuts`"]
 fn ten_thousand_power_cuts() {
     assert!(daemon::can_trace("the power cuts"), "strace is needed");
-    cuts::run(number("NIGHTBELL_SEED", 7), number("NIGHTBELL_CUTS", 10_000));
+    cuts::run(number("NIGHTBELL_SEED", 7), 5, number("NIGHTBELL_CUTS", 10_000));
 }

@@ -36,6 +36,11 @@ pub enum Step {
         file: File,
         length: u64,
     },
+    /// The file is at least so long.
+    Room {
+        file: File,
+        length: u64,
+    },
     /// What had been done before step `since` to this file, or to the names in this folder, is on the disk.
     Sync {
         file: File,
@@ -49,6 +54,8 @@ pub enum Step {
     Answered(String),
     /// A phone was rung: the Call-ID.
     Rang(String),
+    /// A notice was sent: its id.
+    Told(String),
 }
 
 /// All that happened.
@@ -173,6 +180,12 @@ impl Process<'_> {
 
     fn sends(&mut self, octets: &[u8]) {
         let text = String::from_utf8_lossy(octets);
+        if let Some(body) = text.find('{').and_then(|at| text.get(at..))
+            && let Ok(notice) = serde_json::from_str::<serde_json::Value>(body)
+            && let Some(id) = notice["id"].as_str()
+        {
+            self.recording.steps.push(Step::Told(id.to_owned()));
+        }
         let header = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let Some(call) = header("Call-ID:").map(str::to_owned) else { return };
         if text.starts_with("SIP/2.0 200") && header("CSeq:").is_some_and(|of| of.ends_with("INVITE")) {
@@ -206,6 +219,13 @@ impl Process<'_> {
                 if let Some(Open { file, .. }) = self.known(of) {
                     let length = u64::try_from(leading(length).unwrap()).unwrap();
                     self.recording.steps.push(Step::Length { file, length });
+                }
+            }
+            // Room that is asked for beforehand.
+            ("fallocate", [of, "0", from, length]) => {
+                if let Some(Open { file, .. }) = self.known(of) {
+                    let end = leading(from).unwrap() + leading(length).unwrap();
+                    self.recording.steps.push(Step::Room { file, length: u64::try_from(end).unwrap() });
                 }
             }
             ("fsync" | "fdatasync", [of]) => {

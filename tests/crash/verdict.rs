@@ -7,9 +7,12 @@ use std::time::Duration;
 use nightbell::call::journal::Outcome;
 use nightbell::store::{CallFilter, CallRow, Store};
 
+use crate::chased::Chased;
 use crate::daemon::House;
 use crate::kills::{Call, Tally, must_be_hung_up_on};
+use crate::notices::{self, Notices};
 use crate::phone::Seen;
+use crate::sink::Sink;
 use crate::sound;
 
 /// After the beep, before the recording begins, in seconds.
@@ -31,6 +34,10 @@ pub struct Verdict {
     legs: (u64, u64),
     /// Calls that were answered before their row was on a disk that was slow, and lost.
     excused: u64,
+    /// What has been told so far.
+    notices: Notices,
+    /// Messages that somebody was chased about until they had it.
+    chases: u64,
     starts: Vec<Duration>,
     pub wrong: Vec<String>,
 }
@@ -47,6 +54,8 @@ impl Verdict {
             cut: 0.0,
             legs: (0, 0),
             excused: 0,
+            notices: Notices::default(),
+            chases: 0,
             starts: Vec::new(),
             wrong: Vec::new(),
         }
@@ -64,6 +73,9 @@ impl Verdict {
         self.cut = self.cut.max(other.cut);
         self.legs = (self.legs.0 + other.legs.0, self.legs.1 + other.legs.1);
         self.excused += other.excused;
+        self.notices.came += other.notices.came;
+        self.notices.again += other.notices.again;
+        self.chases += other.chases;
         self.starts.extend(other.starts);
         self.wrong.extend(other.wrong);
         self
@@ -81,7 +93,7 @@ impl Verdict {
     }
 
     /// Compares what is known of a round's calls with the database and the files.
-    pub fn judge(&mut self, calls: Vec<Call>, house: &House) {
+    pub fn judge(&mut self, calls: &[Call], house: &House, sink: &Sink) {
         let reader = Store::open_read_only(&house.data()).unwrap();
         let mut rows = BTreeMap::<String, Vec<CallRow>>::new();
         for row in reader.calls(&CallFilter::default()).unwrap() {
@@ -90,14 +102,17 @@ impl Verdict {
         for call in calls {
             let mut wrong = Vec::new();
             self.judge_call(
-                &call,
+                call,
                 rows.get(&call.caller().call).map_or(&[], Vec::as_slice),
                 house,
                 &mut wrong,
             );
-            self.report(&call, wrong, rows.get(&call.caller().call));
+            self.report(call, wrong, rows.get(&call.caller().call));
         }
-        let kept = reader.voicemails().unwrap();
+        let rows: Vec<_> = calls.iter().filter_map(|call| rows.get(&call.caller().call)?.first()).collect();
+        let notices = notices::judge(&rows, house, sink, &mut self.wrong);
+        self.notices = notices;
+        let kept = reader.voicemails(&nightbell::store::VoicemailFilter::default()).unwrap();
         self.judge_folder(kept.into_iter().map(|message| message.file).collect(), house);
     }
 
@@ -209,14 +224,19 @@ impl Verdict {
         }
     }
 
-    /// At the end all calls of all rounds are still there.
-    pub fn look_back(&mut self, house: &House) {
+    /// At the end all calls of all rounds are still there, and whoever was chased has been reached about each message.
+    pub fn look_back(&mut self, house: &House, chased: &Chased) {
         let reader = Store::open_read_only(&house.data()).unwrap();
         let rows = reader.calls(&CallFilter::default()).unwrap();
         let there: BTreeSet<_> = rows.into_iter().map(|row| row.sip_call_id).collect();
         let lost = self.answered.difference(&there).count();
         if lost > 0 {
             self.wrong.push(format!("{lost} calls that had been there are gone"));
+        }
+        let (open, taken) = notices::chases(house, chased);
+        self.chases += taken;
+        if open > 0 {
+            self.wrong.push(format!("nobody is chased any more about {open} messages"));
         }
     }
 }
@@ -242,6 +262,12 @@ impl fmt::Display for Verdict {
             self.messages, self.cut
         )?;
         writeln!(f, "{} legs were left up, {} of them were hung up on", self.legs.0, self.legs.1)?;
+        writeln!(
+            f,
+            "{} notices came, {} of them once more with the same id",
+            self.notices.came, self.notices.again
+        )?;
+        writeln!(f, "{} messages somebody was chased about, until that person had them", self.chases)?;
         writeln!(
             f,
             "{} calls were answered before their row on a disk that was slow, and lost",

@@ -3,6 +3,7 @@
 // The set-up of a test may fail as loudly as the test itself.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod chase;
 mod crash;
 mod file;
 mod incidents;
@@ -10,6 +11,7 @@ mod kill;
 mod log;
 mod outbox;
 mod quiet;
+mod retention;
 mod roster;
 #[path = "../../src/store/scratch.rs"]
 mod scratch;

@@ -23,6 +23,7 @@ mod secure;
 mod sipp;
 mod strangers;
 mod together;
+mod told;
 mod tones;
 mod verify;
 

@@ -18,7 +18,7 @@ use crate::daemon::findings::Findings;
 use crate::daemon::logging::{self, LogFormat};
 use crate::daemon::probe::probe;
 use crate::daemon::storage::set_aside_lines;
-use crate::store::{Fault, Health as StorageHealth, Store};
+use crate::store::{Alarm, Fault, Health as StorageHealth, Store};
 use crate::switch::media::probe_priority;
 use crate::switch::report::TrunkReport;
 
@@ -53,7 +53,8 @@ pub enum Status {
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 pub struct Check {
-    /// What about: `settings`, `disk`, `database`, `clock`, `calendar`, `storage`, `sip`, `media`, `files`, `priority`, `dns`, `trunk`, `registration`, `limits`, `audio`.
+    /// What about: `settings`, `disk`, `database`, `clock`, `calendar`, `alarm`, `storage`, `sip`, `media`, `files`, `priority`, `dns`,
+    /// `trunk`, `registration`, `limits`, `audio`.
     check: &'static str,
     /// Of which trunk, if of one.
     trunk: Option<String>,
@@ -105,6 +106,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let mut checks = vec![settings(&findings)];
     checks.extend(machine::checks(&config));
     checks.extend(calendars(&options.common)?);
+    checks.extend(alarms(&config));
     let trunks = match running {
         true => {
             checks.push(storage(&config)?);
@@ -170,6 +172,18 @@ fn settings(findings: &Findings) -> Check {
         (_, warnings) => Check::new("settings", Status::Warning, output::count(warnings, "warning"))
             .help("`nightbell check` shows them"),
     }
+}
+
+/// The alarms that are on.
+fn alarms(config: &Config) -> Vec<Check> {
+    let found = Store::open_read_only(&config.data_dir).and_then(|reader| reader.alarms());
+    let alarm = |alarm: Alarm| {
+        let since = output::local(alarm.since);
+        Check::new("alarm", Status::Warning, format!("{}, since {since}: {}", alarm.name, alarm.title))
+            .help(alarm.detail)
+    };
+    // What keeps the database from being read is another check's.
+    found.unwrap_or_default().into_iter().map(alarm).collect()
 }
 
 /// How the calendars stand from which it is known who is on call.
