@@ -210,6 +210,7 @@ fn look(data: &Path, told: &Told, found: &mut Found) -> Result<(), String> {
     let in_words = |error: &dyn fmt::Display| error.to_string();
     let recordings = data.join("recordings");
     let store = Store::open(data).map_err(|error| in_words(&error))?;
+    store.use_spool(&data.join("spool.ring"));
     put_right(&store, &recordings).map_err(|error| in_words(&error))?;
     let rows = store.reader().calls(&CallFilter::default()).map_err(|error| in_words(&error))?;
     let there: BTreeSet<_> = rows.iter().map(|row| row.sip_call_id.clone()).collect();

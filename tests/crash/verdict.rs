@@ -151,11 +151,11 @@ impl Verdict {
         if row.ended_at.is_none() {
             wrong.push("the call has no end".to_owned());
         }
-        let long_ago = |at| call.killed.saturating_duration_since(at) >= Duration::from_secs(2);
-        if responder.accepted.is_some_and(long_ago)
-            && responder.over.is_none_or(long_ago)
-            && row.outcome != Outcome::Accepted
-        {
+        // The key may be on its way when the caller hangs up, or the daemon dies.
+        let ends = [Some(call.killed), caller.hung_up, caller.over, responder.over];
+        let end = ends.into_iter().flatten().min().unwrap_or(call.killed);
+        let took = |at| end.saturating_duration_since(at) >= Duration::from_secs(2);
+        if responder.accepted.is_some_and(took) && row.outcome != Outcome::Accepted {
             wrong.push("somebody had accepted the call".to_owned());
         }
         self.judge_message(call, &caller, row, house, wrong);
