@@ -74,7 +74,7 @@ impl Reader {
                     Ok(Alarm {
                         name: row.get("name")?,
                         since: column(row, "since", parse)?,
-                        severity: column(row, "severity", |word| Severity::from_word(word))?,
+                        severity: column(row, "severity", Severity::from_word)?,
                         title: row.get("title")?,
                         detail: row.get("detail")?,
                     })
