@@ -10,6 +10,7 @@ mod check;
 mod coverage;
 mod demo;
 mod doctor;
+mod erase;
 mod expect;
 mod incidents;
 mod notify;

@@ -15,9 +15,12 @@ use crate::daemon::alarms::{AlarmsSettings, Watched};
 use crate::daemon::expect::Expectation;
 use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
+use crate::daemon::messages::{Handling, VoicemailSettings};
 use crate::daemon::parse::parse;
 use crate::daemon::reading::{read, secret};
+use crate::daemon::retention::{Retention, RetentionSettings};
 use crate::daemon::storage::StorageSettings;
+use crate::daemon::transcript::{self, TranscriptSettings, Transcription};
 use crate::notify::compile::{Reading, compile as compile_targets};
 use crate::notify::http::Client;
 use crate::notify::{Class, Delivering, IncidentsSettings, Link, Target, TargetSettings};
@@ -66,6 +69,14 @@ struct File {
     /// Who is told of incidents.
     #[serde(default)]
     notify: Vec<TargetSettings>,
+    /// For how long things are kept.
+    #[serde(default)]
+    retention: RetentionSettings,
+    /// What is done with recordings.
+    #[serde(default)]
+    voicemail: VoicemailSettings,
+    /// Writes messages out.
+    transcript: Option<TranscriptSettings>,
     /// What certain calls are to come to.
     #[serde(default)]
     expect: Vec<Expectation>,
@@ -88,6 +99,10 @@ pub struct Config {
     pub oncall: Option<(Arc<Source>, Roster)>,
     /// How calendars from elsewhere are read.
     pub calendars: CalendarSettings,
+    /// For how long things are kept.
+    pub retention: Retention,
+    /// What is done with recordings.
+    pub voicemail: Handling,
     /// Where to listen.
     pub addresses: Addresses,
     /// The trunks.
@@ -98,6 +113,8 @@ pub struct Config {
     pub alarms: AlarmsSettings,
     /// Where a person reads more of an incident.
     pub link: Option<Link>,
+    /// Writes messages out.
+    pub transcript: Option<Transcription>,
     /// What certain calls are to come to.
     pub expect: Vec<Expectation>,
     voice: Option<VoiceCommand>,
@@ -146,6 +163,11 @@ impl Config {
         let link = file.incidents.link.as_ref().and_then(|link| Link::compile(link, &mut problems));
         let targets = compile_targets(&file.notify, Reading { folder, secret, problems: &mut problems });
         problems.extend(file.alarms.problems(&targets));
+        let (retention, found) = file.retention.compile();
+        problems.extend(found);
+        let (voicemail, found) = file.voicemail.compile();
+        problems.extend(found);
+        let transcript = file.transcript.as_ref().and_then(|written| written.compile(folder, &mut problems));
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));
         }
@@ -162,11 +184,14 @@ impl Config {
             data_dir,
             oncall,
             calendars: file.calendars.map(Spanned::into_inner).unwrap_or_default(),
+            retention,
+            voicemail,
             addresses,
             trunks,
             targets,
             alarms: file.alarms,
             link,
+            transcript,
             voice: file.voice.as_ref().map(VoiceSettings::command),
             hotlines: file.hotlines,
             expect: file.expect,
@@ -194,6 +219,13 @@ impl Config {
             recordings: self.data_dir.join("recordings"),
             link: self.link.clone(),
         }
+    }
+
+    /// What is to be done with messages.
+    pub fn wanted_transcripts(&self) -> transcript::Wanted {
+        let languages =
+            self.hotlines.iter().map(|hotline| (hotline.name.get_ref().clone(), hotline.language)).collect();
+        transcript::Wanted { transcription: self.transcript.clone(), languages }
     }
 
     /// Compiles the hotlines against the people there are.
@@ -262,7 +294,8 @@ impl Config {
             for way in person.notify.iter().filter(|way| known().all(|known| known != way.as_str())) {
                 let message =
                     format!("{} is to be told by `{way}`, and no [[notify]] is for that", person.id);
-                let help = match (way, nearest(way.as_str(), known())) {
+                let words = Way::WORDS.iter().map(Way::as_str);
+                let help = match (way, nearest(way.as_str(), known().chain(words))) {
                     (Way::Email, _) => "add a [[notify]] that sends mail".to_owned(),
                     (Way::Sms, _) => "add a [[notify]] that sends text messages".to_owned(),
                     (Way::Chat, _) => "add a [[notify]] for a chat".to_owned(),

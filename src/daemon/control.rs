@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::daemon::changes::{Change, Changed};
 use crate::daemon::incidents::{Done, IncidentChange};
+use crate::daemon::retention::{Erased, Removal};
 use crate::daemon::verify::Verified;
 use crate::store::Health;
 use crate::switch::media::Priority;
@@ -50,6 +51,8 @@ pub enum Command {
         /// Which; left out: the first that is not confirmed.
         phone: Option<String>,
     },
+    /// Remove a message, or what tells of a caller.
+    Remove(Removal),
     /// How the trunks stand.
     Trunks {
         /// Ask their servers first whether they are there.
@@ -73,6 +76,8 @@ pub enum Reply {
     Incident(Done),
     /// What became of a call to a phone.
     Verified(Verified),
+    /// What was removed.
+    Removed(Erased),
     /// How the trunks stand, and where SIP is listened for.
     Trunks {
         /// `udp:ADDRESS:PORT`

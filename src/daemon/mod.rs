@@ -11,13 +11,16 @@ pub mod findings;
 pub mod incidents;
 pub mod limits;
 pub mod logging;
+pub mod messages;
 pub mod outbox;
 mod parse;
 pub mod probe;
 pub mod reading;
+pub mod retention;
 mod secrets;
 pub mod start;
 pub mod storage;
+pub mod transcript;
 pub mod verify;
 
 /// Runs what waits for the disk or the network away from the calls.

@@ -28,8 +28,11 @@ use crate::daemon::control::{self, Asked};
 use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
 use crate::daemon::incidents::{self, IncidentChange};
+use crate::daemon::messages::Sealer;
 use crate::daemon::outbox::{self, Pump};
+use crate::daemon::retention::{self, Purger, Removal};
 use crate::daemon::storage;
+use crate::daemon::transcript::{self, Transcriber};
 use crate::daemon::verify::{self, Verified};
 use crate::notify::http::Client;
 use crate::oncall::{Language, PersonId, Phone, Roster};
@@ -93,7 +96,10 @@ pub struct Daemon {
     /// The languages of the people, beside the hotlines' own, that prompts were made in.
     languages: BTreeSet<Language>,
     feeds: Poller,
+    purger: Purger,
+    sealer: Sealer,
     outbox: Pump,
+    transcriber: Transcriber,
     /// Phones people about open incidents.
     chaser: Chaser,
     alarms: Alarms,
@@ -130,6 +136,7 @@ impl Daemon {
         let Ready { config, plan, roster, warnings } = ready;
         let languages = languages(&roster);
 
+        let wanted = config.wanted_transcripts();
         let (journal, records) = Journal::new();
         let (live, _) = broadcast::channel(LIVE_BACKLOG);
         let writer = store.start_writer(records, Some(live.clone()))?;
@@ -165,8 +172,17 @@ impl Daemon {
         let client = Client::new();
         let ways = outbox::ways(&config.targets, &config.delivering(&client));
         let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways.clone());
+        let parts = transcript::Parts {
+            store: store.clone(),
+            journal: house.journal.clone(),
+            recordings: config.data_dir.join("recordings"),
+            scratch: config.data_dir.join("transcript"),
+        };
+        let transcriber = Transcriber::start(parts, wanted, live.subscribe());
         store.set_ways(&config.ways())?;
-        let chaser = Chaser::start(store.clone(), house.clone(), recordings, snapshot);
+        let chaser = Chaser::start(store.clone(), house.clone(), recordings.clone(), snapshot);
+        let purger = Purger::start(store.clone(), recordings.clone(), config.retention);
+        let sealer = Sealer::start(store.clone(), recordings, config.voicemail.clone(), live.subscribe());
         let now = Arc::new(Timestamp::now);
         let data_dir = config.data_dir.clone();
         let alarms = Alarms::start(store.clone(), switch.reporter(), data_dir, now, config.watched(), ways);
@@ -191,7 +207,10 @@ impl Daemon {
             warnings,
             languages,
             feeds,
+            purger,
+            sealer,
             outbox,
+            transcriber,
             chaser,
             alarms,
             client,
@@ -269,6 +288,7 @@ impl Daemon {
             }
             control::Command::Incident(change) => self.change_incident(change, asked.reply),
             control::Command::Verify { person, phone } => self.verify(&person, phone.as_deref(), asked.reply),
+            control::Command::Remove(removal) => self.remove(removal, asked.reply),
             control::Command::Trunks { ping } => self.tell_trunks(ping, asked.reply),
             control::Command::Storage => {
                 let health = self.store.health().borrow().clone();
@@ -319,6 +339,20 @@ impl Daemon {
                 Some(trunks) => control::Reply::Trunks { listening, audio, trunks },
                 None => control::Reply::Failed("the daemon is stopping".to_owned()),
             };
+            let _ = reply.send(told);
+        });
+    }
+
+    /// Removes a message, or what tells of a caller. Other commands do not wait for the disk.
+    fn remove(&self, removal: Removal, reply: oneshot::Sender<control::Reply>) {
+        let (store, recordings) = (self.store.clone(), self.data_dir.join("recordings"));
+        if let Removal::Caller { number, dry_run: false } = &removal {
+            self.house.history.forget(number);
+        }
+        tokio::task::spawn_blocking(move || {
+            let removed = retention::carry_out(&store, &recordings, &removal, Timestamp::now());
+            let told =
+                removed.map_or_else(|why| control::Reply::Failed(why.to_string()), control::Reply::Removed);
             let _ = reply.send(told);
         });
     }
@@ -431,6 +465,7 @@ impl Daemon {
             tracing::warn!("changed, but not in use before the next start: {}", later.join(", "));
         }
         self.languages = languages(&ready.roster);
+        self.transcriber.settings_changed(ready.config.wanted_transcripts());
         let snapshot = Arc::new(Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) });
         self.switch
             .reload(ready.config.trunks.clone(), tls, snapshot.clone(), Arc::new(ready.plan.library))
@@ -442,6 +477,8 @@ impl Daemon {
             tracing::error!(%error, "where people's own ways lead could not be kept: what was known before counts");
         }
         self.feeds.settings_changed(self.config.wanted_calendars());
+        self.purger.settings_changed(self.config.retention);
+        self.sealer.settings_changed(self.config.voicemail.clone());
         let ways = outbox::ways(&self.config.targets, &self.config.delivering(&self.client));
         self.outbox.settings_changed(ways.clone());
         self.alarms.settings_changed(self.config.watched(), ways);
@@ -482,6 +519,7 @@ impl Daemon {
         }
         self.chaser.stop().await;
         self.switch.stop().await;
+        self.transcriber.stop().await;
         drop((self.commands, self.confirmed, self.house));
         // What the disk has not taken by then is in the log.
         let written = tokio::task::spawn_blocking(move || self.writer.join());

@@ -9,7 +9,7 @@ use rusqlite_migration::{M, Migrations};
 use super::{StoreError, folder, position};
 
 /// How long a connection waits for another one's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The WAL file is cut back to this size once its content has been moved into the database, in bytes.
 const WAL_SIZE_KEPT: u32 = 16 << 20;
@@ -26,7 +26,9 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../sql/0005_call_recordings.sql")),
     M::up(include_str!("../../sql/0006_oncall.sql")),
     M::up(include_str!("../../sql/0007_incidents.sql")),
+    M::up(include_str!("../../sql/0008_retention.sql")),
     M::up(include_str!("../../sql/0009_chase.sql")),
+    M::up(include_str!("../../sql/0010_transcripts.sql")),
     M::up(include_str!("../../sql/0011_alarms.sql")),
     M::up(include_str!("../../sql/0012_storage.sql")),
 ];

@@ -141,7 +141,7 @@ impl StoreError {
         }
     }
 
-    pub(super) fn folder(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn folder(path: &Path, source: io::Error) -> Self {
         Self::Folder { path: path.to_owned(), source }
     }
 }

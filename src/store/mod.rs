@@ -14,11 +14,14 @@ mod alarms;
 mod backlog;
 mod calendars;
 mod calls;
+mod cases;
 mod chase;
 mod checkpoint;
 mod committer;
 mod connection;
+mod encrypted;
 mod entries;
+mod erase;
 mod error;
 mod folder;
 mod health;
@@ -29,18 +32,21 @@ mod merge;
 mod outbox;
 mod place;
 mod position;
+mod purge;
 mod quiet;
 mod reconcile;
 mod roster;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
-mod scratch;
+pub(crate) mod scratch;
 mod shelf;
 mod spare;
 mod spend;
 mod spool;
 mod text;
+mod transcripts;
+mod voicemails;
 mod ways;
 mod writer;
 
@@ -54,20 +60,23 @@ use tracing::{error, warn};
 
 pub use alarms::Alarm;
 pub use calendars::CalendarCopy;
-pub use calls::{CallFilter, CallRow, VoicemailRow};
+pub use calls::{CallFilter, CallRow};
 pub use chase::Chase;
+pub use erase::Traces;
 pub use error::StoreError;
 pub use health::{Fault, Health};
 pub use incidents::{IncidentFilter, IncidentRow, LogRow};
-pub use ways::{Finds, WayTarget};
-
 pub use outbox::{
     Bell, Head, OutboxCount, OutboxEntry, OutboxFilter, OutboxState, Replay, Settled, TRIED_FOR,
 };
+pub use purge::{KeptFile, Proof, Purgeable, Removed, Run};
 pub use quiet::{NewQuietTime, QuietKind, QuietTime};
 pub use reconcile::{Reconciled, StoredLeg, Unfinished};
 pub use roster::{Change, ChangeKind};
 pub use spend::TrunkUse;
+pub use transcripts::{NoTranscript, WaitingTranscript};
+pub use voicemails::{VoicemailFilter, VoicemailRow};
+pub use ways::{Finds, WayTarget};
 pub use writer::WriterHandle;
 
 use self::health::Gauge;

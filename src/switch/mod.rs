@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod addresses;
+pub mod child;
 pub mod clip;
 pub mod credentials;
 pub mod health;

@@ -220,7 +220,10 @@ fn look(data: &Path, told: &Told, found: &mut Found) -> Result<(), String> {
         found.wrong.push("a call is there twice, or has no end".to_owned());
     }
     sound(data, told, &rows, found).map_err(|error| in_words(&error))?;
-    let listed = store.reader().voicemails().map_err(|error| in_words(&error))?;
+    let listed = store
+        .reader()
+        .voicemails(&nightbell::store::VoicemailFilter::default())
+        .map_err(|error| in_words(&error))?;
     messages(&recordings, listed.into_iter().map(|row| row.file).collect(), found);
     drop(store);
     let store = Store::open(data).map_err(|error| format!("the next start: {error}"))?;

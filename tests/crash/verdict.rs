@@ -112,7 +112,7 @@ impl Verdict {
         let rows: Vec<_> = calls.iter().filter_map(|call| rows.get(&call.caller().call)?.first()).collect();
         let notices = notices::judge(&rows, house, sink, &mut self.wrong);
         self.notices = notices;
-        let kept = reader.voicemails().unwrap();
+        let kept = reader.voicemails(&nightbell::store::VoicemailFilter::default()).unwrap();
         self.judge_folder(kept.into_iter().map(|message| message.file).collect(), house);
     }
 
