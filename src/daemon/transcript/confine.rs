@@ -142,7 +142,9 @@ fn around(
                 .map(str::to_owned),
         );
         words.extend((!network).then(|| "--net".to_owned()));
-        words.push("--".to_owned());
+        // The first process of a namespace heeds no signal that it has not asked for, its own crash among them: a shell
+        // is first, and passes on how the command ended. The command's words are its arguments, and no text of its own.
+        words.extend(["--", "sh", "-c", "\"$@\"; exit $?", "sh"].map(str::to_owned));
     }
     words.extend(command);
     words
