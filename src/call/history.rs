@@ -148,6 +148,12 @@ impl History {
         Some(recent.iter().sum::<Duration>() / count)
     }
 
+    /// Forgets who a number's calls came from: what they tell of waiting and of people stays.
+    pub fn forget(&self, caller: &str) {
+        let mut past = self.past();
+        past.calls.iter_mut().filter(|call| call.caller == caller).for_each(|call| call.caller.clear());
+    }
+
     fn past(&self) -> MutexGuard<'_, Past> {
         // Each change is whole before anything can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

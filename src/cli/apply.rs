@@ -51,7 +51,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     let changes = match control::ask(&config.data_dir, &command)? {
         Some(Reply::Done(changes)) => changes,
         Some(Reply::Failed(why)) => return Err(Failure::Failed(why)),
-        Some(Reply::Trunks { .. } | Reply::Changed(_) | Reply::Verified(_) | Reply::Incident(_)) => {
+        Some(_) => {
             return Err(Failure::Failed("the daemon answered something else".to_owned()));
         }
         None => {

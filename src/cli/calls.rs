@@ -2,17 +2,27 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Common, Failure, output};
+use super::{Common, Failure, erase, output};
 use crate::call::journal::{Event, LegQuality, Outcome, Stated};
 use crate::store::{CallFilter, CallRow, Store};
 
+/// What can be done with the log beside reading it.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Erase a caller: number, name and texts, files, transcripts, and what waits to be sent
+    Erase(erase::Options),
+}
+
 /// Options of `calls`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
     common: Common,
     /// The id of a call, or its beginning: prints the whole timeline
@@ -50,6 +60,9 @@ struct Whole<'a> {
 
 /// Prints the log, or one call.
 pub fn run(options: &Options) -> Result<ExitCode, Failure> {
+    if let Some(Command::Erase(options)) = &options.command {
+        return erase::run(options);
+    }
     let (config, _) = options.common.load()?;
     let reader = Store::open_read_only(&config.data_dir)?;
     if let Some(id) = &options.id {

@@ -11,11 +11,14 @@ use crate::call::compile::{Compiled, NotifyTarget, Surroundings, compile};
 use crate::call::plan::Hotline;
 use crate::call::prompt::{Piece, Prompt};
 use crate::call::settings::{CallerIdSetting, HotlineSettings};
+use crate::daemon::alarms::{AlarmsSettings, Watched};
 use crate::daemon::expect::Expectation;
 use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
+use crate::daemon::messages::{Handling, VoicemailSettings};
 use crate::daemon::parse::parse;
 use crate::daemon::reading::{read, secret};
+use crate::daemon::retention::{Retention, RetentionSettings};
 use crate::daemon::storage::StorageSettings;
 use crate::daemon::transcript::{self, TranscriptSettings, Transcription};
 use crate::notify::compile::{Reading, compile as compile_targets};
@@ -51,6 +54,9 @@ struct File {
     /// Where entries go while the database does not take them.
     #[serde(default)]
     storage: StorageSettings,
+    /// Who is told when Nightbell itself is in trouble.
+    #[serde(default)]
+    alarms: AlarmsSettings,
     /// How calendars from elsewhere are read.
     calendars: Option<Spanned<CalendarSettings>>,
     #[serde(default)]
@@ -63,6 +69,12 @@ struct File {
     /// Who is told of incidents.
     #[serde(default)]
     notify: Vec<TargetSettings>,
+    /// For how long things are kept.
+    #[serde(default)]
+    retention: RetentionSettings,
+    /// What is done with recordings.
+    #[serde(default)]
+    voicemail: VoicemailSettings,
     /// Writes messages out.
     transcript: Option<TranscriptSettings>,
     /// What certain calls are to come to.
@@ -87,12 +99,18 @@ pub struct Config {
     pub oncall: Option<(Arc<Source>, Roster)>,
     /// How calendars from elsewhere are read.
     pub calendars: CalendarSettings,
+    /// For how long things are kept.
+    pub retention: Retention,
+    /// What is done with recordings.
+    pub voicemail: Handling,
     /// Where to listen.
     pub addresses: Addresses,
     /// The trunks.
     pub trunks: Vec<Trunk>,
     /// Who is told of incidents.
     pub targets: Vec<Arc<Target>>,
+    /// Who is told when Nightbell itself is in trouble.
+    pub alarms: AlarmsSettings,
     /// Where a person reads more of an incident.
     pub link: Option<Link>,
     /// Writes messages out.
@@ -144,6 +162,11 @@ impl Config {
         problems.extend(file.storage.problem(folder));
         let link = file.incidents.link.as_ref().and_then(|link| Link::compile(link, &mut problems));
         let targets = compile_targets(&file.notify, Reading { folder, secret, problems: &mut problems });
+        problems.extend(file.alarms.problems(&targets));
+        let (retention, found) = file.retention.compile();
+        problems.extend(found);
+        let (voicemail, found) = file.voicemail.compile();
+        problems.extend(found);
         let transcript = file.transcript.as_ref().and_then(|written| written.compile(folder, &mut problems));
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));
@@ -161,9 +184,12 @@ impl Config {
             data_dir,
             oncall,
             calendars: file.calendars.map(Spanned::into_inner).unwrap_or_default(),
+            retention,
+            voicemail,
             addresses,
             trunks,
             targets,
+            alarms: file.alarms,
             link,
             transcript,
             voice: file.voice.as_ref().map(VoiceSettings::command),
@@ -179,6 +205,11 @@ impl Config {
         let beside = self.oncall.as_ref().map_or(&self.source, |(source, _)| source);
         let folder = beside.path.parent().unwrap_or(Path::new("")).to_owned();
         Wanted { folder, settings: self.calendars }
+    }
+
+    /// What alarms go by.
+    pub fn watched(&self) -> Watched {
+        Watched { alarms: self.alarms.clone(), calendars: self.calendars }
     }
 
     /// What targets are told with.
@@ -263,7 +294,8 @@ impl Config {
             for way in person.notify.iter().filter(|way| known().all(|known| known != way.as_str())) {
                 let message =
                     format!("{} is to be told by `{way}`, and no [[notify]] is for that", person.id);
-                let help = match (way, nearest(way.as_str(), known())) {
+                let words = Way::WORDS.iter().map(Way::as_str);
+                let help = match (way, nearest(way.as_str(), known().chain(words))) {
                     (Way::Email, _) => "add a [[notify]] that sends mail".to_owned(),
                     (Way::Sms, _) => "add a [[notify]] that sends text messages".to_owned(),
                     (Way::Chat, _) => "add a [[notify]] for a chat".to_owned(),

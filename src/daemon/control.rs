@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use crate::daemon::changes::{Change, Changed};
 use crate::daemon::incidents::{Done, IncidentChange};
+use crate::daemon::retention::{Erased, Removal};
 use crate::daemon::verify::Verified;
+use crate::store::Health;
 use crate::switch::media::Priority;
 use crate::switch::report::TrunkReport;
 use serde::{Deserialize, Serialize};
@@ -49,11 +51,17 @@ pub enum Command {
         /// Which; left out: the first that is not confirmed.
         phone: Option<String>,
     },
+    /// Remove a message, or what tells of a caller.
+    Remove(Removal),
     /// How the trunks stand.
     Trunks {
         /// Ask their servers first whether they are there.
         ping: bool,
     },
+    /// Whether the database takes entries.
+    Storage,
+    /// Move a damaged database out of the way, and go on with a new one.
+    SetAside,
 }
 
 /// What the daemon answers.
@@ -68,6 +76,8 @@ pub enum Reply {
     Incident(Done),
     /// What became of a call to a phone.
     Verified(Verified),
+    /// What was removed.
+    Removed(Erased),
     /// How the trunks stand, and where SIP is listened for.
     Trunks {
         /// `udp:ADDRESS:PORT`
@@ -77,6 +87,8 @@ pub enum Reply {
         /// The trunks.
         trunks: Vec<TrunkReport>,
     },
+    /// Whether the database takes entries.
+    Storage(Health),
     /// Not done, and why.
     Failed(String),
 }

@@ -1,5 +1,6 @@
 //! The door: settings composed, start, reload, stop.
 
+pub mod alarms;
 pub mod changes;
 mod chase;
 pub mod config;
@@ -10,10 +11,12 @@ pub mod findings;
 pub mod incidents;
 pub mod limits;
 pub mod logging;
+pub mod messages;
 pub mod outbox;
 mod parse;
 pub mod probe;
 pub mod reading;
+pub mod retention;
 mod secrets;
 pub mod start;
 pub mod storage;

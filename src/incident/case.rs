@@ -9,6 +9,9 @@ use super::turn::Turn;
 use super::{Effect, Ending, Event, Fact, Incident, Message, Notice, Party, Policy, Quiet, Routed};
 use super::{Sound, Status, Tell};
 
+/// What stands in the place of something that was to be forgotten.
+pub const FORGOTTEN: &str = "erased";
+
 /// The case of a call. At most one incident comes of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
@@ -111,6 +114,31 @@ impl Case {
     /// What names the incident to targets.
     pub fn dedup_key(&self) -> String {
         format!("hotline-{}", self.call)
+    }
+
+    /// Forgets what was said and written: the transcript, and the texts of notes.
+    pub fn forget_words(&mut self) {
+        self.transcript = None;
+        self.notes.iter_mut().for_each(|note| note.text = FORGOTTEN.to_owned());
+    }
+
+    /// Forgets the message.
+    pub fn forget_message(&mut self) {
+        self.message = None;
+        self.transcript = None;
+    }
+
+    /// Forgets who called, and all that was said and written of it.
+    pub fn forget_caller(&mut self) {
+        self.forget_words();
+        self.forget_message();
+        if let Some(routed) = &mut self.routed {
+            routed.caller = FORGOTTEN.to_owned();
+            routed.caller_name = None;
+        }
+        if let Some(incident) = &mut self.incident {
+            incident.title = FORGOTTEN.to_owned();
+        }
     }
 
     /// Whether somebody ever accepted.

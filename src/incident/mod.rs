@@ -16,7 +16,7 @@ mod record;
 mod title;
 mod turn;
 
-pub use case::{Case, Known};
+pub use case::{Case, FORGOTTEN, Known};
 pub use effect::{Effect, Quiet, Tell};
 pub use fact::{Ending, Fact, Message, Routed};
 pub use notice::{Event, Notice, Party, Recipient, Sound};

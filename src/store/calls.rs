@@ -73,25 +73,7 @@ pub struct CallFilter {
     pub limit: Option<u32>,
 }
 
-/// A message that a caller left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct VoicemailRow {
-    /// The call.
-    #[serde(serialize_with = "as_text")]
-    pub call: CallId,
-    /// The hotline's name.
-    pub hotline: String,
-    /// Who called.
-    pub caller: String,
-    /// When the recording began.
-    pub at: Timestamp,
-    /// Its length in ms.
-    pub duration_ms: i64,
-    /// The file's name inside the recordings folder.
-    pub file: String,
-}
-
-fn as_text<S: Serializer>(id: &CallId, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_text<S: Serializer>(id: &CallId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(id)
 }
 
@@ -119,20 +101,6 @@ impl Reader {
     /// that a crash ended, are missing.
     pub fn legs(&self, call: CallId) -> Result<Vec<LegQuality>, StoreError> {
         self.read(|connection| leg_quality::read(connection, call))
-    }
-
-    /// The messages that were kept, newest first.
-    pub fn voicemails(&self) -> Result<Vec<VoicemailRow>, StoreError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT call_id, hotline, caller, recordings.started_at AS at, duration_ms, file
-                     FROM recordings JOIN calls ON calls.id = call_id
-                     WHERE state = 'kept' ORDER BY at DESC, call_id",
-                )?
-                .query_map([], voicemail_row)?
-                .collect()
-        })
     }
 }
 
@@ -214,16 +182,5 @@ fn event(call: CallId, row: &Row<'_>) -> rusqlite::Result<Event> {
         result: column(row, "result", StepResult::from_word)?,
         target: row.get("target")?,
         detail: row.get("detail")?,
-    })
-}
-
-fn voicemail_row(row: &Row<'_>) -> rusqlite::Result<VoicemailRow> {
-    Ok(VoicemailRow {
-        call: column(row, "call_id", call_id)?,
-        hotline: row.get("hotline")?,
-        caller: row.get("caller")?,
-        at: column(row, "at", parse)?,
-        duration_ms: row.get("duration_ms")?,
-        file: row.get("file")?,
     })
 }

@@ -10,61 +10,73 @@
 //! 4. One process at a time may write: [`Store`] holds the lock of the data directory. Commands
 //!    that only look use a [`Reader`].
 
+mod alarms;
 mod backlog;
 mod calendars;
 mod calls;
+mod cases;
 mod chase;
 mod checkpoint;
 mod committer;
 mod connection;
+mod encrypted;
 mod entries;
+mod erase;
 mod error;
 mod folder;
 mod health;
+mod home;
 mod incidents;
 mod leg_quality;
+mod merge;
 mod outbox;
 mod place;
 mod position;
+mod purge;
 mod quiet;
 mod reconcile;
 mod roster;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
-mod scratch;
+pub(crate) mod scratch;
 mod shelf;
+mod spare;
 mod spend;
 mod spool;
 mod text;
 mod transcripts;
+mod voicemails;
 mod ways;
 mod writer;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{broadcast, mpsc, watch};
 use tracing::{error, warn};
 
+pub use alarms::Alarm;
 pub use calendars::CalendarCopy;
-pub use calls::{CallFilter, CallRow, VoicemailRow};
+pub use calls::{CallFilter, CallRow};
 pub use chase::Chase;
+pub use erase::Traces;
 pub use error::StoreError;
 pub use health::{Fault, Health};
 pub use incidents::{IncidentFilter, IncidentRow, LogRow};
-pub use ways::{Finds, WayTarget};
-
 pub use outbox::{
     Bell, Head, OutboxCount, OutboxEntry, OutboxFilter, OutboxState, Replay, Settled, TRIED_FOR,
 };
+pub use purge::{KeptFile, Proof, Purgeable, Removed, Run};
 pub use quiet::{NewQuietTime, QuietKind, QuietTime};
 pub use reconcile::{Reconciled, StoredLeg, Unfinished};
 pub use roster::{Change, ChangeKind};
 pub use spend::TrunkUse;
 pub use transcripts::{NoTranscript, WaitingTranscript};
+pub use voicemails::{VoicemailFilter, VoicemailRow};
+pub use ways::{Finds, WayTarget};
 pub use writer::WriterHandle;
 
 use self::health::Gauge;
@@ -77,6 +89,9 @@ use crate::call::journal::Record;
 #[derive(Debug)]
 pub struct Store {
     reader: Reader,
+    data_dir: PathBuf,
+    /// Where it is if it is not where it should be.
+    away: Mutex<Option<home::Away>>,
     gauge: Arc<Gauge>,
     /// Until the writer has it.
     shelf: Mutex<Shelf>,
@@ -95,20 +110,32 @@ impl Store {
         let lock = folder::lock(data_dir)?;
         let database = folder::database(data_dir);
         let connection = connection::open_and_migrate(&database)?;
-        Ok(Self {
-            reader: Reader::on(&database, connection),
+        Ok(Self::on(data_dir, Reader::on(&database, connection), lock))
+    }
+
+    fn on(data_dir: &Path, reader: Reader, lock: File) -> Self {
+        Self {
+            reader,
+            data_dir: data_dir.to_owned(),
+            away: Mutex::default(),
             gauge: Arc::default(),
             shelf: Mutex::default(),
             bell: Bell::default(),
             _lock: lock,
-        })
+        }
     }
 
-    /// Opens the database only to look, beside a running daemon or without one.
+    /// Opens the database only to look, beside a running daemon or without one; the spare one, while it is in use
+    /// in its place.
     pub fn open_read_only(data_dir: &Path) -> Result<Reader, StoreError> {
-        let database = folder::database(data_dir);
+        let database = spare::beside(data_dir).unwrap_or_else(|| folder::database(data_dir));
         let connection = connection::open_read_only(&database)?;
         Ok(Reader::on(&database, connection))
+    }
+
+    /// Whether the right database can be read at all.
+    pub fn look(data_dir: &Path) -> Result<(), StoreError> {
+        connection::open_read_only(&folder::database(data_dir)).map(drop)
     }
 
     /// The queries.
@@ -126,7 +153,7 @@ impl Store {
         records: mpsc::UnboundedReceiver<Record>,
         live: Option<broadcast::Sender<Arc<Record>>>,
     ) -> Result<WriterHandle, StoreError> {
-        let shelf = std::mem::take(&mut *self.shelf.lock().unwrap_or_else(PoisonError::into_inner));
+        let shelf = std::mem::take(&mut *self.shelf());
         let (place, gauge) = (Arc::clone(&self.reader.place), Arc::clone(&self.gauge));
         writer::start(place, gauge, self.bell.clone(), shelf, records, live)
     }
@@ -148,7 +175,11 @@ impl Store {
                 Shelf::default()
             }
         };
-        *self.shelf.lock().unwrap_or_else(PoisonError::into_inner) = shelf;
+        *self.shelf() = shelf;
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes what an earlier run has left into the database; what it does not take is left to the writer.
@@ -168,7 +199,10 @@ impl Store {
             return Shelf::on(spool).with_left(left.into_iter().map(|left| left.record).collect());
         }
         warn!(entries, "an earlier run could not write everything into the database: its spool was");
-        if let Err(why) = spool.clear() {
+        // What is lost with the machine is not the place to rely on.
+        if !self.gauge.is_volatile()
+            && let Err(why) = spool.clear()
+        {
             warn!(%why, "the spool could not be emptied");
         }
         Shelf::on(spool)

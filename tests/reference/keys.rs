@@ -39,6 +39,7 @@ const SETTINGS: Page = (
         ("## [hotlines.routes.incident]", "src/call/settings/incident.rs", "IncidentSettings"),
         ("## [hotlines.routes.chase]", "src/call/settings/chase.rs", "ChaseSettings"),
         ("## [incidents]", "src/notify/settings.rs", "IncidentsSettings"),
+        ("## [alarms]", "src/daemon/alarms/settings.rs", "AlarmsSettings"),
         ("## [transcript]", "src/daemon/transcript/settings.rs", "TranscriptSettings"),
         ("## [[notify]]", "src/notify/settings.rs", "TargetSettings"),
         ("## [[expect]]", "src/daemon/expect.rs", "Expectation"),

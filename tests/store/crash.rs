@@ -4,7 +4,7 @@ use jiff::ToSpan;
 use nightbell::call::CallId;
 use nightbell::call::journal::{Outcome, RecordingKind, Step, StepResult};
 use nightbell::call::leg::LegId;
-use nightbell::store::{CallRow, Reconciled, Store, Unfinished};
+use nightbell::store::{CallRow, Reconciled, Store, Unfinished, VoicemailFilter};
 
 use crate::scratch::Scratch;
 use crate::story::{Story, at, run};
@@ -145,7 +145,7 @@ fn a_recovered_message_makes_its_call_a_voicemail() {
     assert_eq!(row(&store, 1).outcome, Outcome::Voicemail);
     assert_eq!(row(&store, 1).voicemail.as_deref(), Some("0000000000000001.wav"));
     assert_eq!((row(&store, 2).outcome, row(&store, 2).voicemail), (Outcome::Failed, None));
-    assert_eq!(store.reader().voicemails().unwrap().len(), 1);
+    assert_eq!(store.reader().voicemails(&VoicemailFilter::default()).unwrap().len(), 1);
     assert_eq!(store.reconcile(at(3600)).unwrap().recordings, []);
 }
 
@@ -169,7 +169,7 @@ fn the_recording_of_a_call_that_was_cut_off_is_told_and_changes_no_outcome() {
     store.recording_recovered(&left(2), 61_000, true).unwrap();
     assert_eq!(row(&store, 1).recording.as_deref(), Some("0000000000000001.call.wav"));
     assert_eq!((row(&store, 1).outcome, row(&store, 2).outcome), (Outcome::Accepted, Outcome::Failed));
-    assert_eq!(store.reader().voicemails().unwrap(), []);
+    assert_eq!(store.reader().voicemails(&VoicemailFilter::default()).unwrap(), []);
     assert_eq!(store.reconcile(at(3600)).unwrap().recordings, []);
 }
 

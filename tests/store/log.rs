@@ -8,7 +8,7 @@ use nightbell::call::journal::{
     Attestation, Diverter, Journal, LegQuality, Outcome, Record, Stated, Step, Verstat,
 };
 use nightbell::call::leg::LegId;
-use nightbell::store::{CallFilter, CallRow, Store, StoreError};
+use nightbell::store::{CallFilter, CallRow, Store, StoreError, VoicemailFilter};
 use proptest::prelude::*;
 use tokio::sync::broadcast;
 
@@ -215,11 +215,11 @@ fn messages_are_listed_when_they_were_kept() {
     run(&store, Story::of(1).greeted().recording().recorded(true).ended(Outcome::Voicemail).records);
     run(&store, Story::of(2).greeted().recording().recorded(false).ended(Outcome::Missed).records);
     run(&store, Story::of(3).greeted().recording().records);
-    let messages = store.reader().voicemails().unwrap();
+    let messages = store.reader().voicemails(&VoicemailFilter::default()).unwrap();
     let json = serde_json::to_string(&messages).unwrap();
     assert_eq!(
         json,
-        r#"[{"call":"0000000000000001","hotline":"Emergency hotline","caller":"+4915112345678","at":"2026-01-05T08:00:02Z","duration_ms":4200,"file":"0000000000000001.wav"}]"#
+        r#"[{"call":"0000000000000001","hotline":"Emergency hotline","route":"Production","caller":"+4915112345678","at":"2026-01-05T08:00:02Z","duration_ms":4200,"state":"kept","truncated":false,"encrypted":false,"incident":null,"file":"0000000000000001.wav","gone_at":null}]"#
     );
     let voicemail = |id| store.reader().call(id).unwrap().unwrap().0.voicemail;
     assert_eq!(voicemail("0000000000000001").as_deref(), Some("0000000000000001.wav"));
@@ -235,7 +235,7 @@ fn a_recorded_call_names_its_file_and_is_no_message() {
     let recording = |id| store.reader().call(id).unwrap().unwrap().0.recording;
     assert_eq!(recording("0000000000000001").as_deref(), Some("0000000000000001.call.wav"));
     assert_eq!(recording("0000000000000002"), None, "it is not whole yet");
-    assert_eq!(store.reader().voicemails().unwrap(), []);
+    assert_eq!(store.reader().voicemails(&VoicemailFilter::default()).unwrap(), []);
 }
 
 #[test]

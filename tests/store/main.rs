@@ -11,8 +11,10 @@ mod kill;
 mod log;
 mod outbox;
 mod quiet;
+mod retention;
 mod roster;
 #[path = "../../src/store/scratch.rs"]
 mod scratch;
+mod spare;
 mod story;
 mod transcripts;

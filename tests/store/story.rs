@@ -143,6 +143,25 @@ impl Story {
         self.then(Record::Ended(ended))
     }
 
+    /// The same call, so much later.
+    pub fn later(mut self, days: i64) -> Self {
+        let later = |at: &mut Timestamp| *at += (days * 24).hours();
+        for record in &mut self.records {
+            match record {
+                Record::Started(started) => later(&mut started.at),
+                Record::Step(event) => later(&mut event.at),
+                Record::DialIntent(intent) => later(&mut intent.at),
+                Record::RecordingStarted { at, .. } | Record::RecordingEnded { at, .. } => later(at),
+                Record::Ended(ended) => {
+                    later(&mut ended.at);
+                    ended.answered_at.iter_mut().for_each(later);
+                }
+                _ => {}
+            }
+        }
+        self
+    }
+
     /// As far as every call that is let in comes.
     pub fn greeted(self) -> Self {
         self.step(Step::CallReceived).step(Step::Welcome)

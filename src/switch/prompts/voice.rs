@@ -4,16 +4,13 @@
 //! nothing, and a text whose rendering is there needs no voice command at all.
 
 use std::fs::{self, DirBuilder};
-use std::io::{self, Read, Seek, Write};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process_group, pidfd_open, prlimit};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -22,6 +19,7 @@ use crate::audio;
 use crate::audio::prompt::Sound;
 use crate::oncall::Language;
 use crate::problem::Problem;
+use crate::switch::child::{finish, last_line, memory};
 
 /// How long a command may take for one text.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -174,7 +172,7 @@ fn speak(voice: &VoiceCommand, language: Language, text: &str, output: &Path) ->
         .stderr(errors.try_clone().map_err(|error| error.to_string())?)
         .process_group(0);
     let child = command.spawn().map_err(|error| error.to_string())?;
-    match finish(child, DEADLINE) {
+    match finish(child, DEADLINE, MAX_FILE) {
         Ok(Some(status)) if status.success() => Ok(()),
         Ok(Some(status)) => Err(format!("it ended with {status}{}", last_line(errors))),
         Ok(None) => Err(format!("it was not done after {} s{}", DEADLINE.as_secs(), last_line(errors))),
@@ -190,53 +188,6 @@ fn command(voice: &VoiceCommand, language: Language, output: &Path) -> Result<Co
     let mut command = Command::new(words.next().ok_or("it names no program")?);
     command.args(words);
     Ok(command)
-}
-
-/// Waits for a child that leads its process group. Whatever of the group is left at the child's
-/// end or after `at_most` is killed. Nothing is returned when the time was over first.
-fn finish(mut child: Child, at_most: Duration) -> io::Result<Option<ExitStatus>> {
-    let pid = Pid::from_child(&child);
-    let limit = Rlimit { current: Some(MAX_FILE), maximum: Some(MAX_FILE) };
-    // A program that is over by now needs no limit.
-    let _ = prlimit(Some(pid), Resource::Fsize, limit);
-    let in_time = wait(pid, Instant::now() + at_most);
-    // Before the child is reaped, so that its number cannot be another's.
-    let _ = kill_process_group(pid, Signal::KILL);
-    let status = child.wait()?;
-    Ok(in_time?.then_some(status))
-}
-
-/// Whether a process ended before the deadline.
-fn wait(pid: Pid, deadline: Instant) -> io::Result<bool> {
-    let process = pidfd_open(pid, PidfdFlags::empty())?;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
-        match poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&timeout)) {
-            Ok(ready) => return Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// A file in memory: unlike a pipe it blocks neither side.
-fn memory(name: &str, content: &str) -> io::Result<fs::File> {
-    let mut file = fs::File::from(memfd_create(name, MemfdFlags::CLOEXEC)?);
-    file.write_all(content.as_bytes())?;
-    file.rewind()?;
-    Ok(file)
-}
-
-/// The last thing the command said, to be put behind an error.
-fn last_line(mut errors: fs::File) -> String {
-    let mut said = Vec::new();
-    let read = errors.rewind().and_then(|()| errors.take(64 << 10).read_to_end(&mut said));
-    let said = String::from_utf8_lossy(&said);
-    match said.lines().rfind(|line| !line.trim().is_empty()) {
-        Some(line) if read.is_ok() => format!(": {}", line.trim().chars().take(200).collect::<String>()),
-        _ => String::new(),
-    }
 }
 
 /// FNV-1a over words and their ends, 128 bits: the same on every machine and in every version.
@@ -347,19 +298,6 @@ mod tests {
         assert!(
             error.message.starts_with("the voice command no-such-voice cannot speak \u{201c}Hallo\u{201d}: ")
         );
-    }
-
-    #[test]
-    fn a_command_that_hangs_is_killed_with_all_its_children() {
-        let (alive, theirs) = io::pipe().unwrap();
-        let mut command = Command::new("sh");
-        command.args(["-c", "sleep 1000 & sleep 1000"]).stdout(theirs).process_group(0);
-        let child = command.spawn().unwrap();
-        drop(command);
-        assert_eq!(finish(child, Duration::from_millis(20)).unwrap(), None);
-        // The pipe ends only when every process that holds it is gone.
-        let mut rest = Vec::new();
-        assert_eq!((&alive).read_to_end(&mut rest).unwrap(), 0);
     }
 
     #[test]
