@@ -130,7 +130,7 @@ fn around(
     let mut words: Vec<String> = ["nice", "-n", "10", "prlimit", "--core=0"].map(str::to_owned).into();
     words.extend([
         format!("--as={memory}"),
-        format!("--cpu={}", timeout.as_secs().saturating_mul(processors)),
+        format!("--cpu={}", timeout.as_secs().saturating_add(1).saturating_mul(processors)),
         format!("--fsize={MOST_FILE}"),
         format!("--nofile={MOST_OPEN}"),
         format!("--nproc={MOST_PROCESSES}"),
