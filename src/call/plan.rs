@@ -518,7 +518,11 @@ impl std::fmt::Display for Route {
                 writeln!(f, "  after a message: {review}")?;
             }
         }
-        write!(f, "{}", self.incident)
+        write!(f, "{}", self.incident)?;
+        match self.incident.chase && !self.incident.open.is_empty() {
+            true => writeln!(f, "  as long as nobody has it, {}", self.chase),
+            false => Ok(()),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! it on. Pure: who is on which level is an argument, and so is the time, because people change while they are
 //! chased.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -22,6 +23,19 @@ pub struct Chasing {
     pub repeat: u8,
     /// Whether people are phoned. Where not, they are told by their other ways alone.
     pub phone: bool,
+}
+
+/// As `check` tells it.
+impl fmt::Display for Chasing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.phone { "phoned" } else { "told by their own ways" };
+        write!(f, "people are {how} level by level, {} s apart", self.wait.as_secs())?;
+        match self.repeat {
+            0 => Ok(()),
+            1 => f.write_str(", and all of them once more"),
+            times => write!(f, ", and all of them {times} times more"),
+        }
+    }
 }
 
 /// People who are turned to one after another.

@@ -196,9 +196,6 @@ impl fmt::Display for Policy {
             "  its incident when answered: {}; unanswered: {}; given up: {}; on it: {}",
             self.answered, self.unanswered, self.abandoned, self.assign
         )?;
-        if self.chase {
-            writeln!(f, "  as long as nobody has it, people are phoned again")?;
-        }
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ pub(super) fn title(case: &Case) -> String {
     let what = match (&case.message, case.is_answered()) {
         (Some(message), _) => format!("Voicemail of {}", length(message.duration_ms)),
         (None, true) => "Answered call".to_owned(),
+        (None, false) if case.was_accepted() => "Unfinished call".to_owned(),
         (None, false) if case.nobody_answered || case.ended.is_some() => "Missed call".to_owned(),
         (None, false) => "Call".to_owned(),
     };

@@ -43,8 +43,9 @@ impl Client {
     pub fn new() -> Self {
         // Each request has a connection of its own: one that lay idle may be dead, and the guard looks each time.
         // The proxy of the environment is not used: it would reach what the guard is to keep away.
+        let trust = web::trust();
         let settings = || {
-            web::trusting()
+            web::agent(trust.clone())
                 .timeout_connect(Some(CONNECT))
                 .max_redirects(0)
                 .max_redirects_will_error(false)

@@ -14,16 +14,20 @@ use ureq::{Agent, Error};
 
 pub use guard::{Guard, is_public};
 
-/// The beginnings of an agent that trusts the authorities this machine trusts.
-pub fn trusting() -> ConfigBuilder<AgentScope> {
+/// The authorities that this machine trusts, as they are now.
+pub fn trust() -> TlsConfig {
     let found = rustls_native_certs::load_native_certs().certs;
     let roots: Vec<_> = found.iter().map(|der| Certificate::from_der(der.as_ref()).to_owned()).collect();
-    let tls = TlsConfig::builder()
+    TlsConfig::builder()
         .root_certs(RootCerts::from(roots))
         .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .build();
+        .build()
+}
+
+/// The beginnings of an agent that trusts these.
+pub fn agent(trust: TlsConfig) -> ConfigBuilder<AgentScope> {
     Agent::config_builder()
-        .tls_config(tls)
+        .tls_config(trust)
         .http_status_as_error(false)
         .user_agent(concat!("nightbell/", env!("CARGO_PKG_VERSION")))
 }

@@ -4,20 +4,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use nightbell::daemon::start::put_right;
-use nightbell::store::{CallFilter, Store};
+use nightbell::store::{CallFilter, CallRow, Store};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::daemon::{Daemon, House, MESSAGES, NUMBER, lines};
 use crate::disk::{Disk, Fate};
-use crate::phone::{Phone, Scene};
+use crate::notices;
+use crate::phone::{PATIENCE, Phone, Scene};
 use crate::scratch::Scratch;
+use crate::sink::Sink;
 use crate::trace::{CALLS, Recording, Step};
 
 /// What a power cut may cost of a message, in seconds, on a disk that syncs at once.
@@ -25,42 +30,63 @@ const MAY_BE_CUT: f64 = 1.0;
 /// A disk that takes longer for a sync costs so much more, in seconds.
 const SYNC_TAKES: f64 = 0.2;
 
-/// A recorded run: calls, a stop, more calls, a kill in the middle of them, and a start that puts it right.
-pub fn record(scratch: &Scratch) -> (Recording, PathBuf) {
+/// A recorded run: calls, a stop, more calls, a kill in the middle of them, and a start that puts it right; all of that
+/// so often.
+fn record(scratch: &Scratch, times: u32) -> (Recording, PathBuf) {
     let phones = lines();
     let addresses: Vec<_> = phones.iter().map(|phone| phone.local_addr().unwrap()).collect();
-    let house = House::new(scratch.path(), &addresses);
+    let sink = Sink::open();
+    let house = House::new(scratch.path(), &addresses, sink.address);
     let data = house.data();
     fs::create_dir_all(&data).unwrap();
     let mut recording = Recording::below(&data);
-    let mut run = |number: u32, last: &mut dyn FnMut(Daemon)| {
-        let trace = scratch.path().join(format!("trace-{number}"));
-        let daemon = traced(&house, &trace);
-        last(daemon);
-        recording.add(&fs::read_to_string(&trace).unwrap(), &data);
-    };
-    let mut phones = Some(phones);
-    run(1, &mut |daemon| {
-        phones = Some(calls(&house, phones.take().unwrap(), true));
-        daemon.stop();
-    });
-    run(2, &mut |mut daemon| {
-        let scene = Arc::<Scene>::default();
-        let caller = Phone::new(&scene);
-        let page = caller.page.clone();
-        let address = house.address;
-        let calling = std::thread::spawn(move || leaves_a_message(caller, address, None));
-        page.wait(Duration::from_secs(20), |seen| seen.beep.is_some());
-        std::thread::park_timeout(Duration::from_millis(2300));
-        daemon.kill();
-        scene.closed.store(true, std::sync::atomic::Ordering::SeqCst);
-        calling.join().unwrap();
-    });
-    run(3, &mut |daemon| {
-        phones = Some(calls(&house, phones.take().unwrap(), false));
-        daemon.stop();
-    });
+    let mut phones = phones;
+    for time in 0..times {
+        for part in [Part::Calls, Part::Killed, Part::Messages] {
+            let trace = scratch.path().join(format!("trace-{time}-{part:?}"));
+            phones = part.plays(&house, &trace, phones);
+            recording.add(&fs::read_to_string(&trace).unwrap(), &data);
+        }
+    }
     (recording, data)
+}
+
+/// What happens between two starts of the daemon.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Calls,
+    Killed,
+    Messages,
+}
+
+impl Part {
+    fn plays(self, house: &House, trace: &Path, phones: Vec<UdpSocket>) -> Vec<UdpSocket> {
+        let mut daemon = traced(house, trace);
+        match self {
+            Self::Killed => {
+                is_killed(&mut daemon, house.address);
+                phones
+            }
+            Self::Calls | Self::Messages => {
+                let phones = calls(house.address, phones, matches!(self, Self::Calls));
+                daemon.stop();
+                phones
+            }
+        }
+    }
+}
+
+/// Is killed in the middle of a message.
+fn is_killed(daemon: &mut Daemon, address: SocketAddr) {
+    let scene = Arc::<Scene>::default();
+    let caller = Phone::new(&scene);
+    let page = caller.page.clone();
+    let calling = std::thread::spawn(move || leaves_a_message(caller, address, None));
+    page.wait(PATIENCE, |seen| seen.beep.is_some());
+    std::thread::park_timeout(Duration::from_millis(2300));
+    daemon.kill();
+    scene.closed.store(true, Ordering::SeqCst);
+    calling.join().unwrap();
 }
 
 fn traced(house: &House, trace: &Path) -> Daemon {
@@ -69,47 +95,48 @@ fn traced(house: &House, trace: &Path) -> Daemon {
     house.start(&arguments).unwrap_or_else(|(status, said)| panic!("{status}: {}", said.join("\n")))
 }
 
-/// Calls side by side: one that is taken, a message that ends with a key, and one that ends with the call.
-fn calls(house: &House, phones: Vec<std::net::UdpSocket>, bridged: bool) -> Vec<std::net::UdpSocket> {
+/// Calls side by side: a message that ends with a key, one that ends with the call, and one call that is taken, where
+/// that is wanted.
+fn calls(address: SocketAddr, mut phones: Vec<UdpSocket>, bridged: bool) -> Vec<UdpSocket> {
     let scene = Arc::<Scene>::default();
-    let address = house.address;
-    let mut callers = Vec::new();
-    for hash in [true, false] {
+    let leaving = |hash| {
         let caller = Phone::new(&scene);
-        callers.push(std::thread::spawn(move || leaves_a_message(caller, address, Some(hash))));
+        std::thread::spawn(move || leaves_a_message(caller, address, Some(hash)))
+    };
+    let callers = [true, false].map(leaving);
+    let line = bridged.then(|| is_put_through(address, phones.remove(0), &scene));
+    callers.into_iter().for_each(|caller| caller.join().unwrap());
+    scene.closed.store(true, Ordering::SeqCst);
+    if let Some(line) = line {
+        phones.insert(0, line.join().unwrap());
     }
-    let mut lines = phones.into_iter();
-    let mut free = Vec::new();
-    if bridged {
-        let (mut anna, mut caller) = (Phone::at(lines.next().unwrap(), &scene), Phone::new(&scene));
-        let page = anna.page.clone();
-        let responding = std::thread::spawn(move || {
-            if let Some(invite) = anna.is_rung()
-                && anna.picks_up(&invite)
-            {
-                anna.accepts();
-            }
-            anna.lingers()
-        });
-        if caller.calls(NUMBER, "+4915112345", address) {
-            caller.presses('1');
-            page.wait(Duration::from_secs(20), |seen| seen.accepted.is_some());
-            caller.stays(Duration::from_millis(700));
-            caller.hangs_up();
+    phones
+}
+
+/// A call that the responder of the first line takes, and the caller ends.
+fn is_put_through(address: SocketAddr, line: UdpSocket, scene: &Arc<Scene>) -> JoinHandle<UdpSocket> {
+    let (mut anna, mut caller) = (Phone::at(line, scene), Phone::new(scene));
+    let page = anna.page.clone();
+    let responding = std::thread::spawn(move || {
+        if let Some(invite) = anna.is_rung()
+            && anna.picks_up(&invite)
+        {
+            anna.accepts();
         }
-        page.wait(Duration::from_secs(20), |seen| seen.over.is_some());
-        callers.into_iter().for_each(|caller| caller.join().unwrap());
-        scene.closed.store(true, std::sync::atomic::Ordering::SeqCst);
-        free.push(responding.join().unwrap());
-    } else {
-        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        anna.lingers()
+    });
+    if caller.calls(NUMBER, "+4915112345", address) {
+        caller.presses('1');
+        page.wait(PATIENCE, |seen| seen.accepted.is_some());
+        caller.stays(Duration::from_millis(700));
+        caller.hangs_up();
     }
-    free.extend(lines);
-    free
+    page.wait(PATIENCE, |seen| seen.over.is_some());
+    responding
 }
 
 /// Leaves a message that ends with `#`, with hanging up, or not at all.
-fn leaves_a_message(mut caller: Phone, address: std::net::SocketAddr, hash: Option<bool>) {
+fn leaves_a_message(mut caller: Phone, address: SocketAddr, hash: Option<bool>) {
     if !caller.calls(NUMBER, "+4915154321", address) {
         return;
     }
@@ -146,6 +173,7 @@ fn is_faithful(disk: &Disk, data: &Path, random: &mut StdRng) -> Result<(), Stri
 struct Told {
     answered: BTreeSet<String>,
     rang: BTreeSet<String>,
+    sent: BTreeSet<String>,
 }
 
 impl Told {
@@ -153,6 +181,7 @@ impl Told {
         match step {
             Step::Answered(call) => _ = self.answered.insert(call.clone()),
             Step::Rang(call) => _ = self.rang.insert(call.clone()),
+            Step::Told(notice) => _ = self.sent.insert(notice.clone()),
             _ => {}
         }
     }
@@ -188,8 +217,11 @@ fn look(data: &Path, told: &Told, found: &mut Found) -> Result<(), String> {
     if there.len() != rows.len() || rows.iter().any(|row| row.ended_at.is_none()) {
         found.wrong.push("a call is there twice, or has no end".to_owned());
     }
-    sound(data, told, found).map_err(|error| in_words(&error))?;
-    let listed = store.reader().voicemails(&nightbell::store::VoicemailFilter::default()).map_err(|error| in_words(&error))?;
+    sound(data, told, &rows, found).map_err(|error| in_words(&error))?;
+    let listed = store
+        .reader()
+        .voicemails(&nightbell::store::VoicemailFilter::default())
+        .map_err(|error| in_words(&error))?;
     messages(&recordings, listed.into_iter().map(|row| row.file).collect(), found);
     drop(store);
     let store = Store::open(data).map_err(|error| format!("the next start: {error}"))?;
@@ -201,7 +233,7 @@ fn look(data: &Path, told: &Told, found: &mut Found) -> Result<(), String> {
 }
 
 /// Whether the database is whole, and knows of every phone that was rung.
-fn sound(data: &Path, told: &Told, found: &mut Found) -> rusqlite::Result<()> {
+fn sound(data: &Path, told: &Told, rows: &[CallRow], found: &mut Found) -> rusqlite::Result<()> {
     let database = rusqlite::Connection::open(data.join("nightbell.db"))?;
     let said: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
     let strays: u32 =
@@ -213,6 +245,7 @@ fn sound(data: &Path, told: &Told, found: &mut Found) -> rusqlite::Result<()> {
     if (intents as usize) < told.rang.len() {
         found.wrong.push(format!("{} phones were rung, of which {intents} are there", told.rang.len()));
     }
+    notices::after_a_cut(&database, rows, &told.sent, &mut found.wrong);
     Ok(())
 }
 
@@ -238,6 +271,7 @@ struct Verdict {
     steps: usize,
     states: BTreeMap<Fate, u64>,
     calls: usize,
+    notices: usize,
     messages: usize,
     /// The most that was cut from what had been written of a message, in seconds.
     cut: f64,
@@ -246,9 +280,9 @@ struct Verdict {
 }
 
 /// Plays a recording back and cuts the power so often.
-pub fn run(seed: u64, states: u64) {
+pub fn run(seed: u64, times: u32, states: u64) {
     let scratch = Scratch::new();
-    let (recording, data) = record(&scratch);
+    let (recording, data) = record(&scratch, times);
     let mut random = StdRng::seed_from_u64(seed);
     let cuts = usize::try_from(states).unwrap() / Fate::ALL.len();
     let mut at: Vec<usize> = (0..cuts).map(|_| random.random_range(0..recording.steps.len())).collect();
@@ -273,7 +307,7 @@ pub fn run(seed: u64, states: u64) {
     if let Err(why) = is_faithful(&disk, &data, &mut random) {
         verdict.wrong.push(format!("the recording is not what happened: {why}"));
     }
-    verdict.calls = told.answered.len();
+    (verdict.calls, verdict.notices) = (told.answered.len(), told.sent.len());
     println!("{verdict}");
     assert!(verdict.wrong.is_empty(), "{verdict}");
 }
@@ -357,8 +391,8 @@ impl fmt::Display for Verdict {
         )?;
         writeln!(
             f,
-            "{} calls answered, {} messages, of which at most {:.2} s were cut",
-            self.calls, self.messages, self.cut
+            "{} calls answered, {} notices sent, {} messages, of which at most {:.2} s were cut",
+            self.calls, self.notices, self.messages, self.cut
         )?;
         for (fate, count) in &self.states {
             writeln!(f, "  {count:5} {fate:?}")?;

@@ -23,14 +23,14 @@ pub struct House {
 }
 
 impl House {
-    /// Settings for these phones of responders.
-    pub fn new(folder: &Path, phones: &[SocketAddr]) -> Self {
+    /// Settings for these phones of responders, and for a target of notices at `sink`.
+    pub fn new(folder: &Path, phones: &[SocketAddr], sink: SocketAddr) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         for (name, ms) in [("long.wav", 1200), ("short.wav", 300)] {
             sound::write_prompt(&folder.join(name), ms);
         }
         let address = free_address();
-        std::fs::write(folder.join("nightbell.toml"), settings(address, phones.len())).unwrap();
+        std::fs::write(folder.join("nightbell.toml"), settings(address, phones.len(), sink)).unwrap();
         std::fs::write(folder.join("oncall.toml"), oncall(phones)).unwrap();
         Self { folder: folder.to_owned(), address }
     }
@@ -174,7 +174,7 @@ pub fn lines() -> Vec<UdpSocket> {
     (0..LINES).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect()
 }
 
-fn settings(address: SocketAddr, people: usize) -> String {
+fn settings(address: SocketAddr, people: usize, sink: SocketAddr) -> String {
     // A range for each house: two of them may run beside each other.
     let first = 10_000 + address.port() % 11 * 2000;
     let last = first + 1999;
@@ -182,9 +182,12 @@ fn settings(address: SocketAddr, people: usize) -> String {
         "{ greeting = { file = \"short.wav\" }, closing = { file = \"short.wav\" }, silence = \"off\" }";
     let routes: String = (1..=people)
         .map(|n| {
+            // On every second line people are told of the call itself, on the others of what came of it.
+            let incident = if n % 2 == 1 { "incident = { open = \"call\" }\n" } else { "" };
             format!(
                 "[[hotlines.routes]]\nkey = \"{n}\"\nname = \"Line {n}\"\nlevels = [[\"person:p{n}\"]]\nring = \"20s\"\n\
-                 accept = {{ prompt = {{ file = \"long.wav\" }} }}\nfallback = {fallback}\n"
+                 accept = {{ prompt = {{ file = \"long.wav\" }} }}\nfallback = {fallback}\n\
+                 {incident}"
             )
         })
         .collect();
@@ -205,6 +208,11 @@ name = "carrier"
 sources = ["127.0.0.1/32"]
 destinations = ["sip:*@127.0.0.1"]
 country = "49"
+[[notify]]
+name = "sink"
+kind = "webhook"
+url = "http://{sink}/"
+allow_private = true
 [[hotlines]]
 name = "Emergency hotline"
 numbers = ["{NUMBER}"]

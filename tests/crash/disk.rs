@@ -102,7 +102,7 @@ impl Disk {
                 self.files.values_mut().for_each(|content| content.settle(since));
                 self.settle_names(since, |_| true);
             }
-            Step::Answered(_) | Step::Rang(_) => {}
+            Step::Answered(_) | Step::Rang(_) | Step::Told(_) => {}
         }
     }
 

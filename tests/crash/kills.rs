@@ -13,6 +13,7 @@ use rand::{RngExt, SeedableRng};
 use crate::daemon::{Daemon, House, LINES, MESSAGES, NUMBER, can_trace, lines};
 use crate::phone::{PATIENCE, Page, Phone, Scene, Seen};
 use crate::scratch::Scratch;
+use crate::sink::Sink;
 use crate::verdict::Verdict;
 
 /// When the daemon is killed.
@@ -28,6 +29,8 @@ pub enum Moment {
     Recording,
     Closing,
     AfterCall,
+    /// A notice is on its way.
+    Sending,
     /// At the n-th of these system calls of a run, by `strace`.
     At(&'static str, u16),
 }
@@ -45,6 +48,7 @@ impl Moment {
             Self::Greeting,
             Self::AcceptPrompt,
             Self::Invite,
+            Self::Sending,
             Self::Menu,
         ];
         let steps = [
@@ -73,7 +77,7 @@ impl Moment {
     /// How long after its sign the kill comes, in ms at most.
     fn spread(self) -> u64 {
         match self {
-            Self::Invite => 80,
+            Self::Invite | Self::Sending => 80,
             Self::Closing | Self::AfterCall => 250,
             Self::Dialling => 600,
             Self::Greeting => 700,
@@ -151,7 +155,7 @@ impl Plan {
             Moment::Greeting | Moment::Recording => {
                 Self { key: message, responder: Responder::Refuses, speaks: None, ..plan }
             }
-            Moment::Closing | Moment::AfterCall | Moment::At(..) => {
+            Moment::Closing | Moment::AfterCall | Moment::Sending | Moment::At(..) => {
                 Self { key: message, responder: Responder::Refuses, speaks: soon, ..plan }
             }
         }
@@ -280,7 +284,7 @@ impl Round {
         let Some(call) = self.calls.get(line) else { return };
         let sign = |page: &Page, what: fn(&Seen) -> bool| _ = page.wait(PATIENCE, what);
         match moment {
-            Moment::Invite | Moment::At(..) => {}
+            Moment::Invite | Moment::Sending | Moment::At(..) => {}
             Moment::Welcome | Moment::Menu | Moment::Greeting => {
                 sign(&call.caller, |seen| seen.answered.is_some())
             }
@@ -349,9 +353,10 @@ pub fn run(seed: u64, first: u64, kills: u64, workers: u64) {
 
 fn work(seed: u64, first: u64, step: u64, kills: u64, tracing: bool, verdict: &mut Verdict) {
     let scratch = Scratch::new();
+    let sink = Sink::open();
     let mut phones = lines();
     let addresses: Vec<_> = phones.iter().map(|phone| phone.local_addr().unwrap()).collect();
-    let house = House::new(scratch.path(), &addresses);
+    let house = House::new(scratch.path(), &addresses, sink.address);
     let mut last: Option<Round> = None;
     for round in (first..).step_by(usize::try_from(step).unwrap()) {
         let mut random = StdRng::seed_from_u64(seed ^ round.wrapping_mul(0x9E37_79B9_7F4A_7C15));
@@ -360,7 +365,7 @@ fn work(seed: u64, first: u64, step: u64, kills: u64, tracing: bool, verdict: &m
         if let Some(last) = last.take() {
             let (free, calls) = last.closes();
             phones = free;
-            verdict.judge(calls, &house);
+            verdict.judge(&calls, &house, &sink);
         }
         if verdict.kills >= kills {
             verdict.look_back(&house);
@@ -372,7 +377,8 @@ fn work(seed: u64, first: u64, step: u64, kills: u64, tracing: bool, verdict: &m
             verdict.killed("at rest");
             daemon = started(&house, &moment.strace(), verdict);
         }
-        last = Some(play(round, moment, &house, std::mem::take(&mut phones), &mut daemon, &mut random));
+        last =
+            Some(play(round, moment, (&house, &sink), std::mem::take(&mut phones), &mut daemon, &mut random));
         verdict.killed(&moment.name());
     }
 }
@@ -402,7 +408,7 @@ fn started(house: &House, strace: &[String], verdict: &mut Verdict) -> Daemon {
 fn play(
     number: u64,
     moment: Moment,
-    house: &House,
+    (house, sink): (&House, &Sink),
     phones: Vec<UdpSocket>,
     daemon: &mut Daemon,
     random: &mut StdRng,
@@ -411,11 +417,15 @@ fn play(
     let mut plans = vec![Plan::leading_to(moment, 0, random)];
     plans.extend((1..=beside).map(|line| Plan::draw(line, random)));
     let spread = Duration::from_millis(random.random_range(0..moment.spread()));
+    let told = sink.came().len();
     let mut round = Round::begin(&plans, phones, house, number, moment);
     if let Moment::At(..) = moment {
         daemon.dies_within(Duration::from_secs(7));
     } else {
         round.waits_for(moment, 0);
+        if moment == Moment::Sending {
+            sink.waits_for_more_than(told, PATIENCE);
+        }
         let offset = if moment == Moment::Menu { Duration::from_millis(1200) } else { Duration::ZERO };
         std::thread::park_timeout(spread + offset);
     }

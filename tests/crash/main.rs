@@ -9,9 +9,11 @@ mod cuts;
 mod daemon;
 mod disk;
 mod kills;
+mod notices;
 mod phone;
 #[path = "../../src/store/scratch.rs"]
 mod scratch;
+mod sink;
 mod sound;
 mod trace;
 mod verdict;
@@ -22,7 +24,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 }
 
 #[test]
-fn a_daemon_that_is_killed_at_any_moment_loses_no_call_and_no_message() {
+fn a_daemon_that_is_killed_at_any_moment_loses_no_call_no_message_and_no_notice() {
     kills::run(7, 0, 24, 4);
 }
 
@@ -39,9 +41,9 @@ fn a_thousand_kills() {
 }
 
 #[test]
-fn a_power_cut_after_any_step_loses_no_call_that_was_answered_and_no_message() {
+fn a_power_cut_after_any_step_loses_no_call_that_was_answered_no_message_and_no_notice() {
     if daemon::can_trace("the power cuts") {
-        cuts::run(7, 300);
+        cuts::run(7, 1, 300);
     }
 }
 
@@ -49,5 +51,5 @@ fn a_power_cut_after_any_step_loses_no_call_that_was_answered_and_no_message() {
 #[ignore = "takes minutes: `just power-cuts`"]
 fn ten_thousand_power_cuts() {
     assert!(daemon::can_trace("the power cuts"), "strace is needed");
-    cuts::run(number("NIGHTBELL_SEED", 7), number("NIGHTBELL_CUTS", 10_000));
+    cuts::run(number("NIGHTBELL_SEED", 7), 5, number("NIGHTBELL_CUTS", 10_000));
 }

@@ -49,6 +49,8 @@ pub enum Step {
     Answered(String),
     /// A phone was rung: the Call-ID.
     Rang(String),
+    /// A notice was sent: its id.
+    Told(String),
 }
 
 /// All that happened.
@@ -173,6 +175,12 @@ impl Process<'_> {
 
     fn sends(&mut self, octets: &[u8]) {
         let text = String::from_utf8_lossy(octets);
+        if let Some(body) = text.find('{').and_then(|at| text.get(at..))
+            && let Ok(notice) = serde_json::from_str::<serde_json::Value>(body)
+            && let Some(id) = notice["id"].as_str()
+        {
+            self.recording.steps.push(Step::Told(id.to_owned()));
+        }
         let header = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let Some(call) = header("Call-ID:").map(str::to_owned) else { return };
         if text.starts_with("SIP/2.0 200") && header("CSeq:").is_some_and(|of| of.ends_with("INVITE")) {

@@ -9,7 +9,9 @@ use nightbell::store::{CallFilter, CallRow, Store};
 
 use crate::daemon::House;
 use crate::kills::{Call, Tally, must_be_hung_up_on};
+use crate::notices::{self, Notices};
 use crate::phone::Seen;
+use crate::sink::Sink;
 use crate::sound;
 
 /// After the beep, before the recording begins, in seconds.
@@ -31,6 +33,8 @@ pub struct Verdict {
     legs: (u64, u64),
     /// Calls that were answered before their row was on a disk that was slow, and lost.
     excused: u64,
+    /// What has been told so far.
+    notices: Notices,
     starts: Vec<Duration>,
     pub wrong: Vec<String>,
 }
@@ -47,6 +51,7 @@ impl Verdict {
             cut: 0.0,
             legs: (0, 0),
             excused: 0,
+            notices: Notices::default(),
             starts: Vec::new(),
             wrong: Vec::new(),
         }
@@ -64,6 +69,8 @@ impl Verdict {
         self.cut = self.cut.max(other.cut);
         self.legs = (self.legs.0 + other.legs.0, self.legs.1 + other.legs.1);
         self.excused += other.excused;
+        self.notices.came += other.notices.came;
+        self.notices.again += other.notices.again;
         self.starts.extend(other.starts);
         self.wrong.extend(other.wrong);
         self
@@ -81,7 +88,7 @@ impl Verdict {
     }
 
     /// Compares what is known of a round's calls with the database and the files.
-    pub fn judge(&mut self, calls: Vec<Call>, house: &House) {
+    pub fn judge(&mut self, calls: &[Call], house: &House, sink: &Sink) {
         let reader = Store::open_read_only(&house.data()).unwrap();
         let mut rows = BTreeMap::<String, Vec<CallRow>>::new();
         for row in reader.calls(&CallFilter::default()).unwrap() {
@@ -90,13 +97,16 @@ impl Verdict {
         for call in calls {
             let mut wrong = Vec::new();
             self.judge_call(
-                &call,
+                call,
                 rows.get(&call.caller().call).map_or(&[], Vec::as_slice),
                 house,
                 &mut wrong,
             );
-            self.report(&call, wrong, rows.get(&call.caller().call));
+            self.report(call, wrong, rows.get(&call.caller().call));
         }
+        let rows: Vec<_> = calls.iter().filter_map(|call| rows.get(&call.caller().call)?.first()).collect();
+        let notices = notices::judge(&rows, house, sink, &mut self.wrong);
+        self.notices = notices;
         let kept = reader.voicemails(&nightbell::store::VoicemailFilter::default()).unwrap();
         self.judge_folder(kept.into_iter().map(|message| message.file).collect(), house);
     }
@@ -242,6 +252,11 @@ impl fmt::Display for Verdict {
             self.messages, self.cut
         )?;
         writeln!(f, "{} legs were left up, {} of them were hung up on", self.legs.0, self.legs.1)?;
+        writeln!(
+            f,
+            "{} notices came, {} of them once more with the same id",
+            self.notices.came, self.notices.again
+        )?;
         writeln!(
             f,
             "{} calls were answered before their row on a disk that was slow, and lost",

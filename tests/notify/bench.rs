@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nightbell::daemon::reading;
@@ -57,7 +58,9 @@ pub fn target(folder: &Folder, settings: &str) -> Target {
 }
 
 pub fn delivering(folder: &Folder) -> Delivering {
-    Delivering { client: Client::new(), recordings: folder.path().join("recordings"), link: None }
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    let client = CLIENT.get_or_init(Client::new).clone();
+    Delivering { client, recordings: folder.path().join("recordings"), link: None }
 }
 
 /// A notice with all there can be.

@@ -8,13 +8,24 @@
     reason = "tests say what broke"
 )]
 
+mod alertmanager;
+mod allquiet;
 mod bench;
 mod chats;
 mod discord;
+mod goalert;
+mod grafana;
+mod ilert;
+mod incidentio;
 mod mail_server;
 mod mattermost;
+mod opsgenie;
+mod pagerduty;
 mod push;
 mod service;
 mod slack;
 mod smtp;
 mod teams;
+mod tools;
+mod webhook;
+mod wire;

@@ -259,6 +259,12 @@ fn levels_of_an_escalation_go_by_their_delays_and_equal_ones_are_one() {
             "1.2 d: escalation e, level 3",
         ]
     );
+    let delays: Vec<_> = chain(&roster(&text), &listed(&[&["escalation:e"], &["person:a"]]))
+        .candidates
+        .iter()
+        .map(|candidate| candidate.after.map(|after| after.as_secs()))
+        .collect();
+    assert_eq!(delays, [Some(0), Some(600), Some(600), Some(3600), None], "chasing waits for them");
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use crate::{read, root};
 
-/// The rows that are about calls: filter, prompts, menu, targets, accepting.
-const ROWS: std::ops::RangeInclusive<u32> = 13..=68;
+/// The rows that are about calls and what comes of them: filter, prompts, menu, targets, accepting, voicemail, incidents.
+const ROWS: std::ops::RangeInclusive<u32> = 13..=92;
 
-/// Speech, incidents and the browser come later.
-const TO_COME: [u32; 3] = [31, 38, 67];
+/// Speech and the browser come later.
+const TO_COME: [u32; 2] = [31, 67];
 
 /// A row of the page: its number, and its last cell.
 fn rows(page: &str) -> Vec<(u32, String)> {

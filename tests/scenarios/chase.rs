@@ -68,7 +68,7 @@ async fn whoever_presses_1_has_heard_what_happened_and_the_message_and_has_taken
     ConfirmTargetResult: taken on with 1
     Hangup: the incident is taken on
     accepted: the incident is taken on
-    hears [de/hotline-calls] [de/plus] [de/4] [de/9] [150 ms] [de/3] [de/0] [de/1] [150 ms] [de/2] [de/3] [de/4] [150 ms] [de/5] [de/6] [250 ms] [de/message-left] [de/caller-is] [de/plus] [de/4] [de/9] [150 ms] [de/1] [de/5] [de/1] [150 ms] [de/5] [de/5] [de/5] [150 ms] [de/0] [de/0] [250 ms] [de/time-is] [de/0] [de/3] [150 ms] [de/1] [de/2] [250 ms] [de/length-is] [de/40] [de/seconds] [250 ms] [what was said] [250 ms] [de/take-it-on]
+    hears [de/hotline-calls] [de/message-left] [de/caller-is] [de/plus] [de/4] [de/9] [150 ms] [de/1] [de/5] [de/1] [150 ms] [de/5] [de/5] [de/5] [150 ms] [de/0] [de/0] [250 ms] [de/time-is] [de/0] [de/3] [150 ms] [de/1] [de/2] [250 ms] [de/length-is] [de/40] [de/seconds] [250 ms] [what was said] [250 ms] [de/take-it-on]
     hears [de/taken-on]
     let go of: Done
     ");

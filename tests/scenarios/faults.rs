@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nightbell::call::compile::{Surroundings, compile};
+use nightbell::call::compile::{NotifyTarget, Surroundings, compile};
 use nightbell::call::settings::HotlineSettings;
 use nightbell::oncall::OncallFile;
 use serde::Deserialize;
@@ -13,6 +13,9 @@ use crate::house::{PEOPLE, two_routes};
 struct Settings {
     hotlines: Vec<HotlineSettings>,
 }
+
+const TARGETS: &[NotifyTarget<'_>] =
+    &[NotifyTarget { name: "pager", usual: true }, NotifyTarget { name: "mail", usual: false }];
 
 const HOURS: &str =
     "[[hours]]\nid = \"office\"\ntimezone = \"Europe/Berlin\"\nweek = [\"mon-fri 08:00-18:00\"]\n";
@@ -28,8 +31,14 @@ fn faults_among(oncall: &str, settings: &str) -> Vec<String> {
     let settings: Settings = toml::from_str(settings).unwrap();
     let secret = |_: &Path| Err("is in a file that others can read".to_owned());
     let folder = Path::new("/etc");
-    let around =
-        Surroundings { roster: &roster, trunks: &["carrier"], targets: &[], voice: false, secret, folder };
+    let around = Surroundings {
+        roster: &roster,
+        trunks: &["carrier"],
+        targets: TARGETS,
+        voice: false,
+        secret,
+        folder,
+    };
     let told = |problem: &nightbell::problem::Problem| {
         format!("{}; {}", problem.message, problem.help.as_deref().unwrap_or_default())
     };
@@ -144,4 +153,39 @@ fn without_a_menu_every_further_route_is_led_to_by_something() {
         "name = \"Production\"\nhours = \"office\"\noutside = { route = \"2\" }",
     );
     assert_eq!(faults(&led_to), [""; 0]);
+}
+
+/// The faults of a route that says this of incidents.
+fn incident(keys: &str) -> Vec<String> {
+    with(&format!("incident = {{ {keys} }}"), "", "")
+}
+
+#[test]
+fn a_target_that_is_not_there_is_told_with_the_nearest_that_is() {
+    one(incident("notify = [\"pagr\"]"), &["there is no [[notify]] called `pagr`", "did you mean `pager`?"]);
+    one(incident("notify = [\"irc\"]"), &["there is no [[notify]] called `irc`", "add a [[notify]]"]);
+    one(incident("notify = [\"mail\", \"mail\"]"), &["`mail` is named twice"]);
+    assert_eq!(incident("notify = [\"mail\", \"pager\"]"), [""; 0]);
+}
+
+#[test]
+fn what_a_route_wants_of_incidents_and_can_never_get_is_told() {
+    let closing = "fallback = { then = \"closing\" }\n";
+    let closed = |keys: &str| with(&format!("{closing}incident = {{ {keys} }}"), "", "");
+    one(closed("open = [\"voicemail\", \"no-answer\"]"), &["no incident is opened at a message"]);
+    one(closed("notify_when = \"voicemail\""), &["nobody is ever told: the route takes no messages"]);
+    let direct = |keys: &str| with(&format!("direct = \"voicemail\"\nincident = {{ {keys} }}"), "", "");
+    one(direct("open = [\"voicemail\", \"accept\"]"), &["the route rings nobody"]);
+    one(incident("open = \"accept\""), &["no incident is opened for a call that nobody answers"]);
+    one(incident("open = \"voicemail\", answered = \"open\""), &["add \"accept\" to `open`"]);
+    one(incident("unanswered = \"resolve-at-end\""), &["resolved as soon as the caller hangs up"]);
+    one(incident("unanswered = \"escalate-again\", chase = false"), &["nobody is told again: chase is off"]);
+    one(incident("notify = [], chase = false"), &["nobody is told of this route's incidents"]);
+    one(incident("notify_when = { after = \"25h\" }"), &["incident.notify_when is 90000 s"]);
+    let nothing = incident("open = []");
+    one(nothing, &["no incident is opened for a call that nobody answers"]);
+    for preset in ["allquiet", "pagerduty", "opsgenie", "ilert", "incidentio"] {
+        let problems = with(&format!("preset = \"{preset}\""), "", "");
+        assert_eq!(problems, [""; 0], "what a preset fills in is no fault");
+    }
 }

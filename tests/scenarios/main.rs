@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a scenario that breaks says so")]
 
 mod admission;
+mod aftermath;
 mod busy;
 mod chain;
 mod chance;
@@ -11,6 +12,7 @@ mod faults;
 mod hangup;
 mod house;
 mod incall;
+mod incidents;
 mod menu;
 mod message;
 mod presets;

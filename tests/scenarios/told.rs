@@ -11,6 +11,7 @@ use nightbell::call::journal::{
 };
 use nightbell::call::leg::{Farewell, Gone, LegId, NotAnswered};
 use nightbell::call::plan::{Accept, AcceptKey, Hotline};
+use nightbell::incident::Fact;
 use nightbell::oncall::{DialPolicy, Repeat};
 
 use crate::switch::{Seen, Sight};
@@ -27,6 +28,8 @@ pub struct Told {
     pub message: Option<(bool, u64)>,
     /// The same of the recording of the call.
     pub recorded: Option<(bool, u64)>,
+    /// What matters to its incident.
+    pub facts: Vec<(Timestamp, Fact)>,
     name: String,
     started: Started,
     steps: Vec<Event>,
@@ -43,6 +46,7 @@ impl Told {
         let (mut started, mut ended, mut steps, mut intents) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut message, mut recorded) = (None, None);
+        let facts = records.iter().filter_map(Record::fact).map(|(_, at, fact)| (at, fact)).collect();
         for record in records {
             match record {
                 Record::Started(row) => started.push(row),
@@ -65,7 +69,9 @@ impl Told {
             intents.into_iter().map(|intent| (intent.leg, intent.person, since(intent.at))).collect();
         let (outcome, reason) = (ended.outcome, ended.reason.clone());
         let name = name.to_owned();
-        let told = Self { outcome, reason, ended, message, recorded, name, started, steps, intents, sights };
+        let told =
+            Self { outcome, reason, ended, message, recorded, facts, name, started, steps, intents, sights };
+        told.facts_are_whole();
         told.steps_are_in_order();
         told.every_ring_has_its_result();
         told.outcome_is_what_was_seen();
@@ -107,6 +113,24 @@ impl Told {
         let rung =
             self.steps.iter().filter(|step| step.step == Step::DialTarget && step.action == Action::Sent);
         assert!(rung.count() <= self.intents.len(), "a phone was rung without an intent");
+    }
+
+    /// Whatever happened: a call that got to a route says so first and its end last, and whoever spoke with the caller
+    /// had done so by then.
+    fn facts_are_whole(&self) {
+        let facts: Vec<&Fact> = self.facts.iter().map(|(_, fact)| fact).collect();
+        assert!(self.facts.is_sorted_by_key(|(at, _)| *at), "time runs forward");
+        assert_eq!(matches!(facts[0], Fact::Routed(_)), self.ended.route.is_some(), "{facts:?}");
+        assert!(matches!(facts[facts.len() - 1], Fact::Ended(_)), "{facts:?}");
+        let accepted = facts.iter().any(|fact| matches!(fact, Fact::Accepted { .. }));
+        let over = facts.iter().any(|fact| matches!(fact, Fact::BridgeEnded | Fact::NobodyAnswered));
+        assert_eq!(accepted, self.outcome == Outcome::Accepted, "{facts:?}");
+        assert!(over || !accepted, "{facts:?}");
+    }
+
+    /// When it came in.
+    pub fn came(&self) -> Timestamp {
+        self.started.at
     }
 
     fn outcome_is_what_was_seen(&self) {

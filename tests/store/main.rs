@@ -3,6 +3,7 @@
 // The set-up of a test may fail as loudly as the test itself.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod chase;
 mod crash;
 mod file;
 mod incidents;

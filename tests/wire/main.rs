@@ -22,6 +22,7 @@ mod secure;
 mod sipp;
 mod strangers;
 mod together;
+mod told;
 mod tones;
 mod verify;
 

@@ -72,8 +72,9 @@ impl Compiler<'_> {
     ) -> IncidentPrompts {
         let numbers = settings.numbers.iter().map(|number| HotlineNumber::parse(number.get_ref()));
         let number = numbers.flatten().find_map(|number| match number {
-            HotlineNumber::Number(number) => Some(number),
-            HotlineNumber::User(_) => None,
+            // An only hotline needs nothing to be told from others by.
+            HotlineNumber::Number(number) if self.settings.len() > 1 => Some(number),
+            _ => None,
         });
         let words = |ours: &dyn Fn(Voice) -> Prompt| self.translated(Words::Shipped, voice, ours);
         let what = |what, message| {

@@ -64,7 +64,7 @@ impl Compiler<'_> {
             accept,
             keys,
             invite,
-            chase: self.chase(settings.chase.as_ref()),
+            chase: self.chase(settings),
             fallback,
             incident,
             preset,
@@ -73,7 +73,13 @@ impl Compiler<'_> {
         route
     }
 
-    fn chase(&mut self, settings: Option<&ChaseSettings>) -> Chasing {
+    fn chase(&mut self, route: &RouteSettings) -> Chasing {
+        let settings = route.chase.as_ref();
+        if settings.is_some() && route.levels.is_empty() {
+            let idle = Problem::warning(route.name.span(), "nobody is chased: the route has no levels");
+            self.problems
+                .push(idle.help("name who is phoned in levels = [[\"schedule:NAME\"]], or take chase out"));
+        }
         let unwritten = ChaseSettings::default();
         let settings = settings.unwrap_or(&unwritten);
         Chasing {

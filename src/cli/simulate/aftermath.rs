@@ -69,7 +69,8 @@ impl Call<'_> {
     pub fn aftermath(&self) -> Aftermath {
         let policy = &self.route.incident;
         let rings = !self.route.direct_voicemail;
-        let voicemail = self.route.last_resort() == FallbackKind::Voicemail;
+        let by_key = rings && self.route.fallback.by_key.is_some();
+        let voicemail = by_key || self.route.last_resort() == FallbackKind::Voicemail;
         let file = String::new();
         let message =
             || Fact::MessageKept(Message { file: file.clone(), duration_ms: 30_000, truncated: false });

@@ -54,3 +54,46 @@ fn levels(people: &[Candidate]) -> Vec<Level> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rand::SeedableRng;
+
+    use super::*;
+    use crate::oncall::{DialPolicy, OncallFile, Order, PhoneChoice, Repeat};
+
+    #[test]
+    fn levels_within_a_level_have_its_number_and_the_delays_of_an_escalation() {
+        let file = "[[people]]\nid = 'a'\nphones = ['+49301']\n[[people]]\nid = 'b'\nphones = ['+49302']\n\
+            [[people]]\nid = 'c'\nphones = ['+49303']\n\
+            [[escalations]]\nid = 'e'\nlevels = [{ targets = ['person:a'] }, { targets = ['person:b'], after = '2m' }]\n";
+        let (roster, _) = OncallFile::parse(file).unwrap().compile();
+        let level = |targets: &[&str]| targets.iter().map(|target| target.parse().unwrap()).collect();
+        let policy = DialPolicy {
+            levels: vec![level(&["escalation:e"]), level(&["person:c", "person:a"])],
+            order: Order::Listed,
+            phones: PhoneChoice::All,
+            max_people: None,
+            repeat: Repeat::Times(0),
+            skip_dialled: true,
+            skip_busy: true,
+        };
+        let people =
+            resolve(&roster, &policy, Timestamp::UNIX_EPOCH, &mut StdRng::from_seed([0; 32])).candidates;
+        let level = |number, after, people: &[&str]| Level {
+            number,
+            after,
+            people: people.iter().map(ToString::to_string).collect(),
+        };
+        assert_eq!(
+            levels(&people),
+            [
+                level(1, Some(Duration::ZERO), &["a"]),
+                level(1, Some(Duration::from_secs(120)), &["b"]),
+                level(2, None, &["c", "a"])
+            ]
+        );
+    }
+}

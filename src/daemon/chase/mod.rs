@@ -7,8 +7,6 @@
 mod levels;
 mod story;
 mod task;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -68,6 +68,9 @@ impl Task {
                 .give_up("its route is not in the settings any more: nobody is phoned about it")
                 .await;
         };
+        if plan.route.policy.levels.is_empty() {
+            return self.give_up("its route names nobody who could be phoned about it").await;
+        }
         match self.chase.progress.next(now, &plan.levels, &plan.route.chase) {
             Turn::Begin { level, people } => {
                 self.fact(now, Fact::Escalated { people, level });

@@ -51,7 +51,7 @@ impl Fetcher {
 
     /// One that waits so long at most for all of a calendar, redirects and body included.
     pub(super) fn with_patience(patience: Duration) -> Self {
-        let config = web::trusting()
+        let config = web::agent(web::trust())
             .timeout_global(Some(patience))
             .timeout_connect(Some(CONNECT))
             .max_redirects(REDIRECTS)

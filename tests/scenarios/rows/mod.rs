@@ -3,6 +3,7 @@
 
 mod audio;
 mod filter;
+mod incidents;
 mod menu;
 mod screening;
 mod targets;
