@@ -60,6 +60,8 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
             }
             met = plan.hotlines.iter().map(|hotline| format!("{hotline}\n")).collect();
             met.push_str(&calendars);
+            met.push_str(&format!("{}\n", config.retention));
+            met.push_str(&config.voicemail.to_string());
             met.extend(config.targets.iter().map(|target| format!("target {target}\n")));
         }
     }

@@ -40,6 +40,8 @@ const SETTINGS: Page = (
         ("## [hotlines.routes.chase]", "src/call/settings/chase.rs", "ChaseSettings"),
         ("## [incidents]", "src/notify/settings.rs", "IncidentsSettings"),
         ("## [[notify]]", "src/notify/settings.rs", "TargetSettings"),
+        ("## [retention]", "src/daemon/retention/settings.rs", "RetentionSettings"),
+        ("## [voicemail]", "src/daemon/messages/settings.rs", "VoicemailSettings"),
         ("## [[expect]]", "src/daemon/expect.rs", "Expectation"),
         ("## Audio", "src/call/settings/audio.rs", "AudioSetting"),
     ],
