@@ -63,6 +63,10 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
             met.push_str(&format!("{}\n", config.retention));
             met.push_str(&config.voicemail.to_string());
             met.extend(config.targets.iter().map(|target| format!("target {target}\n")));
+            let alarmed = config.alarms.targets().join(", ");
+            if !alarmed.is_empty() {
+                met.push_str(&format!("alarms of Nightbell itself are told to {alarmed}\n"));
+            }
         }
     }
     let status = if findings.has_errors() { 2 } else { 0 };

@@ -16,7 +16,7 @@ mod incidents;
 mod notify;
 mod oncall;
 mod outbox;
-mod output;
+pub(crate) mod output;
 mod overrides;
 mod people;
 mod quiet;
@@ -25,7 +25,7 @@ mod run;
 mod schedule;
 mod simulate;
 mod story;
-mod sweep;
+pub(crate) mod sweep;
 mod voicemail;
 
 use std::path::PathBuf;

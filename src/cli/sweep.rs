@@ -33,14 +33,19 @@ enum Fault {
 
 /// A time at which something is wrong.
 #[derive(Debug, Clone, Serialize)]
-struct Found {
-    hotline: String,
-    route: String,
+pub struct Found {
+    /// Whose.
+    pub hotline: String,
+    /// Which.
+    pub route: String,
     fault: &'static str,
     person: Option<PersonId>,
-    from: Timestamp,
-    until: Timestamp,
-    because: Vec<String>,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why, person by person.
+    pub because: Vec<String>,
 }
 
 /// What is swept.
@@ -66,7 +71,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Sweeps these routes and prints what was found.
-    pub fn run(mut self, routes: &[Swept], json: bool) -> Result<ExitCode, Failure> {
+    pub(super) fn run(mut self, routes: &[Swept], json: bool) -> Result<ExitCode, Failure> {
         let found: Vec<Found> =
             routes.iter().flat_map(|(hotline, route)| self.route(hotline, route)).collect();
         if json {
@@ -75,6 +80,12 @@ impl<'a> Sweep<'a> {
             output::say(&told(&found, routes.len(), self.from, self.until));
         }
         Ok(ExitCode::from(if found.is_empty() { 0 } else { 1 }))
+    }
+
+    /// The times at which a call to one of these routes would ring nobody.
+    pub fn uncovered(mut self, routes: &[Swept]) -> Vec<Found> {
+        let found = routes.iter().flat_map(|(hotline, route)| self.route(hotline, route));
+        found.filter(|found| found.person.is_none()).collect()
     }
 
     fn route(&mut self, hotline: &Hotline, route: &Route) -> Vec<Found> {

@@ -11,6 +11,7 @@ use crate::call::compile::{Compiled, NotifyTarget, Surroundings, compile};
 use crate::call::plan::Hotline;
 use crate::call::prompt::{Piece, Prompt};
 use crate::call::settings::{CallerIdSetting, HotlineSettings};
+use crate::daemon::alarms::{AlarmsSettings, Watched};
 use crate::daemon::expect::Expectation;
 use crate::daemon::feeds::{CalendarSettings, Wanted};
 use crate::daemon::findings::{Findings, Source};
@@ -52,6 +53,9 @@ struct File {
     /// Where entries go while the database does not take them.
     #[serde(default)]
     storage: StorageSettings,
+    /// Who is told when Nightbell itself is in trouble.
+    #[serde(default)]
+    alarms: AlarmsSettings,
     /// How calendars from elsewhere are read.
     calendars: Option<Spanned<CalendarSettings>>,
     #[serde(default)]
@@ -102,6 +106,8 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     /// Who is told of incidents.
     pub targets: Vec<Arc<Target>>,
+    /// Who is told when Nightbell itself is in trouble.
+    pub alarms: AlarmsSettings,
     /// Where a person reads more of an incident.
     pub link: Option<Link>,
     /// What certain calls are to come to.
@@ -155,6 +161,7 @@ impl Config {
         problems.extend(found);
         let (voicemail, found) = file.voicemail.compile();
         problems.extend(found);
+        problems.extend(file.alarms.problems(&targets));
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));
         }
@@ -176,6 +183,7 @@ impl Config {
             addresses,
             trunks,
             targets,
+            alarms: file.alarms,
             link,
             voice: file.voice.as_ref().map(VoiceSettings::command),
             hotlines: file.hotlines,
@@ -190,6 +198,11 @@ impl Config {
         let beside = self.oncall.as_ref().map_or(&self.source, |(source, _)| source);
         let folder = beside.path.parent().unwrap_or(Path::new("")).to_owned();
         Wanted { folder, settings: self.calendars }
+    }
+
+    /// What alarms go by.
+    pub fn watched(&self) -> Watched {
+        Watched { alarms: self.alarms.clone(), calendars: self.calendars }
     }
 
     /// What targets are told with.

@@ -10,6 +10,7 @@ use crate::daemon::changes::{Change, Changed};
 use crate::daemon::incidents::{Done, IncidentChange};
 use crate::daemon::retention::{Erased, Removal};
 use crate::daemon::verify::Verified;
+use crate::store::Health;
 use crate::switch::media::Priority;
 use crate::switch::report::TrunkReport;
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,10 @@ pub enum Command {
         /// Ask their servers first whether they are there.
         ping: bool,
     },
+    /// Whether the database takes entries.
+    Storage,
+    /// Move a damaged database out of the way, and go on with a new one.
+    SetAside,
 }
 
 /// What the daemon answers.
@@ -82,6 +87,8 @@ pub enum Reply {
         /// The trunks.
         trunks: Vec<TrunkReport>,
     },
+    /// Whether the database takes entries.
+    Storage(Health),
     /// Not done, and why.
     Failed(String),
 }

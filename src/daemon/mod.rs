@@ -1,5 +1,6 @@
 //! The door: settings composed, start, reload, stop.
 
+pub mod alarms;
 pub mod changes;
 mod chase;
 pub mod config;

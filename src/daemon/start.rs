@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs::DirBuilder;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use crate::call;
 use crate::call::clock::Clock;
@@ -18,6 +19,7 @@ use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
+use crate::daemon::alarms::Alarms;
 use crate::daemon::blocking;
 use crate::daemon::changes::{self, Change, ChangeError, Changed};
 use crate::daemon::chase::Chaser;
@@ -29,6 +31,7 @@ use crate::daemon::incidents::{self, IncidentChange};
 use crate::daemon::messages::Sealer;
 use crate::daemon::outbox::{self, Pump};
 use crate::daemon::retention::{self, Purger, Removal};
+use crate::daemon::storage;
 use crate::daemon::verify::{self, Verified};
 use crate::notify::http::Client;
 use crate::oncall::{Language, PersonId, Phone, Roster};
@@ -80,6 +83,10 @@ pub struct Daemon {
     occupancy: Occupancy,
     shutdown: watch::Sender<bool>,
     commands: mpsc::Receiver<Asked>,
+    /// Keeps the way of commands open while there is no control socket.
+    _no_commands: Option<mpsc::Sender<Asked>>,
+    /// Tells that the right database is in use again.
+    home: Arc<Notify>,
     /// What calls to phones have come to.
     confirmed: (mpsc::Sender<Asked>, mpsc::Receiver<Asked>),
     house: House,
@@ -93,6 +100,7 @@ pub struct Daemon {
     outbox: Pump,
     /// Phones people about open incidents.
     chaser: Chaser,
+    alarms: Alarms,
     /// Sends what targets are told.
     client: Client,
 }
@@ -109,17 +117,22 @@ impl Daemon {
     /// Reads the settings, opens the database, puts right what an earlier run left behind, and
     /// starts to take calls.
     pub async fn start(config_path: &Path) -> Result<Self, StartError> {
-        let (config, findings) = Config::load(config_path);
-        let config = match config {
-            Some(config) if !findings.has_errors() => config,
-            _ => return Err(StartError::Settings(findings)),
-        };
-        let store = Arc::new(Store::open(&config.data_dir)?);
+        let (config, findings) = load(config_path)?;
+        let store = Arc::new(Store::open_or_spare(&config.data_dir)?);
         store.use_spool(&config.spool);
-        let Ready { config, plan, roster, warnings } = ready(config, findings, &store).await?;
+        let mut prepared = prepare(config, findings, &store).await;
+        if let Err(StartError::Store(why)) = &prepared
+            && why.leaves_calls_possible()
+            && !store.is_away()
+        {
+            // What was looked at first is not damaged, and all else may be.
+            store.use_spare(why)?;
+            let (config, findings) = load(config_path)?;
+            prepared = prepare(config, findings, &store).await;
+        }
+        let Prepared { ready, recordings, stored, history, ledger } = prepared?;
+        let Ready { config, plan, roster, warnings } = ready;
         let languages = languages(&roster);
-        let recordings = config.data_dir.join("recordings");
-        let stored = put_right(&store, &recordings)?;
 
         let (journal, records) = Journal::new();
         let (live, _) = broadcast::channel(LIVE_BACKLOG);
@@ -130,7 +143,7 @@ impl Daemon {
         let house = House {
             journal,
             occupancy: occupancy.clone(),
-            history: past_calls(&store)?,
+            history,
             lockout: Lockout::default(),
             requests: requests_to,
             clock: Clock::starting_at(Timestamp::now()),
@@ -145,21 +158,26 @@ impl Daemon {
             recordings: recordings.clone(),
             house: house.clone(),
             requests,
-            ledger: ledger(&store)?,
+            ledger,
             stored,
         })
         .await?;
-        store.legs_released()?;
+        if let Err(error) = store.legs_released() {
+            tracing::error!(%error, "the legs of an earlier run are released again at the next start");
+        }
         let feeds = Poller::start(store.clone(), config.wanted_calendars());
         let client = Client::new();
         let ways = outbox::ways(&config.targets, &config.delivering(&client));
-        let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways);
+        let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways.clone());
         store.set_ways(&config.ways())?;
         let chaser = Chaser::start(store.clone(), house.clone(), recordings.clone(), snapshot);
         let purger = Purger::start(store.clone(), recordings.clone(), config.retention);
         let sealer = Sealer::start(store.clone(), recordings, config.voicemail.clone(), live.subscribe());
-        let commands = control::listen(&config.data_dir)
-            .map_err(|source| StartError::Io { path: config.data_dir.join("control.sock"), source })?;
+        let now = Arc::new(Timestamp::now);
+        let data_dir = config.data_dir.clone();
+        let alarms = Alarms::start(store.clone(), switch.reporter(), data_dir, now, config.watched(), ways);
+        let (commands, no_commands) = commands(&config.data_dir)?;
+        let home = storage::go_home(store.clone());
         Ok(Self {
             config_path: config_path.to_owned(),
             data_dir: config.data_dir.clone(),
@@ -171,6 +189,8 @@ impl Daemon {
             occupancy,
             shutdown,
             commands,
+            _no_commands: no_commands,
+            home,
             confirmed: mpsc::channel(8),
             house,
             live,
@@ -181,6 +201,7 @@ impl Daemon {
             sealer,
             outbox,
             chaser,
+            alarms,
             client,
         })
     }
@@ -219,6 +240,7 @@ impl Daemon {
                 () = self.switch.broken() => return None,
                 Some(asked) = self.confirmed.1.recv() => return Some(asked),
                 asked = self.commands.recv() => return asked,
+                () = self.home.notified() => self.take_home().await,
                 news = self.feeds.news() => self.take_calendars(news).await,
             }
         }
@@ -257,6 +279,42 @@ impl Daemon {
             control::Command::Verify { person, phone } => self.verify(&person, phone.as_deref(), asked.reply),
             control::Command::Remove(removal) => self.remove(removal, asked.reply),
             control::Command::Trunks { ping } => self.tell_trunks(ping, asked.reply),
+            control::Command::Storage => {
+                let health = self.store.health().borrow().clone();
+                let _ = asked.reply.send(control::Reply::Storage(health));
+            }
+            control::Command::SetAside => {
+                let reply = match self.set_aside().await {
+                    Ok(lines) => control::Reply::Done(lines),
+                    Err(error) => control::Reply::Failed(error.to_string()),
+                };
+                let _ = asked.reply.send(reply);
+            }
+        }
+    }
+
+    /// Moves a damaged database out of the way, and goes on with a new one.
+    async fn set_aside(&mut self) -> Result<Vec<String>, StoreError> {
+        let store = self.store.clone();
+        let aside = blocking(move || store.set_aside()).await?;
+        self.take_home().await;
+        Ok(storage::set_aside_lines(&aside))
+    }
+
+    /// The right database is in use again: so is who is on call by the file, and by it.
+    async fn take_home(&mut self) {
+        let (store, file) =
+            (self.store.clone(), self.config.oncall.as_ref().map(|(_, roster)| roster.clone()));
+        let ways = self.config.ways();
+        let applied = blocking(move || {
+            file.map_or(Ok(()), |roster| store.apply_roster(&roster, false).map(drop))?;
+            store.set_ways(&ways)
+        });
+        if let Err(error) = applied.await {
+            tracing::error!(%error, "the on-call file could not be taken into the database");
+        }
+        if let Err(error) = self.reload_roster().await {
+            tracing::error!(%error, "who is on call could not be read from the database");
         }
     }
 
@@ -409,8 +467,9 @@ impl Daemon {
         self.feeds.settings_changed(self.config.wanted_calendars());
         self.purger.settings_changed(self.config.retention);
         self.sealer.settings_changed(self.config.voicemail.clone());
-        self.outbox
-            .settings_changed(outbox::ways(&self.config.targets, &self.config.delivering(&self.client)));
+        let ways = outbox::ways(&self.config.targets, &self.config.delivering(&self.client));
+        self.outbox.settings_changed(ways.clone());
+        self.alarms.settings_changed(self.config.watched(), ways);
         self.warnings = ready.warnings;
         tracing::info!("the settings were read again");
     }
@@ -457,6 +516,7 @@ impl Daemon {
             Err(_) => tracing::error!("the database did not take the last records in time"),
         }
         // Calls that the end has cut off are told of at once.
+        drop(self.alarms);
         self.outbox.stop().await;
     }
 }
@@ -513,6 +573,43 @@ fn ledger(store: &Store) -> Result<Ledger, StoreError> {
 
 fn keep_old(findings: &Findings) {
     tracing::error!("the settings have errors and were not taken into use:\n{}", findings.render(false));
+}
+
+/// What a start needs of the database.
+struct Prepared {
+    ready: Ready,
+    recordings: PathBuf,
+    stored: Vec<StoredLeg>,
+    history: History,
+    ledger: Ledger,
+}
+
+async fn prepare(config: Config, findings: Findings, store: &Arc<Store>) -> Result<Prepared, StartError> {
+    let recordings = config.data_dir.join("recordings");
+    let ready = ready(config, findings, store).await?;
+    let stored = put_right(store, &recordings)?;
+    Ok(Prepared { ready, recordings, stored, history: past_calls(store)?, ledger: ledger(store)? })
+}
+
+/// The settings, without faults.
+fn load(config_path: &Path) -> Result<(Config, Findings), StartError> {
+    match Config::load(config_path) {
+        (Some(config), findings) if !findings.has_errors() => Ok((config, findings)),
+        (_, findings) => Err(StartError::Settings(findings)),
+    }
+}
+
+/// The way of commands. On a disk that takes nothing there is no socket, and calls are taken all the same.
+fn commands(data_dir: &Path) -> Result<(mpsc::Receiver<Asked>, Option<mpsc::Sender<Asked>>), StartError> {
+    match control::listen(data_dir) {
+        Ok(commands) => Ok((commands, None)),
+        Err(error) if matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::StorageFull) => {
+            tracing::error!(%error, "ALARM: no control socket can be made: commands do not reach the daemon");
+            let (keep, commands) = mpsc::channel(1);
+            Ok((commands, Some(keep)))
+        }
+        Err(source) => Err(StartError::Io { path: data_dir.join("control.sock"), source }),
+    }
 }
 
 /// Applies the on-call file, reads back what the database says, and compiles the hotlines.

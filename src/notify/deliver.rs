@@ -49,8 +49,14 @@ impl Target {
     pub fn attempt(&self, notice: &Notice, with: &Delivering) -> Attempt {
         let notice = with.linked(notice);
         let reach = Reach { allow_private: self.allow_private, timeout: self.timeout };
-        if let Way::Mail(mail) = &self.way {
-            return Attempt { verdict: mail.deliver(&notice, &with.recordings, reach), answer: None };
+        // Those with several recipients hold the conversation themselves.
+        let own = match &self.way {
+            Way::Mail(mail) => Some(mail.deliver(&notice, &with.recordings, reach)),
+            Way::TextMessages(gateway) => Some(gateway.deliver(&notice, &with.client, reach)),
+            _ => None,
+        };
+        if let Some(verdict) = own {
+            return Attempt { verdict, answer: None };
         }
         let request = match self.request(&notice) {
             Ok(Some(request)) => request,

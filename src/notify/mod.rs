@@ -29,9 +29,11 @@ pub mod sample;
 mod settings;
 mod size;
 mod slack;
+mod sms;
 mod teams;
 mod template;
 mod text;
+mod told;
 mod webhook;
 
 use std::fmt;
@@ -60,6 +62,7 @@ use ntfy::Ntfy;
 use opsgenie::Opsgenie;
 use pagerduty::PagerDuty;
 use slack::Slack;
+use sms::TextMessages;
 use teams::Teams;
 use webhook::Webhook;
 
@@ -95,6 +98,7 @@ enum Way {
     Discord(Discord),
     Ntfy(Ntfy),
     Gotify(Gotify),
+    TextMessages(Box<TextMessages>),
     Mail(Box<Mail>),
 }
 
@@ -120,6 +124,7 @@ impl Target {
             "discord" => Way::Discord(Discord::compile(settings, reading)?),
             "ntfy" => Way::Ntfy(Ntfy::compile(settings, facts, reading)?),
             "gotify" => Way::Gotify(Gotify::compile(settings, facts, reading)?),
+            "sms" => Way::TextMessages(Box::new(TextMessages::compile(settings, reading)?)),
             "smtp" => Way::Mail(Box::new(Mail::compile(settings, reading)?)),
             _ => return None,
         };
@@ -151,7 +156,7 @@ impl Target {
             Way::Ntfy(of) => Some(of.request(notice)),
             Way::Gotify(of) => Some(of.request(notice)),
             // It is no request: see `deliver`.
-            Way::Mail(_) => None,
+            Way::Mail(_) | Way::TextMessages(_) => None,
         })
     }
 

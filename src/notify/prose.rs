@@ -113,6 +113,7 @@ pub fn details(notice: &Notice) -> Vec<(&'static str, String)> {
     });
     let assigned = notice.assigned.iter().map(|party| line(&party.name)).collect::<Vec<_>>().join(", ");
     let all = [
+        ("For", notice.to.as_ref().map(|to| to.party.name.clone())),
         ("Severity", Some(notice.severity.to_string()).filter(|_| notice.event == Event::Trigger)),
         ("Caller", caller),
         ("Hotline", hotline),

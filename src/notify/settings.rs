@@ -62,6 +62,8 @@ pub struct TargetSettings {
     pub from: Option<Spanned<String>>,
     /// Whom it is for: mail addresses, or phone numbers.
     pub to: Option<Spanned<Vec<Spanned<String>>>>,
+    /// How many parts a text message may have.
+    pub segments: Option<Spanned<u8>>,
     /// What becomes of a caller's message.
     pub voicemail: Option<Spanned<String>>,
     /// The longest message of a caller that a letter carries.
@@ -120,6 +122,7 @@ impl TargetSettings {
             ("ca_file", at(self.ca_file.as_ref())),
             ("from", at(self.from.as_ref())),
             ("to", at(self.to.as_ref())),
+            ("segments", at(self.segments.as_ref())),
             ("voicemail", at(self.voicemail.as_ref())),
             ("attach_limit", at(self.attach_limit.as_ref())),
         ];

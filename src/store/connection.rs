@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
-use super::{StoreError, folder};
+use super::{StoreError, folder, position};
 
 /// How long a connection waits for another one's lock.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,6 +28,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../sql/0007_incidents.sql")),
     M::up(include_str!("../../sql/0008_retention.sql")),
     M::up(include_str!("../../sql/0009_chase.sql")),
+    M::up(include_str!("../../sql/0011_alarms.sql")),
     M::up(include_str!("../../sql/0012_storage.sql")),
 ];
 
@@ -58,6 +59,32 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 /// not touched.
 pub(super) fn open_and_migrate(database: &Path) -> Result<Connection, StoreError> {
     open_with(database, MIGRATIONS)
+}
+
+/// The same, having made sure that it can be written to.
+pub(super) fn open_to_write(database: &Path) -> Result<Connection, StoreError> {
+    let connection = open_and_migrate(database)?;
+    position::touch(&connection).map_err(|source| StoreError::from_sqlite(database, source))?;
+    Ok(connection)
+}
+
+/// Whether nobody is on call, and no call was ever taken.
+pub(super) fn is_blank(connection: &Connection) -> bool {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM people) AND NOT EXISTS (SELECT 1 FROM calls)";
+    connection.query_row(sql, [], |row| row.get(0)).unwrap_or(false)
+}
+
+/// Reads the whole file to see whether it is sound.
+pub(super) fn look_for_damage(database: &Path) -> Result<(), StoreError> {
+    let at_fault = |source| StoreError::from_sqlite(database, source);
+    let connection = open_read_only(database)?;
+    let found: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(at_fault)?;
+    if found == "ok" {
+        return Ok(());
+    }
+    let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    Err(at_fault(rusqlite::Error::SqliteFailure(corrupt, Some(found))))
 }
 
 fn open_with(database: &Path, migrations: &[M<'_>]) -> Result<Connection, StoreError> {

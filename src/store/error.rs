@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use super::health::Fault;
+
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -42,8 +44,8 @@ pub enum StoreError {
     },
     /// The file is damaged. It is left as it is.
     #[error(
-        "{} is damaged ({source}); it was left untouched: move it away and start again with an empty \
-         one, or put a backup in its place",
+        "{} is damaged ({source}); it was left untouched: put a backup in its place, or have it moved out of \
+         the way with `nightbell doctor --set-aside`",
         path.display()
     )]
     Damaged {
@@ -90,6 +92,12 @@ pub enum StoreError {
     /// The beginning of an id that several calls share.
     #[error("more than one call begins with `{0}`; write more of its id")]
     Ambiguous(String),
+    /// It is to be set aside, and nothing is wrong with it.
+    #[error("{} is not damaged: nothing was moved", path.display())]
+    NotDamaged {
+        /// The file.
+        path: PathBuf,
+    },
     /// Anything else: no space, locked for long, unreadable.
     #[error("{}: {source}", path.display())]
     Database {
@@ -101,6 +109,30 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What it comes to, in a word.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Damaged { .. } => Fault::Damaged,
+            Self::Database { source, .. } => Fault::of(source),
+            Self::Folder { source, .. } => Fault::of_system(source),
+            Self::Migration { source, .. } => match source.as_ref() {
+                rusqlite_migration::Error::RusqliteError { err, .. } => Fault::of(err),
+                _ => Fault::Other,
+            },
+            _ => Fault::Other,
+        }
+    }
+
+    /// Whether the fault lies with the disk or the file, so that calls can be taken on a spare database: not with
+    /// the settings or the rights, which whoever starts the daemon should hear of at once.
+    pub fn leaves_calls_possible(&self) -> bool {
+        match self {
+            Self::Damaged { .. } | Self::Database { .. } => true,
+            Self::Folder { .. } | Self::Migration { .. } => self.fault() != Fault::Other,
+            _ => false,
+        }
+    }
+
     pub(super) fn from_sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {

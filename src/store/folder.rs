@@ -16,6 +16,15 @@ pub(super) fn database(data_dir: &Path) -> PathBuf {
     data_dir.join("nightbell.db")
 }
 
+/// A database with its side files, which may be missing.
+pub(super) fn files(database: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|end| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    })
+}
+
 /// Makes the data directory where it is missing. One that exists keeps its permissions, because it
 /// may be shared on purpose; the files in it are private in any case.
 pub(super) fn create(data_dir: &Path) -> Result<(), StoreError> {
@@ -47,7 +56,7 @@ fn private_file() -> OpenOptions {
 /// Takes the lock of a data directory, which the system gives back however the process ends.
 pub(super) fn lock(data_dir: &Path) -> Result<File, StoreError> {
     let path = data_dir.join("nightbell.lock");
-    let mut file = private_file().open(&path).map_err(|source| StoreError::folder(&path, source))?;
+    let mut file = open_lock(&path).map_err(|source| StoreError::folder(&path, source))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -55,8 +64,22 @@ pub(super) fn lock(data_dir: &Path) -> Result<File, StoreError> {
         }
         Err(TryLockError::Error(source)) => return Err(StoreError::folder(&path, source)),
     }
-    sign(&mut file).map_err(|source| StoreError::folder(&path, source))?;
+    // Only for a message: a full disk must not keep the daemon from starting.
+    let _ = sign(&mut file);
     Ok(file)
+}
+
+/// Opens the lock file. On a disk that takes nothing one that is there will do, or the directory itself.
+fn open_lock(path: &Path) -> io::Result<File> {
+    let folder = path.parent().unwrap_or(path);
+    match private_file().open(path) {
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::StorageFull) =>
+        {
+            File::open(path).or_else(|_| File::open(folder)).map_err(|_| error)
+        }
+        opened => opened,
+    }
 }
 
 /// Leaves our process id in the lock file, for the message of whoever finds it taken.

@@ -10,6 +10,7 @@
 //! 4. One process at a time may write: [`Store`] holds the lock of the data directory. Commands
 //!    that only look use a [`Reader`].
 
+mod alarms;
 mod backlog;
 mod calendars;
 mod calls;
@@ -24,8 +25,10 @@ mod erase;
 mod error;
 mod folder;
 mod health;
+mod home;
 mod incidents;
 mod leg_quality;
+mod merge;
 mod outbox;
 mod place;
 mod position;
@@ -38,6 +41,7 @@ mod samples;
 #[cfg(test)]
 pub(crate) mod scratch;
 mod shelf;
+mod spare;
 mod spend;
 mod spool;
 mod text;
@@ -46,13 +50,14 @@ mod ways;
 mod writer;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{broadcast, mpsc, watch};
 use tracing::{error, warn};
 
+pub use alarms::Alarm;
 pub use calendars::CalendarCopy;
 pub use calls::{CallFilter, CallRow};
 pub use chase::Chase;
@@ -82,6 +87,9 @@ use crate::call::journal::Record;
 #[derive(Debug)]
 pub struct Store {
     reader: Reader,
+    data_dir: PathBuf,
+    /// Where it is if it is not where it should be.
+    away: Mutex<Option<home::Away>>,
     gauge: Arc<Gauge>,
     /// Until the writer has it.
     shelf: Mutex<Shelf>,
@@ -100,20 +108,32 @@ impl Store {
         let lock = folder::lock(data_dir)?;
         let database = folder::database(data_dir);
         let connection = connection::open_and_migrate(&database)?;
-        Ok(Self {
-            reader: Reader::on(&database, connection),
+        Ok(Self::on(data_dir, Reader::on(&database, connection), lock))
+    }
+
+    fn on(data_dir: &Path, reader: Reader, lock: File) -> Self {
+        Self {
+            reader,
+            data_dir: data_dir.to_owned(),
+            away: Mutex::default(),
             gauge: Arc::default(),
             shelf: Mutex::default(),
             bell: Bell::default(),
             _lock: lock,
-        })
+        }
     }
 
-    /// Opens the database only to look, beside a running daemon or without one.
+    /// Opens the database only to look, beside a running daemon or without one; the spare one, while it is in use
+    /// in its place.
     pub fn open_read_only(data_dir: &Path) -> Result<Reader, StoreError> {
-        let database = folder::database(data_dir);
+        let database = spare::beside(data_dir).unwrap_or_else(|| folder::database(data_dir));
         let connection = connection::open_read_only(&database)?;
         Ok(Reader::on(&database, connection))
+    }
+
+    /// Whether the right database can be read at all.
+    pub fn look(data_dir: &Path) -> Result<(), StoreError> {
+        connection::open_read_only(&folder::database(data_dir)).map(drop)
     }
 
     /// The queries.
@@ -131,7 +151,7 @@ impl Store {
         records: mpsc::UnboundedReceiver<Record>,
         live: Option<broadcast::Sender<Arc<Record>>>,
     ) -> Result<WriterHandle, StoreError> {
-        let shelf = std::mem::take(&mut *self.shelf.lock().unwrap_or_else(PoisonError::into_inner));
+        let shelf = std::mem::take(&mut *self.shelf());
         let (place, gauge) = (Arc::clone(&self.reader.place), Arc::clone(&self.gauge));
         writer::start(place, gauge, self.bell.clone(), shelf, records, live)
     }
@@ -153,7 +173,11 @@ impl Store {
                 Shelf::default()
             }
         };
-        *self.shelf.lock().unwrap_or_else(PoisonError::into_inner) = shelf;
+        *self.shelf() = shelf;
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes what an earlier run has left into the database; what it does not take is left to the writer.
@@ -173,7 +197,10 @@ impl Store {
             return Shelf::on(spool).with_left(left.into_iter().map(|left| left.record).collect());
         }
         warn!(entries, "an earlier run could not write everything into the database: its spool was");
-        if let Err(why) = spool.clear() {
+        // What is lost with the machine is not the place to rely on.
+        if !self.gauge.is_volatile()
+            && let Err(why) = spool.clear()
+        {
             warn!(%why, "the spool could not be emptied");
         }
         Shelf::on(spool)

@@ -2,7 +2,7 @@
 //! written meanwhile.
 
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The path of the database.
 #[derive(Debug)]
@@ -22,5 +22,10 @@ impl Place {
     /// Where it is, and stays while this is held.
     pub fn hold(&self) -> RwLockReadGuard<'_, PathBuf> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the journal from being written while it moves.
+    pub fn change(&self) -> RwLockWriteGuard<'_, PathBuf> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -138,6 +138,14 @@ fn last_until_the_end_of(connection: &Connection, recording: &Unfinished) -> rus
     )
 }
 
+/// Closes the calls of an earlier run, and takes over its legs, in a database that comes into use later.
+pub(super) fn close_earlier(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    close_open_calls(&transaction, now)?;
+    take_over_legs(&transaction)?;
+    transaction.commit()
+}
+
 fn close_open_calls(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<CallId>> {
     let open = connection
         .prepare("SELECT id, started_at FROM calls WHERE ended_at IS NULL ORDER BY id")?

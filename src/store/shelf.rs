@@ -20,8 +20,6 @@ pub(super) struct Shelf {
     spool: Option<Spool>,
     /// The number of the last entry that was laid down.
     laid_down: u64,
-    /// The database in use is lost with the machine, or with the process: all is laid down beside it.
-    takes_all: bool,
     complained: Option<Instant>,
     /// What an earlier run has left in the spool, and the database has not taken yet.
     left: Vec<Record>,
@@ -46,11 +44,6 @@ impl Shelf {
     /// The number of the last entry of earlier runs.
     pub fn last(&self) -> u64 {
         self.spool.as_ref().map_or(0, Spool::last)
-    }
-
-    /// Whether entries are laid down though the database takes them.
-    pub fn takes_all(&self) -> bool {
-        self.takes_all
     }
 
     /// What the database is to note with all entries there are: none of them is to be written from the spool again.
@@ -86,9 +79,6 @@ impl Shelf {
 
     /// Empties the spool once everything in it is durable elsewhere.
     pub fn clear_if(&mut self, durable: u64) {
-        if self.takes_all {
-            return;
-        }
         if let Some(spool) = self.spool.as_mut().filter(|spool| !spool.is_empty() && spool.last() <= durable)
             && let Err(why) = spool.clear()
         {

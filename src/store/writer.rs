@@ -158,7 +158,7 @@ impl Writer {
         while let Ok(record) = records.try_recv() {
             self.take(record);
         }
-        if self.trouble.is_some() || self.shelf.takes_all() {
+        if self.trouble.is_some() || self.gauge.is_volatile() {
             self.shelf.put(&self.backlog);
         }
         if self.trouble.is_some() {
@@ -208,7 +208,9 @@ impl Writer {
                 if under_way.since.elapsed() < PATIENCE {
                     self.recover();
                 }
-                self.shelf.clear_if(self.backlog.durable());
+                if !self.gauge.is_volatile() {
+                    self.shelf.clear_if(self.backlog.durable());
+                }
             }
             Err(why) => self.fail(Fault::of(&why), &why.to_string()),
         }

@@ -40,7 +40,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::{StdRng, SysRng};
 use rand::{RngExt, SeedableRng};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::call::leg::Request;
@@ -53,7 +53,7 @@ use crate::switch::location::Names;
 use crate::switch::media::{Media, Priority};
 use crate::switch::prompts::Library;
 use crate::switch::recorder::Recorder;
-use crate::switch::report::TrunkReport;
+use crate::switch::report::{Reporter, TrunkReport};
 use crate::switch::signalling::{Ask, Legs, Registrations, Signalling, Standing, StoredLeg};
 use crate::switch::spend::Ledger;
 use crate::switch::table::{Slots, Table};
@@ -281,21 +281,16 @@ impl Switch {
     /// How the trunks stand; with `ping`, what their servers answer just now, which takes six seconds at
     /// most. Nothing: the signalling has broken.
     pub fn report(&self, ping: bool) -> impl Future<Output = Option<Vec<TrunkReport>>> + Send + 'static {
-        let (reply, answer) = oneshot::channel();
-        let asked = self.asks.send(Ask { ping, reply });
-        let (names, standing, bound) =
-            (self.names.clone(), Arc::downgrade(&self.standing), self.listening.clone());
-        async move {
-            asked.ok()?;
-            let mut reports = answer.await.ok()?;
-            let trunks = standing.upgrade()?.borrow().table.in_use();
-            for report in &mut reports {
-                let trunk = trunks.iter().find(|trunk| trunk.name == report.trunk);
-                let wanted = trunk.map(|trunk| table::wanted(std::slice::from_ref(trunk), &bound));
-                let entry = wanted.and_then(|wanted| names.get(wanted.first()?));
-                report.lookup_error = entry.and_then(|entry| Some(entry.failing()?.to_string()));
-            }
-            Some(reports)
+        self.reporter().report(ping)
+    }
+
+    /// Tells how things stand, for as long as the switch is there.
+    pub fn reporter(&self) -> Reporter {
+        Reporter {
+            asks: self.asks.clone(),
+            names: self.names.clone(),
+            standing: Arc::downgrade(&self.standing),
+            listening: self.listening.clone(),
         }
     }
 

@@ -1,9 +1,55 @@
 //! How the trunks stand, for whoever asks: `doctor` and what shows states to people.
 
-use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Weak};
 
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::call::plan::Snapshot;
+use crate::sip::Hop;
 use crate::switch::health::State;
+use crate::switch::location::Names;
+use crate::switch::signalling::{Ask, Standing};
 use crate::switch::spend::Used;
+use crate::switch::table;
+use crate::switch::trunks::Trunk;
+
+/// Tells how things stand, for as long as the switch is there, and keeps nothing of it alive.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    pub(super) asks: mpsc::UnboundedSender<Ask>,
+    pub(super) names: Names,
+    pub(super) standing: Weak<watch::Sender<Standing>>,
+    pub(super) listening: Vec<Hop>,
+}
+
+impl Reporter {
+    /// How the trunks stand; with `ping`, what their servers answer just now, which takes six seconds at
+    /// most. Nothing: the signalling has broken, or ended.
+    pub fn report(self, ping: bool) -> impl Future<Output = Option<Vec<TrunkReport>>> + Send + 'static {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.asks.send(Ask { ping, reply });
+        async move {
+            asked.ok()?;
+            let mut reports = answer.await.ok()?;
+            let (trunks, _) = self.standing()?;
+            for report in &mut reports {
+                let trunk = trunks.iter().find(|trunk| trunk.name == report.trunk);
+                let wanted = trunk.map(|trunk| table::wanted(std::slice::from_ref(trunk), &self.listening));
+                let entry = wanted.and_then(|wanted| self.names.get(wanted.first()?));
+                report.lookup_error = entry.and_then(|entry| Some(entry.failing()?.to_string()));
+            }
+            Some(reports)
+        }
+    }
+
+    /// The trunks in use, hotlines and people, as they are now. Nothing: the switch has ended.
+    pub fn standing(&self) -> Option<(Vec<Trunk>, Arc<Snapshot>)> {
+        let standing = self.standing.upgrade()?;
+        let standing = standing.borrow();
+        Some((standing.table.in_use(), standing.snapshot.clone()))
+    }
+}
 
 /// How one trunk stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

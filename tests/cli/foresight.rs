@@ -3,7 +3,7 @@
 
 use std::process::Output;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Folder, SETTINGS};
 
@@ -207,4 +207,41 @@ fn a_sweep_refuses_what_it_would_not_heed() {
         assert_eq!(output.status.code(), Some(2), "{option:?}: {}", text(&output));
         assert!(text(&output).contains(option[0]), "{}", text(&output));
     }
+}
+
+#[test]
+fn what_would_come_of_a_call_beside_it_is_told_beforehand() {
+    let chat = "[[notify]]\nname = \"chat\"\nkind = \"webhook\"\nurl = \"https://hooks.invalid/x\"\n";
+    let simulated = |name, incident: &str| {
+        let settings = format!("{SETTINGS}{incident}{chat}");
+        let folder = Folder::with(name, settings.as_bytes(), crate::ONCALL.as_bytes());
+        let call = ["simulate", "--to", "+4930123456", "--json"];
+        let json: Value = serde_json::from_slice(&folder.output(&call).stdout).unwrap();
+        (json["incident"].clone(), text(&folder.output(&call[..3])), text(&folder.output(&["check"])))
+    };
+    let (usual, told, checked) = simulated("usual", "");
+    assert_eq!((&usual["severity"], &usual["notify"]), (&json!("critical"), &json!(["chat"])));
+    let left = json!({"status": "triggered", "assigned": ["bob"], "told": ["trigger", "update"], "told_after_s": 0, "chased": false});
+    assert_eq!(usual["voicemail"], left);
+    assert_eq!((&usual["answered"]["status"], &usual["answered"]["told"]), (&json!("resolved"), &json!([])));
+    for part in [
+        "if a message is left, there is an incident (critical) for bob, open: chat is told at once",
+        "if somebody answers, there is an incident (critical) for bob, resolved: nobody is told",
+    ] {
+        assert!(told.contains(part), "{part}:\n{told}");
+    }
+    assert!(checked.contains("an incident (critical) is opened when nobody answers"), "{checked}");
+
+    let later = "preset = \"opsgenie\"\n[hotlines.routes.incident]\nseverity = \"info\"\nnotify_when = { after = \"2m\" }\n";
+    let (later, told, _) = simulated("later", later);
+    assert_eq!(
+        (&later["answered"]["status"], &later["answered"]["told"]),
+        (&json!("acknowledged"), &json!([]))
+    );
+    assert_eq!(
+        (&later["voicemail"]["told"], &later["voicemail"]["told_after_s"]),
+        (&json!(["trigger"]), &json!(120))
+    );
+    assert_eq!(later["abandoned"]["status"], "resolved");
+    assert!(told.contains("an incident (info), open: after 2 min chat is told"), "{told}");
 }

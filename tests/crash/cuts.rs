@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use nightbell::store::{CallFilter, CallRow, Store};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::chased::Chased;
 use crate::daemon::{Daemon, House, MESSAGES, NUMBER, lines};
 use crate::disk::{Disk, Fate};
 use crate::notices;
@@ -35,8 +37,8 @@ const SYNC_TAKES: f64 = 0.2;
 fn record(scratch: &Scratch, times: u32) -> (Recording, PathBuf) {
     let phones = lines();
     let addresses: Vec<_> = phones.iter().map(|phone| phone.local_addr().unwrap()).collect();
-    let sink = Sink::open();
-    let house = House::new(scratch.path(), &addresses, sink.address);
+    let (sink, chased) = (Sink::open(), Chased::new());
+    let house = House::new(scratch.path(), &addresses, chased.address, sink.address);
     let data = house.data();
     fs::create_dir_all(&data).unwrap();
     let mut recording = Recording::below(&data);
@@ -140,7 +142,7 @@ fn leaves_a_message(mut caller: Phone, address: SocketAddr, hash: Option<bool>) 
     if !caller.calls(NUMBER, "+4915154321", address) {
         return;
     }
-    caller.presses(MESSAGES);
+    caller.presses(MESSAGES[0]);
     caller.stays_until(|seen| seen.beep.is_some());
     match hash {
         Some(true) => {
@@ -335,11 +337,18 @@ impl Place {
         for (path, octets) in state {
             let path = self.folder.join(path.strip_prefix(&self.recorded).unwrap());
             match octets {
-                Some(octets) => fs::write(path, octets).unwrap(),
+                Some(octets) => write(&path, &octets).unwrap(),
                 None => fs::create_dir_all(path).unwrap(),
             }
         }
     }
+}
+
+/// Writes a file; the zeros at its end are a hole, for there are files with much room in them.
+fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
+    let end = octets.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
+    fs::write(path, &octets[..end])?;
+    fs::File::options().write(true).open(path)?.set_len(octets.len() as u64)
 }
 
 impl Drop for Place {

@@ -13,8 +13,10 @@ use crate::sound;
 pub const NUMBER: &str = "+4930123456";
 /// How many lines there are beside each other: as many people, each with a route and a phone.
 pub const LINES: usize = 4;
-/// The key of the route that takes messages alone.
-pub const MESSAGES: char = '9';
+/// The keys of the routes that take messages alone: nobody is chased about those of the first.
+pub const MESSAGES: [char; 2] = ['9', '8'];
+/// The name of the route about whose messages somebody is chased.
+pub const CHASED: &str = "Chased";
 
 /// A folder with settings, and the phones that they name.
 pub struct House {
@@ -23,15 +25,16 @@ pub struct House {
 }
 
 impl House {
-    /// Settings for these phones of responders, and for a target of notices at `sink`.
-    pub fn new(folder: &Path, phones: &[SocketAddr], sink: SocketAddr) -> Self {
+    /// Settings for these phones of responders, for that of somebody who is chased, and for a target of notices at
+    /// `sink`.
+    pub fn new(folder: &Path, phones: &[SocketAddr], chased: SocketAddr, sink: SocketAddr) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         for (name, ms) in [("long.wav", 1200), ("short.wav", 300)] {
             sound::write_prompt(&folder.join(name), ms);
         }
         let address = free_address();
         std::fs::write(folder.join("nightbell.toml"), settings(address, phones.len(), sink)).unwrap();
-        std::fs::write(folder.join("oncall.toml"), oncall(phones)).unwrap();
+        std::fs::write(folder.join("oncall.toml"), oncall(phones, chased)).unwrap();
         Self { folder: folder.to_owned(), address }
     }
 
@@ -159,11 +162,12 @@ impl Drop for Daemon {
     }
 }
 
-/// An address that is free now for UDP and TCP.
+/// An address that is free now for UDP and TCP, and that nobody is given who asks for any: it has to stay free while the
+/// daemon is dead.
 fn free_address() -> SocketAddr {
     loop {
-        let address = UdpSocket::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
-        if TcpListener::bind(address).is_ok() {
+        let address = SocketAddr::from(([127, 0, 0, 1], rand::random_range(5100..9900)));
+        if UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok() {
             return address;
         }
     }
@@ -195,6 +199,7 @@ fn settings(address: SocketAddr, people: usize, sink: SocketAddr) -> String {
     let prompts = ["next_person", "closed", "say_name", "thanks", "goodbye", "no_message", "cut_short"]
         .map(|prompt| format!("{prompt} = {{ file = \"short.wav\" }}\n"))
         .concat();
+    let [messages, chased] = MESSAGES;
     format!(
         r#"
 data_dir = "data"
@@ -234,19 +239,27 @@ prompt = {{ file = "long.wav" }}
 timeout = "4s"
 {routes}
 [[hotlines.routes]]
-key = "{MESSAGES}"
+key = "{messages}"
 name = "Messages"
 direct = "voicemail"
 fallback = {fallback}
+[[hotlines.routes]]
+key = "{chased}"
+name = "{CHASED}"
+direct = "voicemail"
+levels = [["person:chased"]]
+ring = "5s"
+fallback = {fallback}
+incident = {{ chase = true }}
+chase = {{ wait = "10s", repeat = 50 }}
 "#
     )
 }
 
-fn oncall(phones: &[SocketAddr]) -> String {
-    (1..)
-        .zip(phones)
-        .map(|(n, phone)| {
-            format!("[[people]]\nid = \"p{n}\"\nname = \"p{n}\"\nphones = [\"sip:p{n}@{phone}\"]\n")
-        })
-        .collect()
+fn oncall(phones: &[SocketAddr], chased: SocketAddr) -> String {
+    let person = |id: &str, phone: SocketAddr| {
+        format!("[[people]]\nid = \"{id}\"\nname = \"{id}\"\nphones = [\"sip:{id}@{phone}\"]\n")
+    };
+    let lines = (1..).zip(phones).map(|(n, phone)| person(&format!("p{n}"), *phone));
+    lines.chain([person("chased", chased)]).collect()
 }

@@ -35,6 +35,7 @@ impl Fate {
 enum Change {
     Write { at: u64, bytes: Vec<u8> },
     Length(u64),
+    Room(u64),
 }
 
 /// Something that was done to names.
@@ -97,6 +98,7 @@ impl Disk {
             Step::Unlink { path } => self.naming.push((now, Naming::Unlink { path })),
             Step::Write { file, at, bytes } => self.change(file, Change::Write { at, bytes }),
             Step::Length { file, length } => self.change(file, Change::Length(length)),
+            Step::Room { file, length } => self.change(file, Change::Room(length)),
             Step::Sync { file, since } => self.sync(file, since),
             Step::SyncAll { since } => {
                 self.files.values_mut().for_each(|content| content.settle(since));
@@ -189,6 +191,7 @@ impl Change {
         match self {
             Self::Write { at, bytes } => put(octets, usize::try_from(*at).unwrap(), bytes),
             Self::Length(length) => octets.resize(usize::try_from(*length).unwrap(), 0),
+            Self::Room(length) => octets.resize(octets.len().max(usize::try_from(*length).unwrap()), 0),
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::chased::Chased;
 use crate::daemon::{Daemon, House, LINES, MESSAGES, NUMBER, can_trace, lines};
 use crate::phone::{PATIENCE, Page, Phone, Scene, Seen};
 use crate::scratch::Scratch;
@@ -31,6 +32,8 @@ pub enum Moment {
     AfterCall,
     /// A notice is on its way.
     Sending,
+    /// Somebody is phoned about a message.
+    Chasing,
     /// At the n-th of these system calls of a run, by `strace`.
     At(&'static str, u16),
 }
@@ -49,6 +52,7 @@ impl Moment {
             Self::AcceptPrompt,
             Self::Invite,
             Self::Sending,
+            Self::Chasing,
             Self::Menu,
         ];
         let steps = [
@@ -82,7 +86,7 @@ impl Moment {
             Self::Dialling => 600,
             Self::Greeting => 700,
             Self::Welcome | Self::Menu | Self::AcceptPrompt | Self::At(..) => 1200,
-            Self::Bridge => 2500,
+            Self::Bridge | Self::Chasing => 2500,
             Self::Recording => 4500,
         }
     }
@@ -132,7 +136,8 @@ impl Plan {
         let direct = random.random_bool(0.4);
         Self {
             line,
-            key: Some(if direct { MESSAGES } else { line_key(line) }).filter(|_| random.random_bool(0.95)),
+            key: Some(if direct { MESSAGES[random.random_range(0..2)] } else { line_key(line) })
+                .filter(|_| random.random_bool(0.95)),
             waits: ms(random, 1500),
             responder: responders[random.random_range(0..responders.len())],
             speaks: random.random_bool(0.6).then(|| ms(random, 4000)),
@@ -145,7 +150,7 @@ impl Plan {
         let plan = Self::draw(line, random);
         let soon = Some(Duration::from_millis(random.random_range(1200..2500)));
         let to_person = Some(line_key(line));
-        let message = if random.random_bool(0.7) { Some(MESSAGES) } else { to_person };
+        let message = if random.random_bool(0.7) { Some(MESSAGES[0]) } else { to_person };
         match moment {
             Moment::Invite | Moment::Welcome => plan,
             Moment::Menu => Self { key: None, ..plan },
@@ -155,6 +160,7 @@ impl Plan {
             Moment::Greeting | Moment::Recording => {
                 Self { key: message, responder: Responder::Refuses, speaks: None, ..plan }
             }
+            Moment::Chasing => Self { key: Some(MESSAGES[1]), speaks: soon, ..plan },
             Moment::Closing | Moment::AfterCall | Moment::Sending | Moment::At(..) => {
                 Self { key: message, responder: Responder::Refuses, speaks: soon, ..plan }
             }
@@ -174,7 +180,8 @@ impl Plan {
     }
 
     fn goes_on(self, caller: &mut Phone) {
-        let message = self.key == Some(MESSAGES) || self.responder == Responder::Refuses;
+        let message =
+            self.key.is_some_and(|key| MESSAGES.contains(&key)) || self.responder == Responder::Refuses;
         if message && !caller.stays_until(|seen| seen.beep.is_some()) {
             return;
         }
@@ -284,7 +291,7 @@ impl Round {
         let Some(call) = self.calls.get(line) else { return };
         let sign = |page: &Page, what: fn(&Seen) -> bool| _ = page.wait(PATIENCE, what);
         match moment {
-            Moment::Invite | Moment::Sending | Moment::At(..) => {}
+            Moment::Invite | Moment::Sending | Moment::Chasing | Moment::At(..) => {}
             Moment::Welcome | Moment::Menu | Moment::Greeting => {
                 sign(&call.caller, |seen| seen.answered.is_some())
             }
@@ -340,7 +347,10 @@ pub fn run(seed: u64, first: u64, kills: u64, workers: u64) {
         .map(|worker| {
             std::thread::spawn(move || {
                 let mut verdict = Verdict::new(seed);
-                work(seed, first + worker, workers, kills.div_ceil(workers), tracing, &mut verdict);
+                let kills = kills.div_ceil(workers);
+                if let Err(why) = work(seed, first + worker, workers, kills, tracing, &mut verdict) {
+                    verdict.wrong.push(why);
+                }
                 verdict
             })
         })
@@ -351,40 +361,54 @@ pub fn run(seed: u64, first: u64, kills: u64, workers: u64) {
     assert!(verdict.wrong.is_empty(), "{verdict}");
 }
 
-fn work(seed: u64, first: u64, step: u64, kills: u64, tracing: bool, verdict: &mut Verdict) {
+fn work(
+    seed: u64,
+    first: u64,
+    step: u64,
+    kills: u64,
+    tracing: bool,
+    verdict: &mut Verdict,
+) -> Result<(), String> {
     let scratch = Scratch::new();
-    let sink = Sink::open();
+    let (sink, chased) = (Sink::open(), Chased::new());
     let mut phones = lines();
     let addresses: Vec<_> = phones.iter().map(|phone| phone.local_addr().unwrap()).collect();
-    let house = House::new(scratch.path(), &addresses, sink.address);
+    let house = House::new(scratch.path(), &addresses, chased.address, sink.address);
     let mut last: Option<Round> = None;
     for round in (first..).step_by(usize::try_from(step).unwrap()) {
         let mut random = StdRng::seed_from_u64(seed ^ round.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let moment = Moment::draw(round, tracing, &mut random);
-        let mut daemon = started(&house, &[], verdict);
+        let mut daemon = started(&house, &[], verdict)?;
         if let Some(last) = last.take() {
             let (free, calls) = last.closes();
             phones = free;
             verdict.judge(&calls, &house, &sink);
         }
         if verdict.kills >= kills {
-            verdict.look_back(&house);
+            verdict.look_back(&house, &chased);
             daemon.stop();
-            return;
+            return Ok(());
         }
         if let Moment::At(..) = moment {
             daemon.kill();
             verdict.killed("at rest");
-            daemon = started(&house, &moment.strace(), verdict);
+            daemon = started(&house, &moment.strace(), verdict)?;
         }
-        last =
-            Some(play(round, moment, (&house, &sink), std::mem::take(&mut phones), &mut daemon, &mut random));
+        last = Some(play(
+            round,
+            moment,
+            (&house, &sink, &chased),
+            std::mem::take(&mut phones),
+            &mut daemon,
+            &mut random,
+        ));
         verdict.killed(&moment.name());
     }
+    Ok(())
 }
 
 /// Starts the daemon. One that `strace` kills on its way up is started again without it.
-fn started(house: &House, strace: &[String], verdict: &mut Verdict) -> Daemon {
+fn started(house: &House, strace: &[String], verdict: &mut Verdict) -> Result<Daemon, String> {
     let strace: Vec<_> = strace.iter().map(String::as_str).collect();
     let daemon = match house.start(&strace) {
         Err((_, _)) if !strace.is_empty() => {
@@ -398,9 +422,9 @@ fn started(house: &House, strace: &[String], verdict: &mut Verdict) -> Daemon {
             if strace.is_empty() {
                 verdict.start_took(daemon.start_took);
             }
-            daemon
+            Ok(daemon)
         }
-        Err((status, said)) => panic!("the daemon does not start, {status}: {}", said.join("\n")),
+        Err((status, said)) => Err(format!("the daemon does not start, {status}: {}", said.join("\n"))),
     }
 }
 
@@ -408,7 +432,7 @@ fn started(house: &House, strace: &[String], verdict: &mut Verdict) -> Daemon {
 fn play(
     number: u64,
     moment: Moment,
-    (house, sink): (&House, &Sink),
+    (house, sink, chased): (&House, &Sink, &Chased),
     phones: Vec<UdpSocket>,
     daemon: &mut Daemon,
     random: &mut StdRng,
@@ -417,7 +441,7 @@ fn play(
     let mut plans = vec![Plan::leading_to(moment, 0, random)];
     plans.extend((1..=beside).map(|line| Plan::draw(line, random)));
     let spread = Duration::from_millis(random.random_range(0..moment.spread()));
-    let told = sink.came().len();
+    let (told, rung) = (sink.came().len(), chased.rung());
     let mut round = Round::begin(&plans, phones, house, number, moment);
     if let Moment::At(..) = moment {
         daemon.dies_within(Duration::from_secs(7));
@@ -425,6 +449,9 @@ fn play(
         round.waits_for(moment, 0);
         if moment == Moment::Sending {
             sink.waits_for_more_than(told, PATIENCE);
+        }
+        if moment == Moment::Chasing {
+            chased.waits_for_more_than(rung, PATIENCE);
         }
         let offset = if moment == Moment::Menu { Duration::from_millis(1200) } else { Duration::ZERO };
         std::thread::park_timeout(spread + offset);

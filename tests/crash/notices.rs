@@ -8,7 +8,8 @@ use nightbell::store::CallRow;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
-use crate::daemon::House;
+use crate::chased::Chased;
+use crate::daemon::{CHASED, House};
 use crate::phone::PATIENCE;
 use crate::sink::Sink;
 
@@ -96,6 +97,25 @@ pub fn after_a_cut(
 /// Whoever got to a route and spoke with nobody is somebody's business.
 fn must_be_told(row: &CallRow) -> bool {
     row.route.is_some() && !matches!(row.outcome, Outcome::Accepted | Outcome::Blocked)
+}
+
+/// How many incidents that somebody is chased about are still open after a long time, and how many were taken on.
+pub fn chases(house: &House, chased: &Chased) -> (u64, u64) {
+    let database = house.data().join("nightbell.db");
+    let database = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let count = |what: &str| -> u64 {
+        let sql = format!(
+            "SELECT count(*) FROM incidents JOIN calls ON calls.id = call_id
+             WHERE calls.route = '{CHASED}' AND status {what}"
+        );
+        let count: i64 = database.query_row(&sql, [], |row| row.get(0)).unwrap();
+        count.unsigned_abs()
+    };
+    let until = Instant::now() + 3 * PATIENCE;
+    while count("= 'triggered'") > 0 && Instant::now() < until {
+        chased.waits_for_more_than(chased.rung(), GLANCE);
+    }
+    (count("= 'triggered'"), count("<> 'triggered'"))
 }
 
 /// The entries, once none waits; those that do after a long time are among them.

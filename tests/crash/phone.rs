@@ -236,7 +236,8 @@ impl Phone {
     /// Presses the key that accepts once something is heard: what was pressed before does not answer the question.
     pub fn accepts(&mut self) {
         let heard = |voice: &Voice| voice.shared.heard.load(Ordering::SeqCst) > 2;
-        while self.goes_on() && !self.voice.as_ref().is_some_and(heard) {
+        let until = Instant::now() + PATIENCE;
+        while self.goes_on() && Instant::now() < until && !self.voice.as_ref().is_some_and(heard) {
             self.glances();
         }
         self.presses('1');

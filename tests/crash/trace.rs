@@ -36,6 +36,11 @@ pub enum Step {
         file: File,
         length: u64,
     },
+    /// The file is at least so long.
+    Room {
+        file: File,
+        length: u64,
+    },
     /// What had been done before step `since` to this file, or to the names in this folder, is on the disk.
     Sync {
         file: File,
@@ -214,6 +219,13 @@ impl Process<'_> {
                 if let Some(Open { file, .. }) = self.known(of) {
                     let length = u64::try_from(leading(length).unwrap()).unwrap();
                     self.recording.steps.push(Step::Length { file, length });
+                }
+            }
+            // Room that is asked for beforehand.
+            ("fallocate", [of, "0", from, length]) => {
+                if let Some(Open { file, .. }) = self.known(of) {
+                    let end = leading(from).unwrap() + leading(length).unwrap();
+                    self.recording.steps.push(Step::Room { file, length: u64::try_from(end).unwrap() });
                 }
             }
             ("fsync" | "fdatasync", [of]) => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use nightbell::call::journal::Outcome;
 use nightbell::store::{CallFilter, CallRow, Store};
 
+use crate::chased::Chased;
 use crate::daemon::House;
 use crate::kills::{Call, Tally, must_be_hung_up_on};
 use crate::notices::{self, Notices};
@@ -35,6 +36,8 @@ pub struct Verdict {
     excused: u64,
     /// What has been told so far.
     notices: Notices,
+    /// Messages that somebody was chased about until they had it.
+    chases: u64,
     starts: Vec<Duration>,
     pub wrong: Vec<String>,
 }
@@ -52,6 +55,7 @@ impl Verdict {
             legs: (0, 0),
             excused: 0,
             notices: Notices::default(),
+            chases: 0,
             starts: Vec::new(),
             wrong: Vec::new(),
         }
@@ -71,6 +75,7 @@ impl Verdict {
         self.excused += other.excused;
         self.notices.came += other.notices.came;
         self.notices.again += other.notices.again;
+        self.chases += other.chases;
         self.starts.extend(other.starts);
         self.wrong.extend(other.wrong);
         self
@@ -219,14 +224,19 @@ impl Verdict {
         }
     }
 
-    /// At the end all calls of all rounds are still there.
-    pub fn look_back(&mut self, house: &House) {
+    /// At the end all calls of all rounds are still there, and whoever was chased has been reached about each message.
+    pub fn look_back(&mut self, house: &House, chased: &Chased) {
         let reader = Store::open_read_only(&house.data()).unwrap();
         let rows = reader.calls(&CallFilter::default()).unwrap();
         let there: BTreeSet<_> = rows.into_iter().map(|row| row.sip_call_id).collect();
         let lost = self.answered.difference(&there).count();
         if lost > 0 {
             self.wrong.push(format!("{lost} calls that had been there are gone"));
+        }
+        let (open, taken) = notices::chases(house, chased);
+        self.chases += taken;
+        if open > 0 {
+            self.wrong.push(format!("nobody is chased any more about {open} messages"));
         }
     }
 }
@@ -257,6 +267,7 @@ impl fmt::Display for Verdict {
             "{} notices came, {} of them once more with the same id",
             self.notices.came, self.notices.again
         )?;
+        writeln!(f, "{} messages somebody was chased about, until that person had them", self.chases)?;
         writeln!(
             f,
             "{} calls were answered before their row on a disk that was slow, and lost",

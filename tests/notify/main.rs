@@ -24,6 +24,7 @@ mod pagerduty;
 mod push;
 mod service;
 mod slack;
+mod sms;
 mod smtp;
 mod teams;
 mod tools;

@@ -39,6 +39,7 @@ const SETTINGS: Page = (
         ("## [hotlines.routes.incident]", "src/call/settings/incident.rs", "IncidentSettings"),
         ("## [hotlines.routes.chase]", "src/call/settings/chase.rs", "ChaseSettings"),
         ("## [incidents]", "src/notify/settings.rs", "IncidentsSettings"),
+        ("## [alarms]", "src/daemon/alarms/settings.rs", "AlarmsSettings"),
         ("## [[notify]]", "src/notify/settings.rs", "TargetSettings"),
         ("## [retention]", "src/daemon/retention/settings.rs", "RetentionSettings"),
         ("## [voicemail]", "src/daemon/messages/settings.rs", "VoicemailSettings"),

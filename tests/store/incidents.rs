@@ -6,7 +6,8 @@ use nightbell::call::journal::Outcome;
 use nightbell::incident::{Event, Fact, Notice, Party, Severity, Status};
 use nightbell::oncall::OncallFile;
 use nightbell::store::{
-    CallFilter, IncidentFilter, IncidentRow, OutboxFilter, OutboxState, Settled, Store, Unfinished,
+    CallFilter, IncidentFilter, IncidentRow, NewQuietTime, OutboxFilter, OutboxState, QuietKind, Settled,
+    Store, Unfinished,
 };
 
 use crate::scratch::Scratch;
@@ -222,4 +223,25 @@ fn the_list_is_of_what_is_not_over_newest_first() {
     assert_eq!(ids(&IncidentFilter { route: Some("Production".to_owned()), ..filter.clone() }), [3, 2]);
     assert_eq!(ids(&IncidentFilter { since: Some(at(3600)), ..filter.clone() }), [0; 0]);
     assert_eq!(ids(&IncidentFilter { limit: Some(1), all: true, ..filter }), [3]);
+}
+
+#[test]
+fn the_log_of_calls_names_the_incident_and_says_where_maintenance_kept_one_back() {
+    let scratch = Scratch::new();
+    let store = open(&scratch);
+    run(&store, Story::missed(1, &["pager"]).records);
+    let (kind, from, until) = (QuietKind::Maintenance, at(-60), Some(at(60)));
+    let maintenance = NewQuietTime { kind, hotline: None, route: None, from, until, reason: None };
+    store.add_quiet_time(&maintenance).unwrap();
+    run(&store, Story::missed(2, &["pager"]).records);
+    run(&store, Story::of(3).greeted().ended(Outcome::Missed).records);
+
+    let calls = store.reader().calls(&CallFilter::default()).unwrap();
+    let of = |call: u64| {
+        let row = calls.iter().find(|row| row.id == CallId(call)).unwrap();
+        (row.incident, row.incident_status, row.suppressed_at.is_some())
+    };
+    assert_eq!(of(1), (Some(1), Some(Status::Triggered), false));
+    assert_eq!(of(2), (None, None, true), "maintenance");
+    assert_eq!(of(3), (None, None, false), "the caller got to no route");
 }

@@ -15,4 +15,5 @@ mod retention;
 mod roster;
 #[path = "../../src/store/scratch.rs"]
 mod scratch;
+mod spare;
 mod story;

@@ -2,8 +2,11 @@
 
 use jiff::ToSpan;
 use nightbell::call::CallId;
-use nightbell::incident::{Event, Fact, Notice, Severity};
+use nightbell::incident::{Event, Fact, Notice, Party, Recipient, Severity};
 use nightbell::store::{OutboxEntry, OutboxFilter, OutboxState, Replay, Settled, Store};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::Config;
 
 use crate::scratch::Scratch;
 use crate::story::{Story, at, run};
@@ -185,14 +188,13 @@ fn the_counts_say_how_much_waits_is_dead_and_since_when() {
     assert_eq!(earlier.oldest_due, None, "it is not due yet");
 }
 
-#[test]
-fn a_notice_of_no_incident_goes_to_each_target_once_and_goes_when_it_is_old() {
-    let scratch = Scratch::new();
-    let store = Store::open(scratch.path()).unwrap();
-    let notice = Notice {
+/// A notice that belongs to no incident.
+fn alarm(key: &str, number: usize, person: Option<&str>) -> Notice {
+    let party = |id: &str| Party { id: id.to_owned(), name: id.to_owned(), email: None };
+    Notice {
         event: Event::Trigger,
-        id: "alarm-trunk-1".to_owned(),
-        dedup_key: "alarm-trunk".to_owned(),
+        id: format!("{key}-{number}"),
+        dedup_key: key.to_owned(),
         incident: None,
         at: at(0),
         title: "The trunk is down".to_owned(),
@@ -211,8 +213,15 @@ fn a_notice_of_no_incident_goes_to_each_target_once_and_goes_when_it_is_old() {
         voicemail: None,
         transcript: None,
         link: None,
-        to: None,
-    };
+        to: person.map(|id| Recipient { party: party(id), address: None }),
+    }
+}
+
+#[test]
+fn a_notice_of_no_incident_goes_to_each_target_once_and_goes_when_it_is_old() {
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.path()).unwrap();
+    let notice = alarm("alarm-trunk", 1, None);
     let targets = ["pager".to_owned(), "chat".to_owned()];
     let bell = store.bell().listen();
     assert_eq!(store.tell(&targets, &notice, at(0)).unwrap(), 2);
@@ -225,4 +234,96 @@ fn a_notice_of_no_incident_goes_to_each_target_once_and_goes_when_it_is_old() {
     assert_eq!(all(), 2);
     store.outbox_sweep(at(100) + 721.hours()).unwrap();
     assert_eq!(all(), 1);
+}
+
+#[test]
+fn one_person_who_cannot_be_reached_holds_up_nobody_else() {
+    let scratch = Scratch::new();
+    let store = Store::open(scratch.path()).unwrap();
+    let mail = ["pager".to_owned()];
+    for (number, person) in ["anna", "anna", "bob"].into_iter().enumerate() {
+        store.tell(&mail, &alarm("hotline-1", number, Some(person)), at(0)).unwrap();
+    }
+    assert_eq!(heads(&store), [1, 3]);
+}
+
+/// What can happen to the outbox.
+#[derive(Debug, Clone)]
+enum Happening {
+    /// Something is to be told of this incident, to this person alone or to all.
+    Told(u8, Option<u8>),
+    /// One of those that may be sent is tried, with this result.
+    Tried(usize, u8),
+    /// An entry is sent again.
+    Replayed(i64),
+    /// An entry is dropped.
+    Dropped(i64),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        4 => (0..3_u8, proptest::option::of(0..2_u8)).prop_map(|(key, person)| Happening::Told(key, person)),
+        6 => (0..4_usize, 0..4_u8).prop_map(|(head, result)| Happening::Tried(head, result)),
+        1 => (1..12_i64).prop_map(Happening::Replayed),
+        1 => (1..12_i64).prop_map(Happening::Dropped),
+    ]
+}
+
+/// Lets it happen. Only what the store offers is ever sent.
+fn happens(store: &Store, number: usize, happening: &Happening) {
+    match happening {
+        Happening::Told(key, person) => {
+            let person = person.map(|person| format!("person{person}"));
+            let notice = alarm(&format!("hotline-{key}"), number, person.as_deref());
+            store.tell(&["pager".to_owned()], &notice, at(0)).unwrap();
+        }
+        Happening::Tried(head, result) => {
+            let heads = heads(store);
+            let Some(id) = heads.get(head % heads.len().max(1)) else { return };
+            let result = match result {
+                0 => dead(),
+                1 => later(200),
+                _ => Settled::Sent,
+            };
+            settle(store, *id, result);
+        }
+        Happening::Replayed(id) => {
+            store.outbox_replay(&Replay::Entry(*id), at(300)).unwrap();
+        }
+        Happening::Dropped(id) => {
+            store.outbox_drop(*id, at(300)).unwrap();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 24, ..Config::default() })]
+
+    #[test]
+    fn whatever_happens_nothing_is_told_before_what_came_before_it(course in vec(happening(), 1..24)) {
+        let scratch = Scratch::new();
+        let store = Store::open(scratch.path()).unwrap();
+        for (number, happening) in course.iter().enumerate() {
+            happens(&store, number, happening);
+        }
+        let all = store.reader().outbox(&OutboxFilter { all: true, ..OutboxFilter::default() }).unwrap();
+        let told = course.iter().filter(|happening| matches!(happening, Happening::Told(..))).count();
+        prop_assert_eq!(all.len(), told, "nothing goes by itself");
+        let of = |entry: &OutboxEntry| {
+            let to = entry.notice.as_ref().and_then(|notice| notice.to.clone()).map(|to| to.party.id);
+            (entry.dedup_key.clone(), to)
+        };
+        let mut first_waiting = Vec::new();
+        for (index, entry) in all.iter().enumerate().filter(|(_, entry)| entry.is_waiting()) {
+            let later = all[index + 1..].iter().filter(|later| of(later) == of(entry));
+            let overtaken = later.clone().find(|later| later.state == OutboxState::Sent);
+            prop_assert_eq!(overtaken, None, "{:?} waits", entry);
+            if !all[..index].iter().any(|earlier| earlier.is_waiting() && of(earlier) == of(entry)) {
+                first_waiting.push(entry.id);
+            }
+        }
+        let mut heads = heads(&store);
+        heads.sort_unstable();
+        prop_assert_eq!(heads, first_waiting);
+    }
 }

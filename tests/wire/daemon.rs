@@ -80,11 +80,39 @@ impl Daemon {
         Self { folder, port, child, log }
     }
 
-    /// Kills it as a power cut would, and starts it again.
-    pub fn kill_and_restart(&mut self) {
+    /// Starts a daemon that rings this person, in a folder that is prepared first.
+    pub fn start_in(prepare: impl FnOnce(&Path), id: &str, phone: u16) -> Self {
+        let (port, phone) = (free_ports(), format!("sip:{id}@127.0.0.1:{phone}"));
+        let people = [(id, phone.as_str())];
+        Self::with(port, prepare, &config(&listen(port), TRUNK, &people, ["", ""]), &oncall(&people))
+    }
+
+    /// Where its data is.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it as a power cut would; something happens before it is started again.
+    pub fn kill_and_restart_after(&mut self, what: impl FnOnce(&Path)) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        what(&self.folder.join("data"));
         (self.child, self.log) = run(&self.folder);
+    }
+
+    /// Kills it as a power cut would, and starts it again.
+    pub fn kill_and_restart(&mut self) {
+        self.kill_and_restart_after(|_| {});
+    }
+
+    /// Whether the log has said this so far.
+    pub fn has_logged(&self, part: &str) -> bool {
+        self.log.0.lock().unwrap().iter().any(|line| line.contains(part))
     }
 
     /// Waits until a line of the log has this in it.
@@ -157,6 +185,19 @@ impl Daemon {
                 return;
             }
             assert!(started.elapsed().as_secs() < 30, "the call never came to {step}: {whole:#}");
+        }
+    }
+
+    /// Waits until some of a message is on the disk.
+    pub fn wait_for_recording(&self) {
+        let started = std::time::Instant::now();
+        let there = || {
+            let files = std::fs::read_dir(self.data().join("recordings")).into_iter().flatten().flatten();
+            files.flat_map(|file| file.metadata()).any(|file| file.len() > 16_000)
+        };
+        while !there() {
+            assert!(started.elapsed().as_secs() < 40, "nothing was recorded");
+            std::thread::yield_now();
         }
     }
 

@@ -11,6 +11,7 @@ mod carriers;
 mod certificate;
 mod chase;
 mod daemon;
+mod faults;
 mod foreign;
 mod identity;
 mod kamailio;

@@ -70,7 +70,7 @@ pub fn installed(program: &str, package: &str, test: &str) -> bool {
 }
 
 /// Tells of a test that is left out, or fails where none may be.
-fn left_out(why: &str) {
+pub fn left_out(why: &str) {
     assert!(std::env::var_os("NIGHTBELL_REQUIRE_WIRE").is_none(), "NIGHTBELL_REQUIRE_WIRE is set, but {why}");
     // Not by a macro: what those print is hidden while the test passes.
     let _ = std::io::stderr().write_all(format!("LEFT OUT: {why}\n").as_bytes());

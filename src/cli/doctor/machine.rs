@@ -74,8 +74,8 @@ fn room(free: u64) -> Status {
 }
 
 fn database(data_dir: &Path) -> Check {
-    match Store::open_read_only(data_dir) {
-        Ok(_) => Check::ok("database", "it can be read"),
+    match Store::look(data_dir) {
+        Ok(()) => Check::ok("database", "it can be read"),
         Err(StoreError::Missing { .. }) => {
             Check::ok("database", "there is none yet: the first start makes it")
         }

@@ -17,6 +17,8 @@ use crate::daemon::feeds::Health;
 use crate::daemon::findings::Findings;
 use crate::daemon::logging::{self, LogFormat};
 use crate::daemon::probe::probe;
+use crate::daemon::storage::set_aside_lines;
+use crate::store::{Alarm, Fault, Health as StorageHealth, Store};
 use crate::switch::media::probe_priority;
 use crate::switch::report::TrunkReport;
 
@@ -31,6 +33,9 @@ pub struct Options {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Move a damaged database out of the way, keeping it, and go on with a new one; look at nothing else
+    #[arg(long, conflicts_with_all = ["no_call", "json"])]
+    set_aside: bool,
 }
 
 /// What a check has come to.
@@ -48,7 +53,8 @@ pub enum Status {
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 pub struct Check {
-    /// What about: `settings`, `disk`, `clock`, `calendar`, `sip`, `media`, `files`, `priority`, `dns`, `trunk`, `registration`, `limits`, `audio`.
+    /// What about: `settings`, `disk`, `database`, `clock`, `calendar`, `alarm`, `storage`, `sip`, `media`, `files`, `priority`, `dns`,
+    /// `trunk`, `registration`, `limits`, `audio`.
     check: &'static str,
     /// Of which trunk, if of one.
     trunk: Option<String>,
@@ -93,12 +99,19 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     // What is found is printed below, in one place.
     let _log = logging::start(LogFormat::Text, LevelFilter::OFF)?;
     let (config, findings) = options.common.load()?;
+    if options.set_aside {
+        return set_aside(&config);
+    }
     let running = control::is_running(&config.data_dir);
     let mut checks = vec![settings(&findings)];
     checks.extend(machine::checks(&config));
     checks.extend(calendars(&options.common)?);
+    checks.extend(alarms(&config));
     let trunks = match running {
-        true => asked(&config, &mut checks)?,
+        true => {
+            checks.push(storage(&config)?);
+            asked(&config, &mut checks)?
+        }
         false => probed(&config, &mut checks)?,
     };
     checks.extend(trunks::checks(&trunks, running));
@@ -115,12 +128,62 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+/// Has a damaged database moved out of the way, by the daemon if it runs.
+fn set_aside(config: &Config) -> Result<ExitCode, Failure> {
+    let lines = match control::ask(&config.data_dir, &control::Command::SetAside)? {
+        Some(control::Reply::Done(lines)) => lines,
+        Some(control::Reply::Failed(why)) => return Err(Failure::Failed(why)),
+        Some(_) => return Err(Failure::Failed("the daemon has answered something else".to_owned())),
+        None => {
+            let mut lines = set_aside_lines(&Store::set_damaged_aside(&config.data_dir)?);
+            lines.push(
+                "the next start makes a new one, or uses the backup that you put in its place".to_owned(),
+            );
+            lines
+        }
+    };
+    lines.iter().for_each(|line| output::say(&format!("{line}\n")));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the running daemon's database takes entries.
+fn storage(config: &Config) -> Result<Check, Failure> {
+    match control::ask(&config.data_dir, &control::Command::Storage)? {
+        Some(control::Reply::Storage(StorageHealth::Degraded { since, fault, detail, waiting })) => {
+            let detail = format!("since {since:.0} {fault} ({detail}); {waiting} entries wait");
+            let help = match fault {
+                Fault::Damaged => {
+                    "calls go on, on a spare database: `nightbell doctor --set-aside`, or a backup"
+                }
+                _ => "calls go on; see docs/guide/troubleshooting.md, The disk is full or broken",
+            };
+            Ok(Check::new("storage", Status::Failed, detail).help(help))
+        }
+        Some(control::Reply::Storage(StorageHealth::Good)) => {
+            Ok(Check::ok("storage", "the database takes entries"))
+        }
+        Some(_) | None => Err(Failure::Failed("the daemon has just stopped: try again".to_owned())),
+    }
+}
+
 fn settings(findings: &Findings) -> Check {
     match findings.counts() {
         (_, 0) => Check::ok("settings", "no faults"),
         (_, warnings) => Check::new("settings", Status::Warning, output::count(warnings, "warning"))
             .help("`nightbell check` shows them"),
     }
+}
+
+/// The alarms that are on.
+fn alarms(config: &Config) -> Vec<Check> {
+    let found = Store::open_read_only(&config.data_dir).and_then(|reader| reader.alarms());
+    let alarm = |alarm: Alarm| {
+        let since = output::local(alarm.since);
+        Check::new("alarm", Status::Warning, format!("{}, since {since}: {}", alarm.name, alarm.title))
+            .help(alarm.detail)
+    };
+    // What keeps the database from being read is another check's.
+    found.unwrap_or_default().into_iter().map(alarm).collect()
 }
 
 /// How the calendars stand from which it is known who is on call.

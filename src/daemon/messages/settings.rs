@@ -34,7 +34,10 @@ impl fmt::Display for Handling {
         match self.encrypt_to.len() {
             0 => Ok(()),
             1 => writeln!(f, "messages and recorded calls are encrypted once their call is over"),
-            keys => writeln!(f, "messages and recorded calls are encrypted to {keys} keys once their call is over"),
+            keys => writeln!(
+                f,
+                "messages and recorded calls are encrypted to {keys} keys once their call is over"
+            ),
         }
     }
 }

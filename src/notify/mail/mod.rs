@@ -3,7 +3,6 @@
 
 mod letter;
 mod session;
-mod told;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -18,12 +17,12 @@ use super::compile::Reading;
 use super::exchange::{Secret, Verdict};
 use super::http::Reach;
 use super::size::Size;
+use super::told::Told;
 use super::{TargetSettings, prose};
 use crate::incident::{Event, Notice, Sound};
 use crate::problem::Problem;
 use letter::{Attachment, Letter};
 use session::{Fault, Session};
-use told::Told;
 
 /// What a letter may carry where nothing is written. Most servers take 10 MiB and more; a WAV of two minutes has 2.
 const ATTACH_LIMIT: Size = Size::mib(8);

@@ -23,6 +23,11 @@ use super::text::{call_id, column, instant, optional_column, parse};
 use crate::call::CallId;
 use crate::incident::Notice;
 
+/// To whom alone an entry goes, as SQL: entries of one incident are told in order to the target as a whole, and to each
+/// person on their own. One whose mailbox does not take it holds up nobody else.
+const RECIPIENT: &str =
+    "CASE WHEN json_valid(notice) THEN coalesce(notice ->> '$.to.party.id', '') ELSE '' END";
+
 /// How long an entry is tried.
 pub const TRIED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -160,7 +165,8 @@ pub(super) fn put(
 /// Whether a target has been told that there is an incident, or may have been, or is still to be.
 pub(super) fn knows_of(connection: &Connection, target: &str, dedup_key: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM outbox WHERE target = ?1 AND dedup_key = ?2
-                              AND state <> 'withdrawn' AND notice ->> 'event' = 'trigger')";
+                              AND state <> 'withdrawn' AND json_valid(notice)
+                              AND notice ->> 'event' = 'trigger')";
     connection.prepare_cached(sql)?.query_row(params![target, dedup_key], |row| row.get(0))
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::super::text::{column, instant, optional_column, parse};
 use super::super::{Reader, StoreError};
-use super::{OutboxEntry, OutboxState, one};
+use super::{OutboxEntry, OutboxState, RECIPIENT, one};
 
 /// Which entries are asked for. The default asks for what waits and what is dead.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,16 +80,17 @@ impl Reader {
         })
     }
 
-    /// What may be sent to a target next: of each incident the first entry that waits, those that are due first before
+    /// What may be sent to a target next: of each incident (and each recipient of it) the first entry that waits, those that are due first before
     /// the others.
     pub fn outbox_heads(&self, target: &str) -> Result<Vec<Head>, StoreError> {
         self.read(|connection| {
             connection
-                .prepare_cached(
+                .prepare_cached(&format!(
                     "SELECT id, due_at, attempts FROM outbox WHERE id IN (
-                         SELECT min(id) FROM outbox WHERE target = ?1 AND state = 'waiting' GROUP BY dedup_key)
-                     ORDER BY due_at, id",
-                )?
+                         SELECT min(id) FROM outbox WHERE target = ?1 AND state = 'waiting'
+                         GROUP BY dedup_key, {RECIPIENT})
+                     ORDER BY due_at, id"
+                ))?
                 .query_map([target], |row| {
                     Ok(Head {
                         id: row.get("id")?,

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::incidents::log;
 use super::super::text::instant;
 use super::super::{Store, StoreError};
-use super::{About, OutboxEntry, TRIED_FOR, one, put};
+use super::{About, OutboxEntry, RECIPIENT, TRIED_FOR, one, put};
 use crate::incident::Notice;
 
 /// How long entries that belong to no call are kept once they are settled. The others go with their calls.
@@ -197,11 +197,11 @@ fn settle(
 /// Sends an entry that is dead or was sent again, with all that was sent of its incident after it.
 fn replay(connection: &Connection, id: i64, now: Timestamp) -> rusqlite::Result<usize> {
     connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "UPDATE outbox SET state = 'waiting', settled_at = NULL, attempts = 0, due_at = ?2, wanted_at = ?2
              WHERE id >= ?1 AND state IN ('dead', 'sent')
-               AND (target, dedup_key) = (SELECT target, dedup_key FROM outbox WHERE id = ?1
-                                          AND state IN ('dead', 'sent'))",
-        )?
+               AND (target, dedup_key, {RECIPIENT}) = (
+                   SELECT target, dedup_key, {RECIPIENT} FROM outbox WHERE id = ?1 AND state IN ('dead', 'sent'))"
+        ))?
         .execute(params![id, instant(now)])
 }
