@@ -8,6 +8,7 @@ mod doctor;
 mod foresight;
 mod import;
 mod incidents;
+mod messages;
 mod settings;
 mod signals;
 mod simulated;
