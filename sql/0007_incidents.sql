@@ -61,7 +61,8 @@ CREATE TABLE incident_log (
     at          TEXT NOT NULL,
     -- Who did it, where somebody did.
     by          TEXT,
-    -- What: 'opened', 'acknowledged', 'resolved', 'note', 'message', 'transcript', 'escalated', 'quiet', 'delivery'.
+    -- What: 'opened', 'call', 'acknowledged', 'resolved', 'note', 'message', 'transcript', 'escalated', 'quiet', 'delivery',
+    -- 'phoned'.
     kind        TEXT NOT NULL,
     -- In a sentence.
     detail      TEXT NOT NULL

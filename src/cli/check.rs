@@ -10,8 +10,9 @@ use super::simulate::House;
 use super::{Common, Failure, expect, output};
 use crate::call::plan::Snapshot;
 use crate::daemon::config::Config;
-use crate::daemon::findings::Finding;
-use crate::problem::Severity;
+use crate::daemon::findings::{Finding, Findings};
+use crate::daemon::transcript;
+use crate::problem::{Problem, Severity};
 
 /// Options of `check`.
 #[derive(Debug, Args)]
@@ -62,6 +63,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
             met.push_str(&calendars);
             met.push_str(&format!("{}\n", config.retention));
             met.push_str(&config.voicemail.to_string());
+            transcripts(config, &mut findings);
             met.extend(config.targets.iter().map(|target| format!("target {target}\n")));
             let alarmed = config.alarms.targets().join(", ");
             if !alarmed.is_empty() {
@@ -81,6 +83,15 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     }
     output::say(&format!("{}, {}\n", output::count(errors, "error"), output::count(warnings, "warning")));
     Ok(ExitCode::from(status))
+}
+
+/// Whether the command that writes messages out can be kept to itself here.
+fn transcripts(config: &Config, findings: &mut Findings) {
+    let Some(transcription) = &config.transcript else { return };
+    if let Err(why) = transcript::probe(transcription.network) {
+        let message = format!("messages will not be written out: {why}");
+        findings.add(&config.source, [Problem::warning(0..0, message)]);
+    }
 }
 
 fn row(finding: &Finding) -> Row<'_> {

@@ -20,6 +20,7 @@ use crate::daemon::parse::parse;
 use crate::daemon::reading::{read, secret};
 use crate::daemon::retention::{Retention, RetentionSettings};
 use crate::daemon::storage::StorageSettings;
+use crate::daemon::transcript::{self, TranscriptSettings, Transcription};
 use crate::notify::compile::{Reading, compile as compile_targets};
 use crate::notify::http::Client;
 use crate::notify::{Class, Delivering, IncidentsSettings, Link, Target, TargetSettings};
@@ -74,6 +75,8 @@ struct File {
     /// What is done with recordings.
     #[serde(default)]
     voicemail: VoicemailSettings,
+    /// Writes messages out.
+    transcript: Option<TranscriptSettings>,
     /// What certain calls are to come to.
     #[serde(default)]
     expect: Vec<Expectation>,
@@ -110,6 +113,8 @@ pub struct Config {
     pub alarms: AlarmsSettings,
     /// Where a person reads more of an incident.
     pub link: Option<Link>,
+    /// Writes messages out.
+    pub transcript: Option<Transcription>,
     /// What certain calls are to come to.
     pub expect: Vec<Expectation>,
     voice: Option<VoiceCommand>,
@@ -162,6 +167,7 @@ impl Config {
         let (voicemail, found) = file.voicemail.compile();
         problems.extend(found);
         problems.extend(file.alarms.problems(&targets));
+        let transcript = file.transcript.as_ref().and_then(|written| written.compile(folder, &mut problems));
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));
         }
@@ -185,6 +191,7 @@ impl Config {
             targets,
             alarms: file.alarms,
             link,
+            transcript,
             voice: file.voice.as_ref().map(VoiceSettings::command),
             hotlines: file.hotlines,
             expect: file.expect,
@@ -212,6 +219,13 @@ impl Config {
             recordings: self.data_dir.join("recordings"),
             link: self.link.clone(),
         }
+    }
+
+    /// What is to be done with messages.
+    pub fn wanted_transcripts(&self) -> transcript::Wanted {
+        let languages =
+            self.hotlines.iter().map(|hotline| (hotline.name.get_ref().clone(), hotline.language)).collect();
+        transcript::Wanted { transcription: self.transcript.clone(), languages }
     }
 
     /// Compiles the hotlines against the people there are.
@@ -280,7 +294,8 @@ impl Config {
             for way in person.notify.iter().filter(|way| known().all(|known| known != way.as_str())) {
                 let message =
                     format!("{} is to be told by `{way}`, and no [[notify]] is for that", person.id);
-                let help = match (way, nearest(way.as_str(), known())) {
+                let words = Way::WORDS.iter().map(Way::as_str);
+                let help = match (way, nearest(way.as_str(), known().chain(words))) {
                     (Way::Email, _) => "add a [[notify]] that sends mail".to_owned(),
                     (Way::Sms, _) => "add a [[notify]] that sends text messages".to_owned(),
                     (Way::Chat, _) => "add a [[notify]] for a chat".to_owned(),

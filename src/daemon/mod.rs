@@ -20,6 +20,7 @@ pub mod retention;
 mod secrets;
 pub mod start;
 pub mod storage;
+pub mod transcript;
 pub mod verify;
 
 /// Runs what waits for the disk or the network away from the calls.

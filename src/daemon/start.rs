@@ -32,6 +32,7 @@ use crate::daemon::messages::Sealer;
 use crate::daemon::outbox::{self, Pump};
 use crate::daemon::retention::{self, Purger, Removal};
 use crate::daemon::storage;
+use crate::daemon::transcript::{self, Transcriber};
 use crate::daemon::verify::{self, Verified};
 use crate::notify::http::Client;
 use crate::oncall::{Language, PersonId, Phone, Roster};
@@ -98,6 +99,7 @@ pub struct Daemon {
     purger: Purger,
     sealer: Sealer,
     outbox: Pump,
+    transcriber: Transcriber,
     /// Phones people about open incidents.
     chaser: Chaser,
     alarms: Alarms,
@@ -134,6 +136,7 @@ impl Daemon {
         let Ready { config, plan, roster, warnings } = ready;
         let languages = languages(&roster);
 
+        let wanted = config.wanted_transcripts();
         let (journal, records) = Journal::new();
         let (live, _) = broadcast::channel(LIVE_BACKLOG);
         let writer = store.start_writer(records, Some(live.clone()))?;
@@ -169,6 +172,13 @@ impl Daemon {
         let client = Client::new();
         let ways = outbox::ways(&config.targets, &config.delivering(&client));
         let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways.clone());
+        let parts = transcript::Parts {
+            store: store.clone(),
+            journal: house.journal.clone(),
+            recordings: config.data_dir.join("recordings"),
+            scratch: config.data_dir.join("transcript"),
+        };
+        let transcriber = Transcriber::start(parts, wanted, live.subscribe());
         store.set_ways(&config.ways())?;
         let chaser = Chaser::start(store.clone(), house.clone(), recordings.clone(), snapshot);
         let purger = Purger::start(store.clone(), recordings.clone(), config.retention);
@@ -200,6 +210,7 @@ impl Daemon {
             purger,
             sealer,
             outbox,
+            transcriber,
             chaser,
             alarms,
             client,
@@ -454,6 +465,7 @@ impl Daemon {
             tracing::warn!("changed, but not in use before the next start: {}", later.join(", "));
         }
         self.languages = languages(&ready.roster);
+        self.transcriber.settings_changed(ready.config.wanted_transcripts());
         let snapshot = Arc::new(Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) });
         self.switch
             .reload(ready.config.trunks.clone(), tls, snapshot.clone(), Arc::new(ready.plan.library))
@@ -507,6 +519,7 @@ impl Daemon {
         }
         self.chaser.stop().await;
         self.switch.stop().await;
+        self.transcriber.stop().await;
         drop((self.commands, self.confirmed, self.house));
         // What the disk has not taken by then is in the log.
         let written = tokio::task::spawn_blocking(move || self.writer.join());

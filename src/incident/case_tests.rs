@@ -143,6 +143,42 @@ fn a_call_nobody_answers_is_told_of_and_the_message_is_added() {
 }
 
 #[test]
+fn the_log_of_an_incident_tells_what_happened_in_the_call() {
+    let mut case = Case::of("1");
+    let mut log = Vec::new();
+    let call = policy(&[Moment::Call]);
+    let facts = [
+        routed(call),
+        accepted("anna"),
+        Fact::NobodyAnswered,
+        message(),
+        ended("accepted"),
+        acknowledged("bob"),
+        noted("a disk"),
+        resolved("bob"),
+    ];
+    for (fact, second) in facts.iter().zip(0..) {
+        for effect in case.take(at(second), fact, &Quiet::default()) {
+            if let Effect::Logged { by, kind, detail } = effect {
+                log.push(format!("{kind} {}: {detail}", by.unwrap_or_default()));
+            }
+        }
+    }
+    assert_eq!(
+        log,
+        [
+            "opened : Somebody calls.",
+            "call anna: The call was accepted.",
+            "call : The call was answered. Then the caller was left alone.",
+            "message : A message of 42 s was left.",
+            "acknowledged bob: taken on",
+            "note anna: a disk",
+            "resolved bob: resolved",
+        ]
+    );
+}
+
+#[test]
 fn an_answered_call_is_written_when_it_is_over_resolved_already_and_nobody_is_told() {
     let told = Told::of(nightbell()).all([rung("bob"), accepted("bob")]);
     assert_eq!(told.status(), "none", "nothing is written during the talk");
@@ -466,6 +502,9 @@ proptest! {
                 prop_assert_eq!(&incident.resolved, &case.incident().unwrap().resolved, "resolved is final");
             }
             if let Some(incident) = incident {
+                let held = outbox.trigger.is_some_and(|due| due > at(now));
+                let over = incident.muted || incident.status == Status::Resolved;
+                prop_assert!(!(held && over), "what is over or muted is not told later");
                 prop_assert!(!chased || incident.status == Status::Triggered, "who has it is left in peace");
             }
             let again = case.take(at(now), &fact, &quiet);

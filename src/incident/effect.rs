@@ -24,7 +24,8 @@ pub enum Effect {
     Logged {
         /// Who did it, where somebody did: the id of a person, or a word.
         by: Option<String>,
-        /// What: `opened`, `acknowledged`, `resolved`, `note`, `message`, `transcript`, `escalated`, `quiet`.
+        /// What: `opened`, `call` (something new in the call), `acknowledged`, `resolved`, `note`, `message`,
+        /// `transcript`, `escalated`, `quiet`.
         kind: &'static str,
         /// In a sentence.
         detail: String,

@@ -92,7 +92,7 @@ impl Turn<'_> {
         if self.opens_at(Moment::NoAnswer) && self.open_and_tell() {
             return;
         }
-        self.news(None, &story(self.case));
+        self.happened(None, &story(self.case));
         self.summon();
     }
 
@@ -114,7 +114,7 @@ impl Turn<'_> {
                 if let NotifyWhen::After(_) = policy.notify_when {
                     self.hold_back();
                 }
-                self.news(Some(person), "The call was accepted.");
+                self.happened(Some(person), "The call was accepted.");
             }
         }
     }
@@ -197,7 +197,7 @@ impl Turn<'_> {
         let opens = policy.open.contains(&Moment::NoAnswer);
         match policy.abandoned {
             Abandoned::Keep if opens && self.open_and_tell() => {}
-            Abandoned::Keep => self.news(None, &story(self.case)),
+            Abandoned::Keep => self.happened(None, &story(self.case)),
             Abandoned::Resolve => {
                 if opens {
                     self.open_silently();
@@ -214,7 +214,7 @@ impl Turn<'_> {
         let told = self.case.nobody_answered || self.case.message.is_some();
         let opened = self.opens_at(Moment::NoAnswer) && self.open_and_tell();
         if !opened && !told {
-            self.news(None, &story(self.case));
+            self.happened(None, &story(self.case));
         }
         match policy.unanswered {
             Unanswered::Keep => {}
@@ -520,6 +520,12 @@ impl Turn<'_> {
         }
         let (by, number) = (by.map(str::to_owned), incident.notices);
         self.effects.push(Effect::Tell(Tell { event, due, text, by, number }));
+    }
+
+    /// Something new in the call itself.
+    fn happened(&mut self, by: Option<&str>, what: &str) {
+        self.log(by, "call", what);
+        self.news(by, what);
     }
 
     /// Has people chased once the call is over, as soon as they are told.

@@ -44,6 +44,7 @@ pub use facts::{Class, FACTS, Facts, Scale};
 pub use link::Link;
 pub use settings::{HeaderSetting, IncidentsSettings, SecretFile, TargetSettings};
 pub use size::Size;
+pub use text::cut;
 
 use crate::incident::Notice;
 use alertmanager::Alertmanager;

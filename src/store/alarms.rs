@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::outbox::{About, put};
 use super::text::{column, instant, parse};
 use super::{Reader, Store, StoreError};
+use crate::call::verify::OURSELVES;
 use crate::incident::{Notice, Severity};
 
 /// An alarm that is on.
@@ -74,7 +75,7 @@ impl Reader {
                     Ok(Alarm {
                         name: row.get("name")?,
                         since: column(row, "since", parse)?,
-                        severity: column(row, "severity", |word| Severity::from_word(word))?,
+                        severity: column(row, "severity", Severity::from_word)?,
                         title: row.get("title")?,
                         detail: row.get("detail")?,
                     })
@@ -83,7 +84,8 @@ impl Reader {
         })
     }
 
-    /// When the newest call was answered that came from one of these numbers; of none: from anywhere.
+    /// When the newest call was answered that came from one of these numbers; of none: from anywhere. Calls of our own
+    /// to phones do not count.
     pub fn last_answered(&self, callers: &[String]) -> Result<Option<Timestamp>, StoreError> {
         self.read(|connection| {
             let wanted = serde_json::to_string(callers)
@@ -91,11 +93,11 @@ impl Reader {
             connection
                 .prepare_cached(
                     "SELECT answered_at FROM calls
-                     WHERE answered_at IS NOT NULL
+                     WHERE answered_at IS NOT NULL AND caller <> ?2
                        AND (?1 = '[]' OR caller IN (SELECT value FROM json_each(?1)))
                      ORDER BY started_at DESC, id DESC LIMIT 1",
                 )?
-                .query_map([wanted], |row| column(row, "answered_at", parse))?
+                .query_map(params![wanted, OURSELVES], |row| column(row, "answered_at", parse))?
                 .next()
                 .transpose()
         })

@@ -28,6 +28,7 @@ const MIGRATIONS: &[M<'static>] = &[
     M::up(include_str!("../../sql/0007_incidents.sql")),
     M::up(include_str!("../../sql/0008_retention.sql")),
     M::up(include_str!("../../sql/0009_chase.sql")),
+    M::up(include_str!("../../sql/0010_transcripts.sql")),
     M::up(include_str!("../../sql/0011_alarms.sql")),
     M::up(include_str!("../../sql/0012_storage.sql")),
 ];

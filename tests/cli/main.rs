@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod alarms;
 mod calendars;
 mod changes;
 mod doctor;

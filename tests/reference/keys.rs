@@ -40,6 +40,7 @@ const SETTINGS: Page = (
         ("## [hotlines.routes.chase]", "src/call/settings/chase.rs", "ChaseSettings"),
         ("## [incidents]", "src/notify/settings.rs", "IncidentsSettings"),
         ("## [alarms]", "src/daemon/alarms/settings.rs", "AlarmsSettings"),
+        ("## [transcript]", "src/daemon/transcript/settings.rs", "TranscriptSettings"),
         ("## [[notify]]", "src/notify/settings.rs", "TargetSettings"),
         ("## [retention]", "src/daemon/retention/settings.rs", "RetentionSettings"),
         ("## [voicemail]", "src/daemon/messages/settings.rs", "VoicemailSettings"),

@@ -17,3 +17,4 @@ mod roster;
 mod scratch;
 mod spare;
 mod story;
+mod transcripts;

@@ -57,7 +57,7 @@ fn notices(store: &Store) -> usize {
 }
 
 #[test]
-fn row_17_a_damaged_database_is_left_as_it_is_and_calls_are_written_into_a_spare_one_until_it_is_set_aside() {
+fn a_damaged_database_is_left_as_it_is_and_calls_are_written_into_a_spare_one_until_it_is_set_aside() {
     let scratch = Scratch::new();
     with_a_call(&scratch);
     let damaged = damage(&database(scratch.path()));

@@ -94,3 +94,17 @@ fn a_chase_that_a_crash_cut_off_goes_on_with_the_next_person() {
     assert_eq!(taken["acknowledged_by"], "bob", "{taken:#}");
     assert!(anna.within("INVITE", Duration::from_secs(1)).is_none(), "she was not rung a second time");
 }
+
+#[test]
+fn a_caller_gets_the_line_on_which_somebody_is_being_told_of_an_incident() {
+    let mut anna = Phone::ordinary();
+    // One line for the caller and one for a responder: there is no third.
+    let daemon = Daemon::start_with(&[("anna", anna.port())], "max_calls = 2", "", ROUTE);
+    a_message_is_left(&daemon);
+    anna.is_rung();
+    let mut caller = Phone::ordinary();
+    caller.calls(&daemon.address(), VOICE);
+    anna.expects("CANCEL");
+    caller.asks("BYE", "");
+    caller.expects("SIP/2.0 200");
+}

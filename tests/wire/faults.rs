@@ -1,5 +1,6 @@
-//! Disks that fail under the running daemon, one test for each way in which they do. In each of them a call is
-//! answered and bridged while it lasts, the alarm is in the log, and the call's record is whole afterwards.
+//! Disks that fail under the running daemon, one test for each way in which they do, by its number in the table of
+//! faults. In each of them a call is answered and bridged while it lasts, the alarm is in the log, and the call's
+//! record is whole afterwards.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -177,8 +178,8 @@ fn storage(daemon: &Daemon) -> Value {
 }
 
 #[test]
-fn row_10_on_a_full_disk_a_call_is_bridged_and_its_record_is_whole_once_there_is_room() {
-    if !Disk::can_be_made("row_10") {
+fn fault_10_on_a_full_disk_a_call_is_bridged_and_its_record_is_whole_once_there_is_room() {
+    if !Disk::can_be_made("fault_10") {
         return;
     }
     let mut disk = None;
@@ -211,8 +212,8 @@ fn row_10_on_a_full_disk_a_call_is_bridged_and_its_record_is_whole_once_there_is
 }
 
 #[test]
-fn row_11_of_a_message_during_which_the_disk_fills_up_the_begin_is_kept_and_the_caller_told() {
-    if !Disk::can_be_made("row_11") {
+fn fault_11_of_a_message_during_which_the_disk_fills_up_the_begin_is_kept_and_the_caller_told() {
+    if !Disk::can_be_made("fault_11") {
         return;
     }
     let mut disk = None;
@@ -246,8 +247,8 @@ fn row_11_of_a_message_during_which_the_disk_fills_up_the_begin_is_kept_and_the_
 }
 
 #[test]
-fn row_12_without_a_file_to_be_had_calls_are_bridged_and_callers_told_that_no_message_can_be_left() {
-    if !Disk::can_be_made("row_12") {
+fn fault_12_without_a_file_to_be_had_calls_are_bridged_and_callers_told_that_no_message_can_be_left() {
+    if !Disk::can_be_made("fault_12") {
         return;
     }
     let mut disk = None;
@@ -269,8 +270,8 @@ fn row_12_without_a_file_to_be_had_calls_are_bridged_and_callers_told_that_no_me
 }
 
 #[test]
-fn row_13_on_a_read_only_disk_the_daemon_starts_takes_calls_and_has_them_all_once_it_can_be_written_to() {
-    if !Disk::can_be_made("row_13") {
+fn fault_13_on_a_read_only_disk_the_daemon_starts_takes_calls_and_has_them_all_once_it_can_be_written_to() {
+    if !Disk::can_be_made("fault_13") {
         return;
     }
     let mut disk = None;
@@ -295,8 +296,8 @@ fn row_13_on_a_read_only_disk_the_daemon_starts_takes_calls_and_has_them_all_onc
 }
 
 #[test]
-fn row_14_after_a_sync_that_failed_nothing_counts_as_written_before_it_was_written_again() {
-    let Some((daemon, mut caller, mut anna)) = tampered("row_14") else { return };
+fn fault_14_after_a_sync_that_failed_nothing_counts_as_written_before_it_was_written_again() {
+    let Some((daemon, mut caller, mut anna)) = tampered("fault_14") else { return };
     let tampering = Tampering::with(&daemon, "fsync,fdatasync", "error=EIO");
     bridged(&mut caller, &mut anna, &daemon);
     daemon.wait_for_log("ALARM: the disk has failed");
@@ -308,8 +309,8 @@ fn row_14_after_a_sync_that_failed_nothing_counts_as_written_before_it_was_writt
 }
 
 #[test]
-fn row_15_a_disk_that_takes_five_seconds_holds_up_an_answer_for_half_a_second_and_the_next_not_at_all() {
-    let Some((daemon, mut caller, mut anna)) = tampered("row_15") else { return };
+fn fault_15_a_disk_that_takes_five_seconds_holds_up_an_answer_for_half_a_second_and_the_next_not_at_all() {
+    let Some((daemon, mut caller, mut anna)) = tampered("fault_15") else { return };
     let tampering = Tampering::with(&daemon, "fsync,fdatasync", "delay_enter=5000000");
     bridged(&mut caller, &mut anna, &daemon);
     daemon.wait_for_log("ALARM: the disk is slow");
@@ -334,7 +335,7 @@ fn tampered(test: &str) -> Option<(Daemon, Phone, Phone)> {
 }
 
 #[test]
-fn row_16_while_another_program_has_locked_the_database_calls_are_bridged() {
+fn fault_16_while_another_program_has_locked_the_database_calls_are_bridged() {
     let (mut caller, mut anna) = (Phone::ordinary(), Phone::ordinary());
     let daemon = Daemon::start_in(|_| {}, "anna", anna.port());
     let other = Connection::open(daemon.data().join("nightbell.db")).unwrap();
@@ -348,7 +349,7 @@ fn row_16_while_another_program_has_locked_the_database_calls_are_bridged() {
 }
 
 #[test]
-fn row_17_with_a_damaged_database_the_daemon_starts_and_has_every_call_when_that_is_set_aside() {
+fn fault_17_with_a_damaged_database_the_daemon_starts_and_has_every_call_when_that_is_set_aside() {
     let (mut caller, mut anna) = (Phone::ordinary(), Phone::ordinary());
     let mut daemon = Daemon::start_in(|_| {}, "anna", anna.port());
     let mut damaged = Vec::new();
@@ -383,7 +384,7 @@ fn row_17_with_a_damaged_database_the_daemon_starts_and_has_every_call_when_that
 }
 
 #[test]
-fn row_18_a_database_that_is_damaged_while_the_daemon_runs_keeps_no_call_away_and_costs_none() {
+fn fault_18_a_database_that_is_damaged_while_the_daemon_runs_keeps_no_call_away_and_costs_none() {
     let (mut caller, mut anna) = (Phone::ordinary(), Phone::ordinary());
     let mut daemon = Daemon::start_in(|_| {}, "anna", anna.port());
     let path = daemon.data().join("nightbell.db");

@@ -29,7 +29,7 @@ use direct::Direct;
 use looks::Eyes;
 
 /// How often everything is looked at: what is wrong is told after two looks, so within a minute.
-const EVERY: Duration = Duration::from_secs(15);
+const EVERY: Duration = Duration::from_secs(10);
 /// How long the database may take to write an alarm down, before it is told without it.
 const PATIENCE: Duration = Duration::from_secs(3);
 

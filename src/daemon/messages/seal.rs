@@ -15,24 +15,27 @@ pub const ENDING: &str = ".age";
 const PART: &str = ".age.part";
 
 /// Encrypts all recordings that are in the clear, and removes what a crash left of those that are not. Answers how
-/// many were encrypted, and how many could not be. Blocks.
+/// many were encrypted, and how many are still to be: they could not be, or are written out first. Blocks.
 pub fn seal_all(store: &Store, recordings: &Path, to: &[Recipient]) -> Result<(usize, usize), StoreError> {
     finish_removals(store, recordings)?;
     if to.is_empty() {
         return Ok((0, 0));
     }
-    let (mut sealed, mut failed) = (0, 0);
+    let (mut sealed, mut left) = (0, 0);
     for recording in store.reader().in_the_clear()? {
         match seal(store, recordings, &recording, to)? {
             Ok(()) => sealed += 1,
             Err(error) => {
-                failed += 1;
+                left += 1;
                 let file = &recording.file;
                 tracing::error!(file, %error, "ALARM: a recording is not encrypted yet: it stays in the clear");
             }
         }
     }
-    Ok((sealed, failed))
+    if left == 0 && store.reader().clear_ones_wait()? {
+        left = 1;
+    }
+    Ok((sealed, left))
 }
 
 /// The file in the clear goes last: whatever stops us, there is one that can be read.

@@ -12,7 +12,7 @@ pub(super) use effects::{log, notice};
 pub use queries::{IncidentFilter, IncidentRow, LogRow};
 
 use super::text::{column, instant, parse};
-use super::{Store, StoreError, quiet};
+use super::{Store, StoreError, quiet, transcripts};
 use crate::call::CallId;
 use crate::incident::{Case, Fact, Quiet, Routed};
 
@@ -69,6 +69,7 @@ fn apply(connection: &Connection, call: CallId, at: Timestamp, fact: &Fact) -> r
     let quiet = quiet_for(connection, &known, fact, at)?;
     let mut case = known.clone();
     let following = case.take(at, fact, &quiet);
+    transcripts::follow(connection, call, at, fact, &case)?;
     if case == known && following.is_empty() {
         return Ok(false);
     }
