@@ -61,6 +61,8 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
             }
             met = plan.hotlines.iter().map(|hotline| format!("{hotline}\n")).collect();
             met.push_str(&calendars);
+            met.push_str(&format!("{}\n", config.retention));
+            met.push_str(&config.voicemail.to_string());
             transcripts(config, &mut findings);
             met.extend(config.targets.iter().map(|target| format!("target {target}\n")));
             let alarmed = config.alarms.targets().join(", ");

@@ -103,7 +103,7 @@ fn elsewhere(data_dir: &Path) -> String {
         .collect();
     let mut text =
         "not reached: backups of the database and of the recordings, the log of the system (it names calls \
-                    and their steps), and what targets of [[notify]] were told already\n"
+                    and their steps), the ring file of a failing disk, and what targets of [[notify]] were told already\n"
             .to_owned();
     if !copies.is_empty() {
         text.push_str(&format!("copies of the database in the data directory: {}\n", copies.join(", ")));

@@ -162,11 +162,11 @@ impl Config {
         problems.extend(file.storage.problem(folder));
         let link = file.incidents.link.as_ref().and_then(|link| Link::compile(link, &mut problems));
         let targets = compile_targets(&file.notify, Reading { folder, secret, problems: &mut problems });
-        problems.extend(file.alarms.problems(&targets));
         let (retention, found) = file.retention.compile();
         problems.extend(found);
         let (voicemail, found) = file.voicemail.compile();
         problems.extend(found);
+        problems.extend(file.alarms.problems(&targets));
         let transcript = file.transcript.as_ref().and_then(|written| written.compile(folder, &mut problems));
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));

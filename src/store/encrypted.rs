@@ -8,9 +8,18 @@ use super::{KeptFile, Reader, Store, StoreError};
 use crate::call::journal::RecordingKind;
 
 impl Reader {
-    /// Recordings of calls that are over, whose files are in the clear.
+    /// Recordings of calls that are over, whose files are in the clear and are not waited for by whoever writes
+    /// messages out.
     pub fn in_the_clear(&self) -> Result<Vec<KeptFile>, StoreError> {
-        self.recordings_that("encrypted = 0 AND calls.ended_at IS NOT NULL")
+        self.recordings_that(
+            "encrypted = 0 AND calls.ended_at IS NOT NULL AND NOT EXISTS
+             (SELECT 1 FROM transcripts WHERE transcripts.call_id = calls.id AND transcripts.state = 'waiting')",
+        )
+    }
+
+    /// Whether recordings are in the clear because they are still to be written out.
+    pub fn clear_ones_wait(&self) -> Result<bool, StoreError> {
+        Ok(!self.recordings_that("encrypted = 0")?.is_empty())
     }
 
     /// Recordings that are encrypted.

@@ -75,6 +75,7 @@ impl Store {
                 return Ok(false);
             }
             cases::change(connection, call, |case| case.forget_message())?;
+            connection.execute("DELETE FROM transcripts WHERE call_id = ?1", [call.to_string()])?;
             connection.execute(
                 "UPDATE outbox SET notice = json_set(notice, '$.voicemail', NULL, '$.transcript', NULL, '$.text', ?2)
                  WHERE call_id = ?1 AND json_valid(notice)
@@ -133,7 +134,10 @@ fn erase_call(connection: &Connection, at: Timestamp, call: CallId) -> rusqlite:
     ] {
         connection.prepare_cached(sql)?.execute(params![call.to_string(), FORGOTTEN])?;
     }
-    connection.prepare_cached("DELETE FROM outbox WHERE call_id = ?1")?.execute([call.to_string()])?;
+    for table in ["outbox", "transcripts"] {
+        let sql = format!("DELETE FROM {table} WHERE call_id = ?1");
+        connection.prepare_cached(&sql)?.execute([call.to_string()])?;
+    }
     Ok(())
 }
 

@@ -304,7 +304,7 @@ fn old_calls(
 
 /// Removes what a timeline is made of. The call's row and its incident stay.
 fn remove_timeline(connection: &Connection, call: CallId) -> rusqlite::Result<()> {
-    for table in ["call_events", "dial_intents", "leg_quality"] {
+    for table in ["call_events", "dial_intents", "leg_quality", "transcripts"] {
         let sql = format!("DELETE FROM {table} WHERE call_id = ?1");
         connection.prepare_cached(&sql)?.execute([call.to_string()])?;
     }

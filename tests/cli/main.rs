@@ -9,6 +9,7 @@ mod doctor;
 mod foresight;
 mod import;
 mod incidents;
+mod messages;
 mod notify;
 mod settings;
 mod signals;

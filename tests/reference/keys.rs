@@ -42,6 +42,8 @@ const SETTINGS: Page = (
         ("## [alarms]", "src/daemon/alarms/settings.rs", "AlarmsSettings"),
         ("## [transcript]", "src/daemon/transcript/settings.rs", "TranscriptSettings"),
         ("## [[notify]]", "src/notify/settings.rs", "TargetSettings"),
+        ("## [retention]", "src/daemon/retention/settings.rs", "RetentionSettings"),
+        ("## [voicemail]", "src/daemon/messages/settings.rs", "VoicemailSettings"),
         ("## [[expect]]", "src/daemon/expect.rs", "Expectation"),
         ("## Audio", "src/call/settings/audio.rs", "AudioSetting"),
     ],

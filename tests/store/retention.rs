@@ -167,8 +167,8 @@ fn what_is_kept_for_good_is_never_purged() {
 fn a_call_of_which_somebody_is_still_to_be_told_waits() {
     let house = House::new();
     let database = Connection::open(house.scratch.path().join("nightbell.db")).unwrap();
-    let waits = "INSERT INTO outbox (target, notice_id, dedup_key, call_id, notice, created_at, due_at)
-                 VALUES ('chat', 'n1', 'hotline-1', '0000000000000001', '{}', '2026-01-05', '2026-01-05')";
+    let waits = "INSERT INTO outbox (target, notice_id, dedup_key, call_id, notice, created_at, wanted_at, due_at)
+                 VALUES ('chat', 'n1', 'hotline-1', '0000000000000001', '{}', '2026-01-05', '2026-01-05', '2026-01-05')";
     database.execute(waits, []).unwrap();
     let all = "timelines = \"1d\"\nrecordings = \"1d\"\ncalls = \"1d\"";
     assert_eq!(house.purge(all, 50), []);
@@ -226,8 +226,8 @@ fn an_erased_caller_is_nowhere_in_the_database_and_the_log_still_has_the_calls()
              INSERT INTO incidents (call_id, title, severity, status, opened_at)
              VALUES ('0000000000000001', 'Voicemail of {CALLER}', 'critical', 'triggered', '2026-01-05');
              INSERT INTO incident_log (incident_id, at, kind, detail) VALUES (1, '2026-01-05', 'note', 'Erika Mustermann called');
-             INSERT INTO outbox (target, notice_id, dedup_key, call_id, incident_id, notice, created_at, due_at)
-             VALUES ('chat', 'n1', 'k', '0000000000000001', 1, '{{\"caller\":\"{CALLER}\"}}', '2026-01-05', '2026-01-05');"
+             INSERT INTO outbox (target, notice_id, dedup_key, call_id, incident_id, notice, created_at, wanted_at, due_at)
+             VALUES ('chat', 'n1', 'k', '0000000000000001', 1, '{{\"caller\":\"{CALLER}\"}}', '2026-01-05', '2026-01-05', '2026-01-05');"
         ))
         .unwrap();
     drop(database);

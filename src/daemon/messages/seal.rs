@@ -7,7 +7,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::age::{self, Recipient};
-use crate::call::journal::RecordingKind;
 use crate::store::{KeptFile, Store, StoreError};
 
 /// How the name of an encrypted file ends.
@@ -16,7 +15,7 @@ pub const ENDING: &str = ".age";
 const PART: &str = ".age.part";
 
 /// Encrypts all recordings that are in the clear, and removes what a crash left of those that are not. Answers how
-/// many were encrypted, and how many are to be later. Blocks.
+/// many were encrypted, and how many are still to be: they could not be, or are written out first. Blocks.
 pub fn seal_all(store: &Store, recordings: &Path, to: &[Recipient]) -> Result<(usize, usize), StoreError> {
     finish_removals(store, recordings)?;
     if to.is_empty() {
@@ -24,11 +23,6 @@ pub fn seal_all(store: &Store, recordings: &Path, to: &[Recipient]) -> Result<(u
     }
     let (mut sealed, mut left) = (0, 0);
     for recording in store.reader().in_the_clear()? {
-        // What is to be written out has to be read first.
-        if recording.kind == RecordingKind::Message && store.reader().awaits_transcript(recording.call)? {
-            left += 1;
-            continue;
-        }
         match seal(store, recordings, &recording, to)? {
             Ok(()) => sealed += 1,
             Err(error) => {
@@ -37,6 +31,9 @@ pub fn seal_all(store: &Store, recordings: &Path, to: &[Recipient]) -> Result<(u
                 tracing::error!(file, %error, "ALARM: a recording is not encrypted yet: it stays in the clear");
             }
         }
+    }
+    if left == 0 && store.reader().clear_ones_wait()? {
+        left = 1;
     }
     Ok((sealed, left))
 }

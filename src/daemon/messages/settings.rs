@@ -1,6 +1,7 @@
 //! `[voicemail]`: what is done with recordings.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -25,6 +26,20 @@ pub struct Handling {
     pub encrypt_to: Vec<Recipient>,
     /// Programs that make other formats, with their arguments.
     pub export: BTreeMap<String, Vec<String>>,
+}
+
+/// As `check` prints it.
+impl fmt::Display for Handling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.encrypt_to.len() {
+            0 => Ok(()),
+            1 => writeln!(f, "messages and recorded calls are encrypted once their call is over"),
+            keys => writeln!(
+                f,
+                "messages and recorded calls are encrypted to {keys} keys once their call is over"
+            ),
+        }
+    }
 }
 
 impl VoicemailSettings {
