@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::entries::recordings;
 use super::purge::{Purgeable, Removed, Run, prove};
 use super::text::{call_id, column, instant, parse};
-use super::{Reader, Store, StoreError, cases};
+use super::{Reader, Store, StoreError, cases, transcripts};
 use crate::call::CallId;
 use crate::call::journal::RecordingKind;
 use crate::incident::FORGOTTEN;
@@ -156,6 +156,9 @@ fn remove_recordings(
     call: CallId,
     kind: RecordingKind,
 ) -> rusqlite::Result<usize> {
+    if kind == RecordingKind::Message {
+        transcripts::forget(connection, call)?;
+    }
     let sql = format!(
         "UPDATE {} SET state = 'deleted', gone_at = ?2 WHERE call_id = ?1 AND state = 'kept'",
         recordings(kind)

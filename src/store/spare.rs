@@ -1,5 +1,5 @@
 //! The spare database: what calls are written into while the right one cannot be used. It lies beside it, or,
-//! where the disk takes nothing at all, in memory that outlives the process (`/dev/shm`).
+//! where the disk takes nothing at all, in memory that outlives the process (`/run`, `/dev/shm`).
 
 use std::fs::{self, DirBuilder};
 use std::io;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::text::{call_id, column, instant};
 use super::{Reader, Store, StoreError};
 use crate::call::CallId;
-use crate::incident::{Case, Fact};
+use crate::incident::{Case, FORGOTTEN, Fact};
 
 /// A message that is to be written out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,17 @@ pub(super) fn follow(
         }
         _ => {}
     }
+    Ok(())
+}
+
+/// Forgets what was to be written out of a message that is gone, and what was.
+pub(super) fn forget(connection: &Connection, call: CallId) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM transcripts WHERE call_id = ?1", [call.to_string()])?;
+    connection.execute(
+        "UPDATE incident_log SET detail = ?2 WHERE kind = 'transcript'
+           AND incident_id IN (SELECT id FROM incidents WHERE call_id = ?1)",
+        params![call.to_string(), FORGOTTEN],
+    )?;
     Ok(())
 }
 

@@ -232,5 +232,7 @@ fn the_lists_are_read_by_people_too() {
     assert!(one.contains("on it: bob") && one.contains("nightbell calls 0000000000000001"), "{one}");
     let outbox = text(&["outbox"]);
     assert!(outbox.contains("no [[notify]] named pager"), "{outbox}");
+    let doctor = text(&["doctor", "--no-call"]);
+    assert!(doctor.contains("pager: 2 wait to be told; the settings have no such"), "{doctor}");
     assert!(text(&["maintenance", "list"]).contains("UNTIL"));
 }

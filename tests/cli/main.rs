@@ -9,6 +9,7 @@ mod doctor;
 mod foresight;
 mod import;
 mod incidents;
+mod notify;
 mod settings;
 mod signals;
 mod simulated;

@@ -385,7 +385,8 @@ fn no_finding_shows_a_pin_a_password_or_the_address_of_a_calendar() {
 fn a_way_of_a_person_that_leads_nowhere_is_a_warning_with_what_was_meant() {
     let oncall = ONCALL.replacen("phones", "notify = [\"phone\", \"emial\", \"email\"]\nphones", 1);
     let output = Folder::with("ways", SETTINGS.as_bytes(), oncall.as_bytes()).output(&["check"]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let said =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}");
     for part in [
         "bob is to be told by `emial`, and no [[notify]] is for that",
@@ -399,5 +400,10 @@ fn a_way_of_a_person_that_leads_nowhere_is_a_warning_with_what_was_meant() {
 
 #[test]
 fn a_person_whom_no_incident_would_reach_is_an_error() {
-    oncall_is_refused("no-way", "phones", "notify = []\nphones", &["oncall.toml:3:10", "notify names no way"]);
+    oncall_is_refused(
+        "no-way",
+        "phones",
+        "notify = []\nphones",
+        &["oncall.toml:3:10", "notify names no way"],
+    );
 }

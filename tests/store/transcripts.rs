@@ -7,12 +7,12 @@ use std::time::Duration;
 use nightbell::call::CallId;
 use nightbell::call::journal::{Journal, Outcome};
 use nightbell::daemon::transcript::{Parts, Transcriber, Transcription, Wanted};
-use nightbell::incident::{Event, Policy};
-use nightbell::store::{OutboxFilter, Store};
+use nightbell::incident::{Event, Fact, Policy};
+use nightbell::store::{OutboxFilter, Run, Store};
 use tokio::sync::broadcast;
 
 use crate::scratch::Scratch;
-use crate::story::{Story, policy, run};
+use crate::story::{Story, at, policy, run};
 
 /// A caller left a message, and the call is over.
 fn message(call: u64, transcript: bool) -> Story {
@@ -123,4 +123,21 @@ async fn silence_is_no_text_and_without_a_command_nothing_is_kept_for_later() {
     let words: Vec<_> = found.iter().map(|(state, ..)| state.as_str()).collect();
     assert_eq!(words, ["nothing", "skipped"]);
     assert_eq!(updates(&store), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_message_that_is_deleted_takes_its_text_along_and_gets_none_afterwards() {
+    let scratch = Scratch::new();
+    let store = Arc::new(Store::open(scratch.path()).unwrap());
+    run(&store, message(1, true).records);
+    work(&store, scratch.path(), shell("echo private words")).await;
+    let purge = Run { at: at(3600), rule: "by command".to_owned() };
+    assert!(store.delete_message(&purge, CallId(1)).unwrap());
+    // A command that was still running is done now.
+    let late = Fact::Transcribed { text: "private words".to_owned() };
+    store.incident_fact(CallId(1), at(3601), &late).unwrap();
+    let (_, log) = store.reader().incident(1).unwrap().unwrap();
+    assert!(log.iter().all(|line| !line.detail.contains("private")), "{log:?}");
+    assert!(!updates(&store).concat().contains("private"));
+    assert!(states(&scratch).is_empty());
 }

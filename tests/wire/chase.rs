@@ -101,7 +101,8 @@ fn a_caller_gets_the_line_on_which_somebody_is_being_told_of_an_incident() {
     // One line for the caller and one for a responder: there is no third.
     let daemon = Daemon::start_with(&[("anna", anna.port())], "max_calls = 2", "", ROUTE);
     a_message_is_left(&daemon);
-    anna.is_rung();
+    let invite = anna.is_rung();
+    anna.replies(&invite, "180 Ringing", "");
     let mut caller = Phone::ordinary();
     caller.calls(&daemon.address(), VOICE);
     anna.expects("CANCEL");

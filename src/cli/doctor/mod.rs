@@ -2,6 +2,7 @@
 
 mod audio;
 mod machine;
+mod outbox;
 mod trunks;
 
 use std::process::ExitCode;
@@ -107,6 +108,7 @@ pub fn run(options: &Options) -> Result<ExitCode, Failure> {
     checks.extend(machine::checks(&config));
     checks.extend(calendars(&options.common)?);
     checks.extend(alarms(&config));
+    checks.extend(outbox::checks(&config));
     let trunks = match running {
         true => {
             checks.push(storage(&config)?);

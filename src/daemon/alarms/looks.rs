@@ -353,7 +353,7 @@ fn untested(last: Option<Timestamp>, since: Timestamp, now: Timestamp, longest: 
 }
 
 /// The routes that have nobody to ring at some time ahead: one finding each, with the first time.
-fn gaps(snapshot: &Snapshot, trunks: &[Trunk], now: Timestamp, ahead: Duration) -> Vec<Found> {
+pub(super) fn gaps(snapshot: &Snapshot, trunks: &[Trunk], now: Timestamp, ahead: Duration) -> Vec<Found> {
     let until = now.saturating_add(signed(ahead)).unwrap_or(Timestamp::MAX);
     let routes: Vec<_> = snapshot
         .hotlines

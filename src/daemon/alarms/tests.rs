@@ -4,6 +4,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::call::CallId;
+use crate::call::journal::{Ended, Journal, Outcome, Record, Started, Stated};
+use crate::call::plan::Snapshot;
+use crate::daemon::config::Config;
+use crate::daemon::findings::Findings;
 use crate::incident::Severity;
 use crate::notify::exchange::Verdict;
 use crate::store::OutboxFilter;
@@ -133,4 +138,107 @@ fn each_time_an_alarm_is_on_has_names_of_its_own_and_the_same_key() {
     assert_eq!((&first.dedup_key, &first.dedup_key), (&over.dedup_key, &again.dedup_key));
     assert!(first.id != over.id && first.id != again.id);
     assert_eq!(over.text, "It is over, after 30 min.");
+}
+
+const SETTINGS: &str = r#"
+oncall = "oncall.toml"
+[sip]
+listen = ["udp:127.0.0.1:0"]
+[[trunks]]
+name = "lan"
+server = "udp:127.0.0.1:9"
+destinations = ["+49"]
+[[hotlines]]
+name = "Emergency hotline"
+numbers = ["+4930123456"]
+trunks = ["lan"]
+[[hotlines.routes]]
+name = "Production"
+levels = [["schedule:days"]]
+"#;
+
+const ONCALL: &str = r#"
+[[people]]
+id = "anna"
+phones = ["+4915112345678"]
+[[schedules]]
+id = "days"
+timezone = "UTC"
+[[schedules.rotations]]
+name = "weekly"
+people = ["anna"]
+every = "1 week"
+start = "2026-01-05 00:00"
+until = "2026-01-09 12:00"
+"#;
+
+/// What is found of the routes of these settings within a week.
+fn gaps(levels: &str) -> Vec<Found> {
+    let folder = Folder::new();
+    std::fs::create_dir_all(&folder.0).unwrap();
+    let path = folder.0.join("nightbell.toml");
+    std::fs::write(&path, SETTINGS.replace(r#"[["schedule:days"]]"#, levels)).unwrap();
+    std::fs::write(folder.0.join("oncall.toml"), ONCALL).unwrap();
+    let (config, mut findings) = Config::load(&path);
+    let config = config.unwrap();
+    let (_, roster) = config.oncall.clone().unwrap();
+    let hotlines = config.hotlines(&roster, &mut findings).hotlines;
+    assert!(!Findings::has_errors(&findings), "{}", findings.render(false));
+    let snapshot = Snapshot { hotlines, roster: Arc::new(roster) };
+    looks::gaps(&snapshot, &config.trunks, now(), Duration::from_secs(7 * 24 * 3600))
+}
+
+#[test]
+fn a_route_that_would_ring_nobody_within_a_week_is_found_and_one_with_somebody_behind_it_is_not() {
+    let found = gaps(r#"[["schedule:days"]]"#);
+    let [gap] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(gap.name(), "coverage-Emergency-hotline-Production");
+    assert_eq!(
+        (gap.title.as_str(), gap.severity),
+        ("Nobody would be rung: Emergency hotline, Production", Severity::Warning)
+    );
+    assert_eq!(gaps(r#"[["schedule:days"], ["person:anna"]]"#), []);
+}
+
+#[test]
+fn a_call_from_outside_that_was_answered_is_a_test_and_our_own_to_a_phone_is_none() {
+    let folder = Folder::new();
+    let store = Store::open(&folder.0).unwrap();
+    let (journal, records) = Journal::new();
+    let writer = store.start_writer(records, None).unwrap();
+    let began = |minute: i64| now() + jiff::SignedDuration::from_mins(minute);
+    for (id, caller, answered) in
+        [(1, "+4930111", true), (2, "+4930222", true), (3, "+4930222", false), (4, "nightbell", true)]
+    {
+        let (call, at) = (CallId(id), began(i64::try_from(id).unwrap()));
+        journal.write(Record::Started(Started {
+            call,
+            hotline: "Hotline".to_owned(),
+            number: "+4930123456".to_owned(),
+            caller: caller.to_owned(),
+            at,
+            trunk: "lan".to_owned(),
+            sip_call_id: format!("{call}@lan"),
+            stated: Stated::default(),
+        }));
+        journal.write(Record::Ended(Ended {
+            call,
+            at,
+            outcome: Outcome::Missed,
+            reason: "caller hung up".to_owned(),
+            answered_at: answered.then_some(at),
+            route: None,
+            responder: None,
+            abandoned: false,
+        }));
+    }
+    drop(journal);
+    writer.join();
+    let last = |callers: &[&str]| {
+        let callers: Vec<_> = callers.iter().map(|&caller| caller.to_owned()).collect();
+        store.reader().last_answered(&callers).unwrap()
+    };
+    assert_eq!(last(&[]), Some(began(2)));
+    assert_eq!(last(&["+4930111", "+4930333"]), Some(began(1)));
+    assert_eq!(last(&["+4930333"]), None);
 }

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::age::{self, Recipient};
+use crate::call::journal::RecordingKind;
 use crate::store::{KeptFile, Store, StoreError};
 
 /// How the name of an encrypted file ends.
@@ -15,24 +16,29 @@ pub const ENDING: &str = ".age";
 const PART: &str = ".age.part";
 
 /// Encrypts all recordings that are in the clear, and removes what a crash left of those that are not. Answers how
-/// many were encrypted, and how many could not be. Blocks.
+/// many were encrypted, and how many are to be later. Blocks.
 pub fn seal_all(store: &Store, recordings: &Path, to: &[Recipient]) -> Result<(usize, usize), StoreError> {
     finish_removals(store, recordings)?;
     if to.is_empty() {
         return Ok((0, 0));
     }
-    let (mut sealed, mut failed) = (0, 0);
+    let (mut sealed, mut left) = (0, 0);
     for recording in store.reader().in_the_clear()? {
+        // What is to be written out has to be read first.
+        if recording.kind == RecordingKind::Message && store.reader().awaits_transcript(recording.call)? {
+            left += 1;
+            continue;
+        }
         match seal(store, recordings, &recording, to)? {
             Ok(()) => sealed += 1,
             Err(error) => {
-                failed += 1;
+                left += 1;
                 let file = &recording.file;
                 tracing::error!(file, %error, "ALARM: a recording is not encrypted yet: it stays in the clear");
             }
         }
     }
-    Ok((sealed, failed))
+    Ok((sealed, left))
 }
 
 /// The file in the clear goes last: whatever stops us, there is one that can be read.

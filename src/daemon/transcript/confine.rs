@@ -130,7 +130,7 @@ fn around(
     let mut words: Vec<String> = ["nice", "-n", "10", "prlimit", "--core=0"].map(str::to_owned).into();
     words.extend([
         format!("--as={memory}"),
-        format!("--cpu={}", timeout.as_secs().saturating_mul(processors)),
+        format!("--cpu={}", timeout.as_secs().saturating_add(1).saturating_mul(processors)),
         format!("--fsize={MOST_FILE}"),
         format!("--nofile={MOST_OPEN}"),
         format!("--nproc={MOST_PROCESSES}"),
@@ -142,7 +142,9 @@ fn around(
                 .map(str::to_owned),
         );
         words.extend((!network).then(|| "--net".to_owned()));
-        words.push("--".to_owned());
+        // The first process of a namespace heeds no signal that it has not asked for, its own crash among them: a shell
+        // is first, and passes on how the command ended. The command's words are its arguments, and no text of its own.
+        words.extend(["--", "sh", "-c", "\"$@\"; exit $?", "sh"].map(str::to_owned));
     }
     words.extend(command);
     words

@@ -152,7 +152,13 @@ async fn next(parts: &Parts, wanted: &Wanted, confinement: Option<Confinement>) 
         settle(NoTranscript::Skipped)?;
         return Ok(true);
     };
-    let Some(confinement) = confinement else { return Ok(false) };
+    let Some(confinement) = confinement else {
+        // Nothing waits for better times: an encryption of messages waits for it.
+        let why = "the command cannot be kept to itself on this machine".to_owned();
+        give_up(&waiting, &why);
+        settle(NoTranscript::Failed(why))?;
+        return Ok(true);
+    };
     if waiting.attempts >= TRIES {
         let why = "the daemon ended while the command ran".to_owned();
         give_up(&waiting, &why);

@@ -66,6 +66,10 @@ fn is_at_fault(why: &rusqlite::Error) -> bool {
 /// Takes a fact; answers whether the outbox may have changed.
 fn apply(connection: &Connection, call: CallId, at: Timestamp, fact: &Fact) -> rusqlite::Result<bool> {
     let Some(known) = load(connection, call, fact)? else { return Ok(false) };
+    // The message was deleted while it was written out.
+    if matches!(fact, Fact::Transcribed { .. }) && known.message().is_none() {
+        return Ok(false);
+    }
     let quiet = quiet_for(connection, &known, fact, at)?;
     let mut case = known.clone();
     let following = case.take(at, fact, &quiet);
