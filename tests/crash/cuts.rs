@@ -347,7 +347,9 @@ impl Place {
 
 /// Writes a file; the zeros at its end are a hole, for there are files with much room in them.
 fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
-    let end = octets.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
+    const NOTHING: [u8; 4096] = [0; 4096];
+    let last = octets.chunks(NOTHING.len()).rposition(|part| part != &NOTHING[..part.len()]);
+    let end = last.map_or(0, |last| (last + 1) * NOTHING.len()).min(octets.len());
     fs::write(path, &octets[..end])?;
     fs::File::options().write(true).open(path)?.set_len(octets.len() as u64)
 }
