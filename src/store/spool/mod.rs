@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(found.len(), SIZE);
         assert!(found.blocks() * 512 >= SIZE, "it has holes");
         assert_eq!(found.mode() & 0o777, 0o600);
-        for number in 1..=20_000 {
+        for number in 1..=30_000 {
             spool.write(number, &step(1, 1)).unwrap();
         }
         assert_eq!(std::fs::metadata(&path).unwrap().len(), SIZE);
@@ -257,13 +257,13 @@ mod tests {
         let (_scratch, path) = place();
         let (mut spool, _) = Spool::open(&path).unwrap();
         spool.write(1, &started(1)).unwrap();
-        for seq in 1..=20_000 {
+        for seq in 1..=30_000 {
             spool.write(u64::from(seq) + 1, &step(1, seq)).unwrap();
         }
         let left = Spool::open(&path).unwrap().1;
         assert!(matches!(left.first().unwrap().record, Record::Started(_)));
-        assert_eq!(left.last().unwrap().number, 20_001);
-        assert!(left.len() < 20_000 && left.len() > 10_000, "{}", left.len());
+        assert_eq!(left.last().unwrap().number, 30_001);
+        assert!(left.len() < 30_000 && left.len() > 10_000, "{}", left.len());
     }
 
     #[test]
