@@ -289,7 +289,7 @@ impl Config {
     /// Warns of people's own ways that lead nowhere.
     fn check_ways(&self, roster: &Roster, findings: &mut Findings) {
         let ways = self.ways();
-        let known = || ways.iter().map(|known| known.way.as_str()).chain(["phone"]);
+        let known = || ways.iter().map(|known| known.way.as_str()).chain(["phone", "no-phone"]);
         for person in roster.people.values() {
             for way in person.notify.iter().filter(|way| known().all(|known| known != way.as_str())) {
                 let message =

@@ -1,6 +1,7 @@
 //! The door: settings composed, start, reload, stop.
 
 pub mod alarms;
+mod background;
 pub mod changes;
 mod chase;
 pub mod config;
@@ -12,10 +13,12 @@ pub mod incidents;
 pub mod limits;
 pub mod logging;
 pub mod messages;
+mod obey;
 pub mod outbox;
 mod parse;
 pub mod probe;
 pub mod reading;
+pub mod recovery;
 pub mod retention;
 mod secrets;
 pub mod start;

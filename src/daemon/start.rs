@@ -1,46 +1,32 @@
 //! The daemon's life: start, reload, drain, stop.
 
 use std::collections::BTreeSet;
-use std::fs::DirBuilder;
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
 
-use crate::call;
 use crate::call::clock::Clock;
-use crate::call::history::{self, History, PastCall};
+use crate::call::history::History;
 use crate::call::journal::{Journal, Record};
 use crate::call::lockout::Lockout;
 use crate::call::occupancy::Occupancy;
 use crate::call::plan::Snapshot;
 use crate::call::run::House;
-use crate::daemon::alarms::Alarms;
-use crate::daemon::blocking;
-use crate::daemon::changes::{self, Change, ChangeError, Changed};
-use crate::daemon::chase::Chaser;
+use crate::daemon::background::{Around, Background};
 use crate::daemon::config::{Config, Plan};
 use crate::daemon::control::{self, Asked};
-use crate::daemon::feeds::{self, Poller};
 use crate::daemon::findings::Findings;
-use crate::daemon::incidents::{self, IncidentChange};
-use crate::daemon::messages::Sealer;
-use crate::daemon::outbox::{self, Pump};
-use crate::daemon::retention::{self, Purger, Removal};
-use crate::daemon::storage;
-use crate::daemon::transcript::{self, Transcriber};
-use crate::daemon::verify::{self, Verified};
-use crate::notify::http::Client;
-use crate::oncall::{Language, PersonId, Phone, Roster};
+use crate::daemon::recovery::{ledger, past_calls, put_right};
+use crate::daemon::{blocking, feeds, storage};
+use crate::oncall::{Language, Roster};
 use crate::sip::Hop;
-use crate::store::{CallFilter, Store, StoreError, Unfinished, WriterHandle};
-use crate::switch::recorder::repair_all;
+use crate::store::{Store, StoreError, WriterHandle};
 use crate::switch::signalling::StoredLeg;
-use crate::switch::spend::{Ledger, Use};
+use crate::switch::spend::Ledger;
 use crate::switch::{Parts, StartError as SwitchError, Switch};
 
 /// How many entries of the journal a live view may lag behind.
@@ -74,12 +60,12 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Daemon {
     config_path: PathBuf,
-    config: Config,
+    pub(super) config: Config,
     /// The one in use, whatever a reload says.
-    data_dir: PathBuf,
+    pub(super) data_dir: PathBuf,
     spool: PathBuf,
-    store: Arc<Store>,
-    switch: Switch,
+    pub(super) store: Arc<Store>,
+    pub(super) switch: Switch,
     writer: WriterHandle,
     occupancy: Occupancy,
     shutdown: watch::Sender<bool>,
@@ -89,22 +75,13 @@ pub struct Daemon {
     /// Tells that the right database is in use again.
     home: Arc<Notify>,
     /// What calls to phones have come to.
-    confirmed: (mpsc::Sender<Asked>, mpsc::Receiver<Asked>),
-    house: House,
+    pub(super) confirmed: (mpsc::Sender<Asked>, mpsc::Receiver<Asked>),
+    pub(super) house: House,
     live: broadcast::Sender<Arc<Record>>,
     warnings: Findings,
     /// The languages of the people, beside the hotlines' own, that prompts were made in.
     languages: BTreeSet<Language>,
-    feeds: Poller,
-    purger: Purger,
-    sealer: Sealer,
-    outbox: Pump,
-    transcriber: Transcriber,
-    /// Phones people about open incidents.
-    chaser: Chaser,
-    alarms: Alarms,
-    /// Sends what targets are told.
-    client: Client,
+    pub(super) background: Background,
 }
 
 /// Settings that were read and are good enough to run on.
@@ -136,7 +113,6 @@ impl Daemon {
         let Ready { config, plan, roster, warnings } = ready;
         let languages = languages(&roster);
 
-        let wanted = config.wanted_transcripts();
         let (journal, records) = Journal::new();
         let (live, _) = broadcast::channel(LIVE_BACKLOG);
         let writer = store.start_writer(records, Some(live.clone()))?;
@@ -168,24 +144,15 @@ impl Daemon {
         if let Err(error) = store.legs_released() {
             tracing::error!(%error, "the legs of an earlier run are released again at the next start");
         }
-        let feeds = Poller::start(store.clone(), config.wanted_calendars());
-        let client = Client::new();
-        let ways = outbox::ways(&config.targets, &config.delivering(&client));
-        let outbox = Pump::start(store.clone(), Arc::new(Timestamp::now), ways.clone());
-        let parts = transcript::Parts {
-            store: store.clone(),
-            journal: house.journal.clone(),
-            recordings: config.data_dir.join("recordings"),
-            scratch: config.data_dir.join("transcript"),
+        let around = Around {
+            store: &store,
+            house: &house,
+            live: &live,
+            recordings: &recordings,
+            switch: &switch,
+            snapshot,
         };
-        let transcriber = Transcriber::start(parts, wanted, live.subscribe());
-        store.set_ways(&config.ways())?;
-        let chaser = Chaser::start(store.clone(), house.clone(), recordings.clone(), snapshot);
-        let purger = Purger::start(store.clone(), recordings.clone(), config.retention);
-        let sealer = Sealer::start(store.clone(), recordings, config.voicemail.clone(), live.subscribe());
-        let now = Arc::new(Timestamp::now);
-        let data_dir = config.data_dir.clone();
-        let alarms = Alarms::start(store.clone(), switch.reporter(), data_dir, now, config.watched(), ways);
+        let background = Background::start(&config, around);
         let (commands, no_commands) = commands(&config.data_dir)?;
         let home = storage::go_home(store.clone());
         Ok(Self {
@@ -206,14 +173,7 @@ impl Daemon {
             live,
             warnings,
             languages,
-            feeds,
-            purger,
-            sealer,
-            outbox,
-            transcriber,
-            chaser,
-            alarms,
-            client,
+            background,
         })
     }
 
@@ -252,7 +212,7 @@ impl Daemon {
                 Some(asked) = self.confirmed.1.recv() => return Some(asked),
                 asked = self.commands.recv() => return asked,
                 () = self.home.notified() => self.take_home().await,
-                news = self.feeds.news() => self.take_calendars(news).await,
+                news = self.background.feeds.news() => self.take_calendars(news).await,
             }
         }
     }
@@ -260,179 +220,23 @@ impl Daemon {
     /// Takes calendars that have been read into use. What is not done when this is dropped is done the next time.
     async fn take_calendars(&mut self, news: u64) {
         match self.reload_roster().await {
-            Ok(()) => self.feeds.took(news),
+            Ok(()) => self.background.feeds.took(news),
             Err(error) => {
                 tracing::error!(%error, "calendars were read, but could not be taken into use");
-                self.feeds.took(news);
+                self.background.feeds.took(news);
             }
         }
-    }
-
-    /// Carries a command out.
-    pub async fn obey(&mut self, asked: Asked) {
-        match asked.command {
-            control::Command::Apply { path, text, dry_run } => {
-                let reply = match self.apply(path, text, dry_run).await {
-                    Ok(lines) => control::Reply::Done(lines),
-                    Err(why) => control::Reply::Failed(why),
-                };
-                // The command may have gone away meanwhile.
-                let _ = asked.reply.send(reply);
-            }
-            control::Command::Change(change) => {
-                let reply = match self.change(change).await {
-                    Ok(changed) => control::Reply::Changed(changed),
-                    Err(error) => control::Reply::Failed(error.to_string()),
-                };
-                let _ = asked.reply.send(reply);
-            }
-            control::Command::Incident(change) => self.change_incident(change, asked.reply),
-            control::Command::Verify { person, phone } => self.verify(&person, phone.as_deref(), asked.reply),
-            control::Command::Remove(removal) => self.remove(removal, asked.reply),
-            control::Command::Trunks { ping } => self.tell_trunks(ping, asked.reply),
-            control::Command::Storage => {
-                let health = self.store.health().borrow().clone();
-                let _ = asked.reply.send(control::Reply::Storage(health));
-            }
-            control::Command::SetAside => {
-                let reply = match self.set_aside().await {
-                    Ok(lines) => control::Reply::Done(lines),
-                    Err(error) => control::Reply::Failed(error.to_string()),
-                };
-                let _ = asked.reply.send(reply);
-            }
-        }
-    }
-
-    /// Moves a damaged database out of the way, and goes on with a new one.
-    async fn set_aside(&mut self) -> Result<Vec<String>, StoreError> {
-        let store = self.store.clone();
-        let aside = blocking(move || store.set_aside()).await?;
-        self.take_home().await;
-        Ok(storage::set_aside_lines(&aside))
-    }
-
-    /// The right database is in use again: so is who is on call by the file, and by it.
-    async fn take_home(&mut self) {
-        let (store, file) =
-            (self.store.clone(), self.config.oncall.as_ref().map(|(_, roster)| roster.clone()));
-        let ways = self.config.ways();
-        let applied = blocking(move || {
-            file.map_or(Ok(()), |roster| store.apply_roster(&roster, false).map(drop))?;
-            store.set_ways(&ways)
-        });
-        if let Err(error) = applied.await {
-            tracing::error!(%error, "the on-call file could not be taken into the database");
-        }
-        if let Err(error) = self.reload_roster().await {
-            tracing::error!(%error, "who is on call could not be read from the database");
-        }
-    }
-
-    /// Tells how the trunks stand, once they have: nothing else waits for that.
-    fn tell_trunks(&self, ping: bool, reply: oneshot::Sender<control::Reply>) {
-        let listening = self.listening().iter().map(ToString::to_string).collect();
-        let audio = self.switch.audio();
-        let report = self.switch.report(ping);
-        tokio::spawn(async move {
-            let told = match report.await {
-                Some(trunks) => control::Reply::Trunks { listening, audio, trunks },
-                None => control::Reply::Failed("the daemon is stopping".to_owned()),
-            };
-            let _ = reply.send(told);
-        });
-    }
-
-    /// Removes a message, or what tells of a caller. Other commands do not wait for the disk.
-    fn remove(&self, removal: Removal, reply: oneshot::Sender<control::Reply>) {
-        let (store, recordings) = (self.store.clone(), self.data_dir.join("recordings"));
-        if let Removal::Caller { number, dry_run: false } = &removal {
-            self.house.history.forget(number);
-        }
-        tokio::task::spawn_blocking(move || {
-            let removed = retention::carry_out(&store, &recordings, &removal, Timestamp::now());
-            let told =
-                removed.map_or_else(|why| control::Reply::Failed(why.to_string()), control::Reply::Removed);
-            let _ = reply.send(told);
-        });
-    }
-
-    /// Changes incidents, quiet times or the outbox. Other commands do not wait for the disk with it.
-    fn change_incident(&self, change: IncidentChange, reply: oneshot::Sender<control::Reply>) {
-        // What is done to an incident stands in its own log, and notes stand nowhere else.
-        if !matches!(change, IncidentChange::Of { .. }) {
-            tracing::info!(?change, "incidents: a command");
-        }
-        let (store, journal) = (self.store.clone(), self.house.journal.clone());
-        tokio::spawn(async move {
-            let done = incidents::carry_out_running(store, journal, change, Timestamp::now()).await;
-            let told =
-                done.map_or_else(|why| control::Reply::Failed(why.to_string()), control::Reply::Incident);
-            let _ = reply.send(told);
-        });
-    }
-
-    /// Calls a phone to have it confirmed. Other commands do not wait for that.
-    fn verify(&self, person: &str, phone: Option<&str>, reply: oneshot::Sender<control::Reply>) {
-        let snapshot = self.switch.snapshot();
-        let asked = match verify::prepare(&snapshot, &self.config.trunks, person, phone) {
-            Ok(asked) => asked,
-            Err(why) => {
-                let _ = reply.send(control::Reply::Failed(why));
-                return;
-            }
-        };
-        let keep = keep_confirmed(self.confirmed.0.clone(), asked.person.id.clone(), asked.phone.clone());
-        let (told, house) = (Verified::new(&asked), self.house.clone());
-        tokio::spawn(async move {
-            let ended = call::verify::run(asked, keep, house).await;
-            let confirmed = ended.is_ok();
-            let reason = ended.unwrap_or_else(|why| why);
-            let _ = reply.send(control::Reply::Verified(Verified { confirmed, reason, ..told }));
-        });
-    }
-
-    async fn apply(&mut self, path: PathBuf, text: String, dry_run: bool) -> Result<Vec<String>, String> {
-        let mut findings = Findings::default();
-        let source = Arc::new(crate::daemon::findings::Source { path, text });
-        let roster = crate::daemon::config::read_roster(&source, &mut findings);
-        let Some(roster) = roster.filter(|_| !findings.has_errors()) else {
-            return Err(findings.render(false));
-        };
-        // A hotline must not be left with a target that is no longer there.
-        self.config.hotlines(&roster, &mut findings);
-        if findings.has_errors() {
-            return Err(findings.render(false));
-        }
-        let store = self.store.clone();
-        let changes = blocking(move || store.apply_roster(&roster, dry_run))
-            .await
-            .map_err(|error| error.to_string())?;
-        if !dry_run {
-            self.reload_roster().await.map_err(|error| error.to_string())?;
-            self.feeds.roster_changed();
-        }
-        Ok(changes.iter().map(ToString::to_string).collect())
-    }
-
-    /// Changes who is on call, from the next call on.
-    async fn change(&mut self, change: Change) -> Result<Changed, ChangeError> {
-        let store = self.store.clone();
-        tracing::info!(?change, "on call: a command");
-        let changed = blocking(move || changes::carry_out(&store, &change, Timestamp::now())).await?;
-        self.reload_roster().await?;
-        Ok(changed)
     }
 
     /// Takes what the database says of people, teams and schedules into use.
-    async fn reload_roster(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn reload_roster(&mut self) -> Result<(), StoreError> {
         let store = self.store.clone();
         let (mut roster, _) = blocking(move || feeds::load(store.reader())).await?;
         self.speak_known_languages(&mut roster);
         let hotlines = self.config.hotlines(&roster, &mut Findings::default()).hotlines;
         let snapshot = Arc::new(Snapshot { hotlines, roster: Arc::new(roster) });
         self.switch.reload_snapshot(snapshot.clone());
-        self.chaser.snapshot_changed(snapshot);
+        self.background.chaser.snapshot_changed(snapshot);
         Ok(())
     }
 
@@ -465,23 +269,13 @@ impl Daemon {
             tracing::warn!("changed, but not in use before the next start: {}", later.join(", "));
         }
         self.languages = languages(&ready.roster);
-        self.transcriber.settings_changed(ready.config.wanted_transcripts());
         let snapshot = Arc::new(Snapshot { hotlines: ready.plan.hotlines, roster: Arc::new(ready.roster) });
         self.switch
             .reload(ready.config.trunks.clone(), tls, snapshot.clone(), Arc::new(ready.plan.library))
             .await;
-        self.chaser.snapshot_changed(snapshot);
+        self.background.chaser.snapshot_changed(snapshot);
         self.config = ready.config;
-        let (store, ways) = (self.store.clone(), self.config.ways());
-        if let Err(error) = blocking(move || store.set_ways(&ways)).await {
-            tracing::error!(%error, "where people's own ways lead could not be kept: what was known before counts");
-        }
-        self.feeds.settings_changed(self.config.wanted_calendars());
-        self.purger.settings_changed(self.config.retention);
-        self.sealer.settings_changed(self.config.voicemail.clone());
-        let ways = outbox::ways(&self.config.targets, &self.config.delivering(&self.client));
-        self.outbox.settings_changed(ways.clone());
-        self.alarms.settings_changed(self.config.watched(), ways);
+        self.background.settings_changed(&self.config, &self.store).await;
         self.warnings = ready.warnings;
         tracing::info!("the settings were read again");
     }
@@ -504,7 +298,7 @@ impl Daemon {
     /// Refuses new calls from now on; resolves when none is running.
     pub fn drain(&self) -> impl Future<Output = ()> + use<> {
         self.switch.drain();
-        self.chaser.rest();
+        self.background.chaser.rest();
         let occupancy = self.occupancy.clone();
         async move { occupancy.quiet().await }
     }
@@ -512,14 +306,15 @@ impl Daemon {
     /// Ends the calls that still run, writes everything down, and stops.
     pub async fn stop(self) {
         self.switch.drain();
-        self.chaser.rest();
+        self.background.chaser.rest();
         self.shutdown.send_replace(true);
         if tokio::time::timeout(LAST_RECORDS, self.occupancy.quiet()).await.is_err() {
             tracing::error!("calls did not end in time");
         }
-        self.chaser.stop().await;
+        let Background { feeds, chaser, transcriber, outbox, alarms, purger, sealer, .. } = self.background;
+        chaser.stop().await;
         self.switch.stop().await;
-        self.transcriber.stop().await;
+        transcriber.stop().await;
         drop((self.commands, self.confirmed, self.house));
         // What the disk has not taken by then is in the log.
         let written = tokio::task::spawn_blocking(move || self.writer.join());
@@ -529,59 +324,14 @@ impl Daemon {
             Err(_) => tracing::error!("the database did not take the last records in time"),
         }
         // Calls that the end has cut off are told of at once.
-        drop(self.alarms);
-        self.outbox.stop().await;
-    }
-}
-
-/// Has a confirmation written down and taken into use.
-async fn keep_confirmed(to: mpsc::Sender<Asked>, person: PersonId, phone: Phone) -> Result<(), String> {
-    let (reply, answer) = oneshot::channel();
-    let command = control::Command::Change(Change::ConfirmPhone { person, phone });
-    let sent = to.send(Asked { command, reply }).await;
-    match sent.map(|()| answer) {
-        Ok(answer) => match answer.await {
-            Ok(control::Reply::Changed(_)) => Ok(()),
-            Ok(control::Reply::Failed(why)) => Err(why),
-            Ok(_) | Err(_) => Err("the daemon is stopping".to_owned()),
-        },
-        Err(_) => Err("the daemon is stopping".to_owned()),
+        drop((feeds, alarms, purger, sealer));
+        outbox.stop().await;
     }
 }
 
 /// The languages people are spoken to in.
 fn languages(roster: &Roster) -> BTreeSet<Language> {
     roster.people.values().filter_map(|person| person.language).collect()
-}
-
-/// The calls of the last day.
-fn past_calls(store: &Store) -> Result<History, StoreError> {
-    let since = Timestamp::now().checked_sub(history::REMEMBERED).ok();
-    let limit = u32::try_from(history::MOST_CALLS).ok();
-    let calls = store.reader().calls(&CallFilter { since, limit, ..CallFilter::default() })?;
-    let history = History::default();
-    history.recall(calls.into_iter().filter_map(|call| {
-        Some(PastCall {
-            responder: call.responder.as_deref().map(PersonId::from),
-            ended: call.ended_at?,
-            caller: call.caller,
-            hotline: call.hotline,
-            route: call.route,
-            outcome: call.outcome,
-            began: call.started_at,
-        })
-    }));
-    Ok(history)
-}
-
-/// What the trunks were used for in the last 24 hours.
-fn ledger(store: &Store) -> Result<Ledger, StoreError> {
-    let ledger = Ledger::default();
-    for used in store.reader().trunk_use(Timestamp::now())? {
-        let spent = Use { legs: used.legs, seconds: used.seconds };
-        ledger.with(&used.trunk, |spend| spend.recall(used.minute, spent));
-    }
-    Ok(ledger)
 }
 
 fn keep_old(findings: &Findings) {
@@ -650,43 +400,4 @@ async fn ready(config: Config, mut findings: Findings, store: &Arc<Store>) -> Re
         Ok(Ready { config, plan, roster, warnings: findings })
     })
     .await
-}
-
-/// After a crash: closes open calls, repairs messages, and finds the legs that were left up. Afterwards nothing is left
-/// to be put right.
-pub fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
-    let failed = |source| StartError::Io { path: recordings.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(recordings).map_err(failed)?;
-    let repaired = repair_all(recordings).map_err(failed)?;
-    let left = store.reconcile(Timestamp::now())?;
-    for call in left.calls_closed {
-        tracing::warn!(%call, "the daemon had stopped during this call: its record is closed");
-    }
-    for recording in left.recordings {
-        let Unfinished { call, kind, file } = &recording;
-        let found = repaired.iter().find(|repaired| repaired.name == *file);
-        let (duration_ms, kept) = match found {
-            Some(repaired) if repaired.kept => (repaired.duration_ms, true),
-            // Whole already: the crash came between its last byte and its row, or while it was recorded again.
-            _ => whole_recording(&recordings.join(file)),
-        };
-        store.recording_recovered(&recording, duration_ms, kept)?;
-        tracing::warn!(%call, file, kept, "the recording of a {} was put right", kind.as_str());
-    }
-    let dialogs = left.legs_up.into_iter().filter_map(|leg| match serde_json::from_str(&leg.dialog) {
-        Ok(dialog) => Some(dialog),
-        Err(error) => {
-            tracing::error!(%error, "a stored leg could not be read");
-            None
-        }
-    });
-    Ok(dialogs.collect())
-}
-
-/// The length of a finished recording in ms, and whether it is there at all.
-fn whole_recording(path: &Path) -> (u64, bool) {
-    match hound::WavReader::open(path) {
-        Ok(wav) => (u64::from(wav.duration()) * 1000 / u64::from(wav.spec().sample_rate.max(1)), true),
-        Err(_) => (0, false),
-    }
 }

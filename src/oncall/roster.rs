@@ -78,9 +78,9 @@ impl Person {
         self.command_in_force(at).map_or(self.available, |told| told.available)
     }
 
-    /// Whether this person is phoned about incidents.
+    /// Whether this person is phoned about incidents, beside the other ways.
     pub fn is_phoned(&self) -> bool {
-        self.notify.contains(&Way::Phone)
+        !self.notify.contains(&Way::NoPhone)
     }
 
     /// Where text messages go: the first number that may be rung.

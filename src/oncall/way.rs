@@ -5,8 +5,10 @@ use std::fmt;
 /// A way in which incidents reach a person.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Way {
-    /// The person is phoned.
+    /// The person is phoned: so is everybody who does not refuse it.
     Phone,
+    /// The person is not phoned about incidents.
+    NoPhone,
     /// By the first target that sends mail, to the person's own address.
     Email,
     /// By the first target that sends text messages, to the person's first number.
@@ -19,7 +21,7 @@ pub enum Way {
 
 impl Way {
     /// The ways that have a word of their own.
-    pub const WORDS: [Self; 4] = [Self::Phone, Self::Email, Self::Sms, Self::Chat];
+    pub const WORDS: [Self; 5] = [Self::Phone, Self::NoPhone, Self::Email, Self::Sms, Self::Chat];
 
     /// Reads the word, or the name of a target.
     pub fn of(text: &str) -> Self {
@@ -33,6 +35,7 @@ impl Way {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Phone => "phone",
+            Self::NoPhone => "no-phone",
             Self::Email => "email",
             Self::Sms => "sms",
             Self::Chat => "chat",

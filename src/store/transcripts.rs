@@ -144,15 +144,6 @@ impl Reader {
                 .optional()
         })
     }
-
-    /// Whether the message of a call is still to be written out: until then its file is needed as it is.
-    pub fn awaits_transcript(&self, call: CallId) -> Result<bool, StoreError> {
-        self.read(|connection| {
-            connection
-                .prepare_cached("SELECT 1 FROM transcripts WHERE call_id = ?1 AND state = 'waiting'")?
-                .exists([call.to_string()])
-        })
-    }
 }
 
 fn waiting(row: &Row<'_>) -> rusqlite::Result<WaitingTranscript> {

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use nightbell::daemon::start::put_right;
+use nightbell::daemon::recovery::put_right;
 use nightbell::store::{CallFilter, CallRow, Store};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

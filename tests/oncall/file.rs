@@ -190,6 +190,19 @@ fn an_unknown_key_is_refused_with_its_place_and_the_known_ones() {
 }
 
 #[test]
+fn everybody_is_phoned_about_incidents_beside_the_other_ways_unless_it_is_refused() {
+    let text = "[[people]]\nid = 'a'\nphones = ['+4915100001']\nemail = 'a@acme.example'\nnotify = ['email']\n\
+                [[people]]\nid = 'b'\nphones = ['+4915100002']\n\
+                [[people]]\nid = 'c'\nphones = ['+4915100003']\nnotify = ['chat', 'no-phone']\n\
+                [[people]]\nid = 'd'\nphones = ['+4915100004']\nnotify = ['no-phone']\n";
+    let (roster, problems) = OncallFile::parse(text).unwrap().compile();
+    let phoned: Vec<bool> = roster.people.values().map(|person| person.is_phoned()).collect();
+    assert_eq!(phoned, [true, true, false, false]);
+    let told: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(told, ["no incident would ever reach `d`"]);
+}
+
+#[test]
 fn circles_of_teams_and_schedules_are_told_as_the_way_round() {
     let text = format!(
         "{}[[teams]]\nid = 'one'\nlevels = [['team:two']]\n[[teams]]\nid = 'two'\nlevels = [['person:a'], ['schedule:s']]\n\

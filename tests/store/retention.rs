@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use jiff::ToSpan;
 use nightbell::call::CallId;
 use nightbell::call::journal::Outcome;
-use nightbell::daemon::retention::{Removal, Retention, RetentionSettings, carry_out, purge, strays};
+use nightbell::daemon::messages::age::Recipient;
+use nightbell::daemon::messages::seal_all;
+use nightbell::daemon::retention::{Removal, Retention, RetentionSettings, Strays, carry_out, purge, strays};
 use nightbell::incident::Fact;
 use nightbell::store::{CallFilter, Purgeable, Settled, Store, VoicemailFilter};
 use rusqlite::Connection;
@@ -311,4 +313,60 @@ fn a_call_that_goes_on_is_left_alone_and_told() {
     let removal = Removal::Caller { number: CALLER.to_owned(), dry_run: false };
     assert_eq!(house.remove(&removal).unwrap().traces.running, 1);
     assert!(house.calls().contains(&CALLER.to_owned()));
+}
+
+// ---- encryption ----
+
+fn recipient() -> Recipient {
+    "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj".parse().unwrap()
+}
+
+impl House {
+    fn seal(&self) -> (usize, usize) {
+        seal_all(&self.store, &self.recordings, &[recipient()]).unwrap()
+    }
+}
+
+#[test]
+fn recordings_are_encrypted_once_and_the_clear_ones_are_gone() {
+    let house = House::new();
+    assert_eq!(house.seal(), (3, 0));
+    let names = ["0000000000000001.wav.age", "0000000000000002.wav.age", "0000000000000003.call.wav.age"];
+    assert_eq!(house.files(), names);
+    for name in names {
+        assert!(fs::read(house.recordings.join(name)).unwrap().starts_with(b"age-encryption.org/v1\n"));
+    }
+    let rows = house.store.reader().voicemails(&VoicemailFilter::default()).unwrap();
+    assert!(rows.iter().all(|row| row.encrypted && row.file.ends_with(".wav.age")));
+    assert_eq!(house.seal(), (0, 0));
+    assert_eq!(strays(&house.store, &house.recordings).unwrap(), Strays::default());
+    assert_eq!(house.purge("recordings = \"1d\"", 300), [(Purgeable::Recordings, 3, 3)]);
+    assert_eq!(house.files(), [""; 0]);
+}
+
+#[test]
+fn what_a_crash_left_in_the_clear_is_removed_and_what_cannot_be_encrypted_stays() {
+    let house = House::new();
+    let clear = house.recordings.join("0000000000000001.wav");
+    fs::remove_file(&clear).unwrap();
+    assert_eq!(house.seal(), (2, 1), "a file that cannot be read is tried again");
+    fs::write(&clear, "sound").unwrap();
+    assert_eq!(house.seal(), (1, 0));
+    // Between the row and the removal.
+    fs::write(&clear, "sound").unwrap();
+    assert_eq!(house.seal(), (0, 0));
+    assert!(!clear.exists());
+}
+
+#[test]
+fn a_message_that_is_still_to_be_written_out_stays_in_the_clear_until_it_is() {
+    let house = House::new();
+    let database = Connection::open(house.scratch.path().join("nightbell.db")).unwrap();
+    let queued = "INSERT INTO transcripts (call_id, file, queued_at)
+                  VALUES ('0000000000000001', '0000000000000001.wav', '2026-01-05')";
+    database.execute(queued, []).unwrap();
+    assert_eq!(house.seal(), (2, 1));
+    assert!(house.recordings.join("0000000000000001.wav").exists());
+    database.execute("UPDATE transcripts SET state = 'made', settled_at = '2026-01-05'", []).unwrap();
+    assert_eq!(house.seal(), (1, 0));
 }

@@ -50,10 +50,14 @@ impl Compiler {
                 ways.push(way);
             }
         }
+        if let Some(notify) = entry.notify.as_ref().filter(|_| ways == [Way::NoPhone]) {
+            let message = format!("no incident would ever reach `{}`", entry.id.get_ref());
+            let help = "write another way beside \"no-phone\"";
+            self.problems.push(Problem::warning(notify.span(), message).help(help));
+        }
         if let Some(notify) = entry.notify.as_ref().filter(|notify| notify.get_ref().is_empty()) {
-            let help =
-                "write \"phone\", \"email\", \"sms\", \"chat\" or the name of a [[notify]], or leave it out";
-            self.error(notify.span(), "notify names no way: no incident would reach this person", help);
+            let help = "write \"email\", \"sms\", \"chat\" or the name of a [[notify]]; leave it out for the phone alone";
+            self.error(notify.span(), "notify names no way", help);
         }
         if ways.is_empty() { vec![Way::Phone] } else { ways }
     }
