@@ -143,6 +143,20 @@ fn what_is_sent_again_is_not_taken_back_as_if_nobody_had_been_told() {
 }
 
 #[test]
+fn a_trigger_that_arrived_while_no_try_could_be_counted_is_followed_by_the_end() {
+    let (_scratch, store) = with_missed_calls(1);
+    resolve(&store, 1);
+    assert_eq!(entry(&store, 1).state, OutboxState::Withdrawn);
+    for _ in 0..2 {
+        store.outbox_settle(1, &Settled::Sent, at(100)).unwrap();
+    }
+    let filter = OutboxFilter { all: true, ..OutboxFilter::default() };
+    let entries = store.reader().outbox(&filter).unwrap();
+    let left: Vec<_> = entries.iter().map(|entry| (entry.event(), entry.state)).collect();
+    assert_eq!(left, [("trigger", OutboxState::Sent), ("resolve", OutboxState::Waiting)]);
+}
+
+#[test]
 fn all_that_is_dead_of_a_target_is_sent_again_at_once() {
     let (_scratch, store) = with_missed_calls(3);
     settle(&store, 1, dead());

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::incidents::log;
 use super::super::text::instant;
 use super::super::{Store, StoreError};
-use super::{About, OutboxEntry, RECIPIENT, TRIED_FOR, one, put};
-use crate::incident::Notice;
+use super::{About, OutboxEntry, OutboxState, RECIPIENT, TRIED_FOR, one, put};
+use crate::incident::{Event, Notice, Status};
 
 /// How long entries that belong to no call are kept once they are settled. The others go with their calls.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -157,6 +157,7 @@ fn settle(
                     "UPDATE outbox SET state = 'sent', settled_at = ?2, last_error = NULL WHERE id = ?1",
                 )?
                 .execute(params![entry.id, instant(now)])?;
+            follow_up(connection, entry, now)?;
             Some(format!("{target} was told: {event}"))
         }
         Settled::Needless => {
@@ -192,6 +193,36 @@ fn settle(
         (Some(incident), Some(detail)) => log(connection, incident, now, None, "delivery", &detail),
         _ => Ok(()),
     }
+}
+
+/// A trigger arrived that was withdrawn meanwhile, because the database could not count the try: its target was not told
+/// of what has become of the incident, and is now.
+fn follow_up(connection: &Connection, entry: &OutboxEntry, now: Timestamp) -> rusqlite::Result<()> {
+    let Some(trigger) = entry.notice.as_ref().filter(|notice| notice.event == Event::Trigger) else {
+        return Ok(());
+    };
+    if entry.state != OutboxState::Withdrawn {
+        return Ok(());
+    }
+    let status: Option<String> = connection
+        .prepare_cached("SELECT status FROM incidents WHERE id = ?1")?
+        .query_row([entry.incident], |row| row.get(0))
+        .optional()?;
+    let (event, text) = match status.as_deref().and_then(Status::from_word) {
+        Some(Status::Resolved) => (Event::Resolve, "It is over."),
+        Some(Status::Acknowledged) => (Event::Acknowledge, "Somebody is on it."),
+        Some(Status::Triggered) | None => return Ok(()),
+    };
+    let notice = Notice {
+        event,
+        id: format!("{}-{event}", trigger.id),
+        at: now,
+        text: text.to_owned(),
+        status: status.unwrap_or_default(),
+        ..trigger.clone()
+    };
+    let about = About { incident: entry.incident, call: entry.call };
+    put(connection, &entry.target, &notice, about, now, now).map(drop)
 }
 
 /// Sends an entry that is dead or was sent again, with all that was sent of its incident after it. What was tried stays
