@@ -111,6 +111,19 @@ impl Case {
         self.suppressed
     }
 
+    /// Whether people were to be told of the incident only after this.
+    pub fn is_told_after(&self, at: Timestamp) -> bool {
+        self.incident.as_ref().and_then(|incident| incident.told_at).is_some_and(|told| told > at)
+    }
+
+    /// People were told by then, whatever was meant: the entry for it was sent before this fact was written, or the
+    /// clock was set back.
+    pub fn was_told_by(&mut self, at: Timestamp) {
+        if let Some(incident) = &mut self.incident {
+            incident.told_at = incident.told_at.map(|told| told.min(at));
+        }
+    }
+
     /// What names the incident to targets.
     pub fn dedup_key(&self) -> String {
         format!("hotline-{}", self.call)

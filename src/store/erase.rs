@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::entries::recordings;
 use super::purge::{Purgeable, Removed, Run, prove};
 use super::text::{call_id, column, instant, parse};
-use super::{Reader, Store, StoreError, cases, transcripts};
+use super::{Reader, Store, StoreError, cases, outbox, transcripts};
 use crate::call::CallId;
 use crate::call::journal::RecordingKind;
 use crate::incident::FORGOTTEN;
@@ -134,11 +134,13 @@ fn erase_call(connection: &Connection, at: Timestamp, call: CallId) -> rusqlite:
     ] {
         connection.prepare_cached(sql)?.execute(params![call.to_string(), FORGOTTEN])?;
     }
-    for table in ["outbox", "transcripts"] {
-        let sql = format!("DELETE FROM {table} WHERE call_id = ?1");
-        connection.prepare_cached(&sql)?.execute([call.to_string()])?;
+    for sql in [
+        "DELETE FROM outbox WHERE call_id = ?1 AND state = 'waiting'",
+        "DELETE FROM transcripts WHERE call_id = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([call.to_string()])?;
     }
-    Ok(())
+    outbox::forget_told(connection, call)
 }
 
 /// Calls of others keep everything but who had passed them on.

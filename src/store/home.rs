@@ -108,6 +108,8 @@ impl Store {
         drop((place, in_use));
         *self.away.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.gauge.at_home();
+        // Notices and chases came along, or have waited there: nobody else tells of them.
+        self.bell.ring();
         info!(calls, "the database is in use again, with what was written into the spare one");
         discard(&away.database, &self.data_dir);
         Ok(())

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::entries::recordings;
 use super::text::{call_id, column, instant, optional_column, parse};
-use super::{Reader, Store, StoreError, cases};
+use super::{Reader, Store, StoreError, cases, outbox};
 use crate::call::CallId;
 use crate::call::journal::RecordingKind;
 
@@ -310,11 +310,11 @@ fn remove_timeline(connection: &Connection, call: CallId) -> rusqlite::Result<()
     }
     for sql in [
         "DELETE FROM incident_log WHERE incident_id IN (SELECT id FROM incidents WHERE call_id = ?1)",
-        "DELETE FROM outbox WHERE call_id = ?1 AND state <> 'waiting'",
         "UPDATE calls SET timeline_purged = 1 WHERE id = ?1",
     ] {
         connection.prepare_cached(sql)?.execute([call.to_string()])?;
     }
+    outbox::forget_told(connection, call)?;
     cases::change(connection, call, |case| case.forget_words())
 }
 

@@ -98,7 +98,7 @@ pub(super) fn tell_one(
 /// Whether a person was told of an incident by a way of their own, or is to be.
 pub(super) fn is_told(connection: &Connection, incident: i64, person: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM outbox WHERE incident_id = ?1 AND state <> 'withdrawn'
-                              AND notice ->> '$.to.party.id' = ?2)";
+                              AND iif(json_valid(notice), notice ->> '$.to.party.id', NULL) = ?2)";
     connection.prepare_cached(sql)?.query_row(params![incident, person], |row| row.get(0))
 }
 
@@ -155,8 +155,9 @@ fn number(connection: &Connection, person: &str) -> rusqlite::Result<Option<Stri
 /// Who was told of an incident in person, and where; or may have been.
 fn told(connection: &Connection, incident: i64) -> rusqlite::Result<Vec<(String, Recipient)>> {
     let sql = "SELECT DISTINCT target, notice -> '$.to' AS recipient FROM outbox
-               WHERE incident_id = ?1 AND state <> 'withdrawn' AND notice ->> '$.event' = 'trigger'
-                 AND notice ->> '$.to' IS NOT NULL";
+               WHERE incident_id = ?1 AND state <> 'withdrawn'
+                 AND CASE WHEN json_valid(notice)
+                     THEN notice ->> '$.event' = 'trigger' AND notice ->> '$.to' IS NOT NULL END";
     let mut query = connection.prepare_cached(sql)?;
     let rows =
         query.query_map([incident], |row| Ok((row.get("target")?, row.get::<_, String>("recipient")?)))?;
@@ -171,6 +172,7 @@ fn told(connection: &Connection, incident: i64) -> rusqlite::Result<Vec<(String,
 /// Whoever was to be told in person, and was not tried yet, need not come.
 fn withdraw(connection: &Connection, incident: i64, now: Timestamp) -> rusqlite::Result<()> {
     let sql = "UPDATE outbox SET state = 'withdrawn', settled_at = ?2
-               WHERE incident_id = ?1 AND state = 'waiting' AND attempts = 0 AND notice ->> '$.to' IS NOT NULL";
+               WHERE incident_id = ?1 AND state = 'waiting' AND attempts = 0
+                 AND CASE WHEN json_valid(notice) THEN notice ->> '$.to' IS NOT NULL END";
     connection.prepare_cached(sql)?.execute(params![incident, instant(now)]).map(drop)
 }

@@ -193,6 +193,52 @@ fn what_was_tried_may_have_arrived_and_is_followed_by_the_end() {
     assert_eq!(store.reader().outbox_heads("pager").unwrap()[0].id, first, "in order");
 }
 
+/// The trigger is on its way, and what is written next bears an earlier time than it: the clock was set back, or the
+/// journal got to the disk late.
+fn told_before_its_time(store: &Store) -> i64 {
+    run(store, Story::missed(1, &["pager"]).records);
+    let trigger = store.reader().outbox_heads("pager").unwrap()[0].id;
+    assert!(store.outbox_try(trigger).unwrap());
+    store.outbox_settle(trigger, &Settled::Sent, at(60)).unwrap();
+    trigger
+}
+
+#[test]
+fn who_was_told_hears_of_the_end_though_the_clock_was_set_back() {
+    let scratch = Scratch::new();
+    let store = open(&scratch);
+    told_before_its_time(&store);
+    resolve(&store, at(-3600));
+    let events: Vec<_> = told(&store).into_iter().map(|(_, event, state)| (event, state)).collect();
+    assert_eq!(events, [(Event::Trigger, OutboxState::Sent), (Event::Resolve, OutboxState::Waiting)]);
+}
+
+#[test]
+fn who_was_told_is_not_told_to_come_a_second_time_for_what_bears_an_earlier_time() {
+    let scratch = Scratch::new();
+    let store = open(&scratch);
+    told_before_its_time(&store);
+    let note = Fact::Noted { by: "anna".to_owned(), text: "I look into it".to_owned() };
+    store.incident_fact(CallId(1), at(-1), &note).unwrap();
+    let events: Vec<_> = told(&store).into_iter().map(|(_, event, _)| event).collect();
+    assert_eq!(events, [Event::Trigger, Event::Update]);
+}
+
+#[test]
+fn a_damaged_entry_of_the_outbox_keeps_nobody_from_hearing_of_the_end() {
+    let scratch = Scratch::new();
+    let store = open(&scratch);
+    told_before_its_time(&store);
+    let database = rusqlite::Connection::open(scratch.path().join("nightbell.db")).unwrap();
+    let damaged = "INSERT INTO outbox (target, notice_id, dedup_key, incident_id, call_id, notice, created_at, wanted_at, due_at)
+                   SELECT 'chat', 'x', dedup_key, incident_id, call_id, '{', created_at, wanted_at, due_at FROM outbox";
+    database.execute(damaged, []).unwrap();
+    drop(database);
+    resolve(&store, at(61));
+    let heads = store.reader().outbox_heads("pager").unwrap();
+    assert_eq!(heads.len(), 1, "the end waits to be told");
+}
+
 #[test]
 fn an_incident_is_opened_by_hand_for_any_call_and_nobody_is_told() {
     let scratch = Scratch::new();

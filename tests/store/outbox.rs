@@ -131,6 +131,18 @@ fn what_is_sent_again_is_followed_by_what_followed_it() {
 }
 
 #[test]
+fn what_is_sent_again_is_not_taken_back_as_if_nobody_had_been_told() {
+    let (_scratch, store) = with_missed_calls(1);
+    settle(&store, 1, Settled::Sent);
+    assert_eq!(store.outbox_replay(&Replay::Entry(1), at(200)).unwrap(), 1);
+    resolve(&store, 1);
+    let filter = OutboxFilter { all: true, ..OutboxFilter::default() };
+    let entries = store.reader().outbox(&filter).unwrap();
+    let left: Vec<_> = entries.iter().map(|entry| (entry.event(), entry.state)).collect();
+    assert_eq!(left, [("trigger", OutboxState::Waiting), ("resolve", OutboxState::Waiting)]);
+}
+
+#[test]
 fn all_that_is_dead_of_a_target_is_sent_again_at_once() {
     let (_scratch, store) = with_missed_calls(3);
     settle(&store, 1, dead());

@@ -9,7 +9,8 @@ use nightbell::call::journal::Outcome;
 use nightbell::daemon::messages::age::Recipient;
 use nightbell::daemon::messages::seal_all;
 use nightbell::daemon::retention::{Removal, Retention, RetentionSettings, Strays, carry_out, purge, strays};
-use nightbell::store::{CallFilter, Purgeable, Store, VoicemailFilter};
+use nightbell::incident::Fact;
+use nightbell::store::{CallFilter, Purgeable, Settled, Store, VoicemailFilter};
 use rusqlite::Connection;
 
 use crate::scratch::Scratch;
@@ -177,6 +178,42 @@ fn a_call_of_which_somebody_is_still_to_be_told_waits() {
     database.execute("UPDATE outbox SET state = 'sent', settled_at = '2026-01-05'", []).unwrap();
     assert_eq!(house.purge(all, 50).len(), 3);
     assert_eq!(house.number("SELECT count(*) FROM outbox"), 0);
+}
+
+/// A missed call of which a pager was told, and whose incident is open.
+fn told_of_a_missed_call(house: &House) {
+    run(&house.store, Story::missed(4, &["pager"]).records);
+    let trigger = house.store.reader().outbox_heads("pager").unwrap()[0].id;
+    assert!(house.store.outbox_try(trigger).unwrap());
+    house.store.outbox_settle(trigger, &Settled::Sent, at(60)).unwrap();
+}
+
+fn hears_of_the_end(house: &House) -> bool {
+    let resolved = Fact::Resolved { by: "anna".to_owned() };
+    house.store.incident_fact(CallId(4), at(90), &resolved).unwrap();
+    let heads = house.store.reader().outbox_heads("pager").unwrap();
+    let entries = heads.iter().map(|head| house.store.reader().outbox_entry(head.id).unwrap().unwrap());
+    entries.map(|entry| entry.event()).eq(["resolve"])
+}
+
+#[test]
+fn who_was_told_of_an_open_incident_hears_of_its_end_though_its_timeline_is_purged() {
+    let house = House::new();
+    told_of_a_missed_call(&house);
+    assert_eq!(house.purge("timelines = \"1d\"", 50)[0].1, 2);
+    assert_eq!(house.number("SELECT count(*) FROM outbox WHERE notice LIKE '%+4915112345678%'"), 0);
+    assert!(hears_of_the_end(&house));
+}
+
+#[test]
+fn who_was_told_of_an_open_incident_hears_of_its_end_though_its_caller_is_erased() {
+    let house = House::new();
+    told_of_a_missed_call(&house);
+    let caller = Removal::Caller { number: CALLER.to_owned(), dry_run: false };
+    house.remove(&caller).unwrap();
+    assert!(!house.holds(CALLER));
+    assert!(hears_of_the_end(&house));
+    assert!(!house.holds(CALLER));
 }
 
 #[test]

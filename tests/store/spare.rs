@@ -129,7 +129,9 @@ fn who_is_on_call_is_taken_over_as_far_as_it_can_be_read() {
     let roster = store.reader().load_roster().unwrap();
     assert_eq!(roster.people.values().map(|person| person.id.as_str()).collect::<Vec<_>>(), ["anna"]);
     run(&store, Story::of(2).records);
+    let bell = store.bell().listen();
     assert!(store.go_home().unwrap());
+    assert!(bell.has_changed().unwrap(), "what waits in the right one is to be told now");
     assert_eq!(calls(&store).len(), 2);
 }
 

@@ -129,6 +129,31 @@ async fn silence_is_no_text_and_without_a_command_nothing_is_kept_for_later() {
     assert_eq!(updates(&store), Vec::<String>::new());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_locked_database_holds_up_transcripts_and_no_call() {
+    let scratch = Scratch::new();
+    let store = Arc::new(Store::open(scratch.path()).unwrap());
+    run(&store, message(1, true).records);
+    let stranger = rusqlite::Connection::open(scratch.path().join("nightbell.db")).unwrap();
+    stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (journal, _records) = Journal::new();
+    let (_live, reader) = broadcast::channel(16);
+    let (recordings, folder) = (scratch.path().join("recordings"), scratch.path().join("transcript"));
+    let parts = Parts { store: store.clone(), journal, recordings, scratch: folder };
+    let begun = tokio::time::Instant::now();
+    // There is one thread: were it the one that waits for the lock, nobody could let go of that.
+    let transcriber = Transcriber::start(parts, Wanted::default(), reader);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    stranger.execute_batch("ROLLBACK").unwrap();
+    while store.reader().next_transcript().unwrap().is_some() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30), "it had given up in the meantime");
+    transcriber.stop().await;
+}
+
 #[tokio::test]
 async fn a_message_that_is_deleted_takes_its_text_along_and_gets_none_afterwards() {
     let scratch = Scratch::new();

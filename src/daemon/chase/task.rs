@@ -116,8 +116,11 @@ impl Task {
         }
         let answer = self.phone(plan, candidate).await;
         let came = match &answer {
-            // It is written down, and the chase is over with it.
-            Answer::TakenOn | Answer::Settled(_) => return Ok(More::No),
+            // It is written down, or is as soon as the disk takes it, and the chase is over with it.
+            Answer::TakenOn | Answer::Settled(_) => {
+                called_off(&mut self.over, &mut self.desk.resting).await;
+                return Ok(More::No);
+            }
             Answer::Next => Came::Next,
             Answer::Nothing(_) => Came::Nothing,
             Answer::Busy(_) => Came::Busy,
@@ -199,5 +202,32 @@ impl Task {
         let (store, chase) = (self.desk.store.clone(), self.chase.clone());
         let runs = blocking(move || write(&store, &chase)).await?;
         Ok(if runs { More::Yes } else { More::No })
+    }
+}
+
+/// Until the database says that nobody is needed any more, or the daemon ends: while it does not yet, whoever has just
+/// taken it on would be phoned again.
+async fn called_off(over: &mut watch::Receiver<bool>, resting: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        biased;
+        _ = resting.wait_for(|rests| *rests) => {}
+        _ = over.wait_for(|over| *over) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_chase_that_somebody_has_ended_begins_nothing_before_the_disk_knows() {
+        let ((over, mut is_over), (rest, mut resting)) = (watch::channel(false), watch::channel(false));
+        let minute = std::time::Duration::from_secs(60);
+        tokio::time::timeout(minute, called_off(&mut is_over, &mut resting)).await.unwrap_err();
+        over.send_replace(true);
+        called_off(&mut is_over, &mut resting).await;
+        over.send_replace(false);
+        rest.send_replace(true);
+        called_off(&mut is_over, &mut resting).await;
     }
 }

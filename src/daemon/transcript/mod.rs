@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::call::journal::{Journal, Record};
+use crate::daemon::blocking;
 use crate::incident::Fact;
 use crate::oncall::Language;
 use crate::store::{NoTranscript, Store, StoreError, WaitingTranscript};
@@ -146,40 +147,52 @@ async fn call_over(live: &mut broadcast::Receiver<Arc<Record>>) {
 
 /// Takes one message from the queue, if there is one that can be done.
 async fn next(parts: &Parts, wanted: &Wanted, confinement: Option<Confinement>) -> Result<bool, StoreError> {
-    let Some(waiting) = parts.store.reader().next_transcript()? else { return Ok(false) };
-    let settle = |came_to| parts.store.transcript_settled(waiting.call, &came_to, Timestamp::now());
+    let Some(waiting) = ask(parts, |store| store.reader().next_transcript()).await? else { return Ok(false) };
+    let call = waiting.call;
+    let settle = async |came_to: NoTranscript| {
+        ask(parts, move |store| store.transcript_settled(call, &came_to, Timestamp::now())).await
+    };
     let Some(transcription) = &wanted.transcription else {
-        settle(NoTranscript::Skipped)?;
+        settle(NoTranscript::Skipped).await?;
         return Ok(true);
     };
     let Some(confinement) = confinement else {
         // Nothing waits for better times: an encryption of messages waits for it.
         let why = "the command cannot be kept to itself on this machine".to_owned();
         give_up(&waiting, &why);
-        settle(NoTranscript::Failed(why))?;
+        settle(NoTranscript::Failed(why)).await?;
         return Ok(true);
     };
     if waiting.attempts >= TRIES {
         let why = "the daemon ended while the command ran".to_owned();
         give_up(&waiting, &why);
-        settle(NoTranscript::Failed(why))?;
+        settle(NoTranscript::Failed(why)).await?;
         return Ok(true);
     }
-    parts.store.transcript_begun(waiting.call)?;
+    ask(parts, move |store| store.transcript_begun(call)).await?;
     let language = wanted.languages.get(&waiting.hotline).copied().unwrap_or_default();
     match heard(parts, transcription, language, confinement, &waiting).await {
-        Ok(text) if text.is_empty() => settle(NoTranscript::Nothing)?,
+        Ok(text) if text.is_empty() => settle(NoTranscript::Nothing).await?,
         Ok(text) => keep(parts, &waiting, text).await,
         Err(why) if waiting.attempts + 1 < TRIES => {
             warn!(call = %waiting.call, %why, "the transcript command failed: it is tried once more");
-            parts.store.transcript_failed(waiting.call, &why)?;
+            ask(parts, move |store| store.transcript_failed(call, &why)).await?;
         }
         Err(why) => {
             give_up(&waiting, &why);
-            settle(NoTranscript::Failed(why))?;
+            settle(NoTranscript::Failed(why)).await?;
         }
     }
     Ok(true)
+}
+
+/// Asks the store, away from the calls: the disk may take its time.
+async fn ask<T: Send + 'static>(
+    parts: &Parts,
+    question: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let store = parts.store.clone();
+    blocking(move || question(&store)).await
 }
 
 fn give_up(waiting: &WaitingTranscript, why: &str) {

@@ -12,7 +12,7 @@ pub(super) use effects::{log, notice};
 pub use queries::{IncidentFilter, IncidentRow, LogRow};
 
 use super::text::{column, instant, parse};
-use super::{Store, StoreError, quiet, transcripts};
+use super::{Store, StoreError, outbox, quiet, transcripts};
 use crate::call::CallId;
 use crate::incident::{Case, Fact, Quiet, Routed};
 
@@ -72,6 +72,9 @@ fn apply(connection: &Connection, call: CallId, at: Timestamp, fact: &Fact) -> r
     }
     let quiet = quiet_for(connection, &known, fact, at)?;
     let mut case = known.clone();
+    if case.is_told_after(at) && outbox::was_tried(connection, call)? {
+        case.was_told_by(at);
+    }
     let following = case.take(at, fact, &quiet);
     transcripts::follow(connection, call, at, fact, &case)?;
     if case == known && following.is_empty() {

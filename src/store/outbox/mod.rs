@@ -170,6 +170,31 @@ pub(super) fn knows_of(connection: &Connection, target: &str, dedup_key: &str) -
     connection.prepare_cached(sql)?.query_row(params![target, dedup_key], |row| row.get(0))
 }
 
+/// Whether anybody was told that there is an incident of this call, or may have been.
+pub(super) fn was_tried(connection: &Connection, call: CallId) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM outbox WHERE call_id = ?1 AND attempts > 0
+                              AND state <> 'withdrawn' AND json_valid(notice)
+                              AND notice ->> 'event' = 'trigger')";
+    connection.prepare_cached(sql)?.query_row([call.to_string()], |row| row.get(0))
+}
+
+/// Forgets what was told of a call. Of an incident that is not over it stays known who was told of it, without a
+/// word of what: they are to be told of its end.
+pub(super) fn forget_told(connection: &Connection, call: CallId) -> rusqlite::Result<()> {
+    let owed = "state = 'sent' AND CASE WHEN json_valid(notice) THEN notice ->> 'event' = 'trigger' END
+                AND incident_id IN (SELECT id FROM incidents WHERE status <> 'resolved')";
+    for sql in [
+        format!("DELETE FROM outbox WHERE call_id = ?1 AND state <> 'waiting' AND ({owed}) IS NOT TRUE"),
+        format!(
+            "UPDATE outbox SET notice = json_object('event', 'trigger', 'to', json(notice -> '$.to'))
+             WHERE call_id = ?1 AND {owed}"
+        ),
+    ] {
+        connection.prepare_cached(&sql)?.execute([call.to_string()])?;
+    }
+    Ok(())
+}
+
 /// Withdraws what was never tried of an incident.
 pub(super) fn withdraw(connection: &Connection, dedup_key: &str, now: Timestamp) -> rusqlite::Result<usize> {
     connection

@@ -194,11 +194,12 @@ fn settle(
     }
 }
 
-/// Sends an entry that is dead or was sent again, with all that was sent of its incident after it.
+/// Sends an entry that is dead or was sent again, with all that was sent of its incident after it. What was tried stays
+/// tried: it may have arrived, and is not to be withdrawn as if it never had.
 fn replay(connection: &Connection, id: i64, now: Timestamp) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(&format!(
-            "UPDATE outbox SET state = 'waiting', settled_at = NULL, attempts = 0, due_at = ?2, wanted_at = ?2
+            "UPDATE outbox SET state = 'waiting', settled_at = NULL, attempts = min(attempts, 1), due_at = ?2, wanted_at = ?2
              WHERE id >= ?1 AND state IN ('dead', 'sent')
                AND (target, dedup_key, {RECIPIENT}) = (
                    SELECT target, dedup_key, {RECIPIENT} FROM outbox WHERE id = ?1 AND state IN ('dead', 'sent'))"
