@@ -39,8 +39,6 @@ pub async fn script(caller: &mut Leg, mut desk: Desk) -> String {
     };
     let route = arrived.route;
     (desk.hotline, desk.front) = (arrived.hotline, arrived.front);
-    desk.facts.learn(|known| known.route = Some(route.name.clone()));
-    desk.routed(&route);
     desk.consent = consent::tell_caller(caller, &desk, &route).await;
     desk.caller_name = naming::ask(caller, &desk, &route).await;
     if let Some(responder) = ring(caller, &mut desk, &route).await

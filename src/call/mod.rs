@@ -70,6 +70,7 @@ use crate::call::journal::{Record, Started};
 use crate::call::leg::LegId;
 use crate::call::plan::{Hotline, Route, Snapshot};
 use crate::call::prompt::Piece;
+use crate::call::reception::Arrived;
 use crate::call::run::House;
 use crate::call::spoken::Spoken;
 use crate::call::timeline::Timeline;
@@ -168,9 +169,11 @@ impl Desk {
     }
 
     /// The caller has got to a route.
-    pub fn routed(&self, route: &Route) {
+    pub fn routed(&self, to: &Arrived) {
+        let Arrived { hotline, route, .. } = to;
+        self.facts.learn(|known| known.route = Some(route.name.clone()));
         let now = self.house.clock.now();
-        self.fact(Fact::Routed(Box::new(routed(&self.row, &self.hotline, route, &self.roster, now))));
+        self.fact(Fact::Routed(Box::new(routed(&self.row, hotline, route, &self.roster, now))));
     }
 
     /// The last person has been tried, or nobody is left whom the caller could speak with.

@@ -30,6 +30,11 @@ pub async fn receive(caller: &mut Leg, desk: &Desk) -> Result<Arrived, String> {
         told.push(fact);
         turn = reception.turn();
     }
+    let unasked = matches!(turn, Turn::Arrived(_));
+    if let Turn::Arrived(arrived) = &turn {
+        // Whoever gives up in the welcome has called this route, and nothing else.
+        desk.routed(arrived);
+    }
     let mut keys = Keys { early: welcome(caller, desk, &words, &turn).await, hash_due: false };
     told.iter().for_each(|fact| tell(desk, fact));
     loop {
@@ -43,7 +48,12 @@ pub async fn receive(caller: &mut Leg, desk: &Desk) -> Result<Arrived, String> {
                 ask_key(caller, desk, &mut reception, &menu, said, &mut keys).await;
                 reception.turn()
             }
-            Turn::Arrived(arrived) => return Ok(arrived),
+            Turn::Arrived(arrived) => {
+                if !unasked {
+                    desk.routed(&arrived);
+                }
+                return Ok(arrived);
+            }
             Turn::Over { words, why, closing } => {
                 last_words(caller, desk, &words, &why, closing).await;
                 return Err(why);

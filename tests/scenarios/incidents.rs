@@ -5,7 +5,7 @@ use nightbell::call::journal::Outcome;
 use nightbell::incident::{Event, Quiet};
 
 use crate::aftermath::Aftermath;
-use crate::house::{House, PEOPLE, one_route};
+use crate::house::{House, PEOPLE, one_route, two_routes};
 use crate::story::{
     Caller, Deed, Sign, accepts_after, after, answers_after, caller, during, is_busy, rings_out, secs, upon,
 };
@@ -56,6 +56,22 @@ fn leaves_a_message() -> Caller {
 
 fn leaves_none() -> Caller {
     caller().hangs_up(during("leave-message"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_gives_up_in_the_welcome_has_called_the_only_route_there_is() {
+    let call = House::with(&one_route(LEVELS, ""), PEOPLE).call(caller().hangs_up(during("welcome"))).await;
+    let after = call.aftermath();
+    assert_eq!((after.status(), after.told()), ("triggered", vec![Trigger]));
+    assert!(after.title().starts_with("Missed call"), "{}", after.title());
+
+    let of_opsgenie =
+        House::with(&of("opsgenie", ""), PEOPLE).call(caller().hangs_up(during("welcome"))).await.aftermath();
+    assert_eq!((of_opsgenie.status(), of_opsgenie.told()), ("resolved", vec![Trigger, Resolve]));
+
+    // Before a menu nobody knows whose call it is.
+    let before_a_menu = House::with(&two_routes(""), PEOPLE).call(caller().hangs_up(during("welcome"))).await;
+    assert_eq!(before_a_menu.aftermath().status(), "none");
 }
 
 #[tokio::test(start_paused = true)]

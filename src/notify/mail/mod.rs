@@ -173,7 +173,7 @@ impl Mail {
         };
         if self.voicemail == Voicemail::Attach {
             match read(recordings, sound, self.attach_limit) {
-                Ok(octets) => return (Some(Attachment { name: sound.file.clone(), octets }), None),
+                Ok(attachment) => return (Some(attachment), None),
                 Err(why) => return (None, Some(why)),
             }
         }
@@ -283,17 +283,22 @@ fn authorities(written: &Spanned<std::path::PathBuf>, reading: &mut Reading<'_>)
         .ok()
 }
 
-/// The sound, where it may go along; else what is said instead.
-fn read(recordings: &Path, sound: &Sound, limit: Size) -> Result<Vec<u8>, String> {
-    let name = Path::new(&sound.file).file_name().filter(|name| *name == sound.file.as_str());
-    let mut octets = Vec::new();
-    let file = name.ok_or(()).and_then(|name| File::open(recordings.join(name)).map_err(|_| ()));
-    match file.and_then(|file| file.take(limit.octets() + 1).read_to_end(&mut octets).map_err(|_| ())) {
-        Ok(_) if octets.len() as u64 > limit.octets() => {
+/// The sound, where it may go along, encrypted where it is by now; else what is said instead.
+fn read(recordings: &Path, sound: &Sound, limit: Size) -> Result<Attachment, String> {
+    let plain = Path::new(&sound.file).file_name().is_some_and(|name| *name == *sound.file.as_str());
+    let names = [sound.file.clone(), format!("{}.age", sound.file)];
+    let found = names.into_iter().filter(|_| plain).find_map(|name| {
+        let file = File::open(recordings.join(&name)).ok()?;
+        let mut octets = Vec::new();
+        file.take(limit.octets() + 1).read_to_end(&mut octets).ok()?;
+        Some(Attachment { name, octets })
+    });
+    match found {
+        Some(found) if found.octets.len() as u64 > limit.octets() => {
             Err(format!("The caller's message is longer than the {limit} that a letter may carry."))
         }
-        Ok(_) => Ok(octets),
-        Err(()) => Err("The caller's message is not there any more.".to_owned()),
+        Some(found) => Ok(found),
+        None => Err("The caller's message is not there any more.".to_owned()),
     }
 }
 
@@ -313,6 +318,19 @@ mod tests {
         assert_eq!(of("smtp://mail.acme.example", Encryption::Tls), None);
         assert_eq!(of("mail.acme.example:smtp", Encryption::Tls), None);
         assert_eq!(of("", Encryption::Tls), None);
+    }
+
+    #[test]
+    fn a_message_that_is_encrypted_by_now_goes_along_as_it_is() {
+        let folder = std::env::temp_dir().join(format!("nightbell-letter-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let sound = Sound { file: "a.wav".to_owned(), duration_ms: 1, truncated: false };
+        std::fs::write(folder.join("a.wav.age"), b"sealed").unwrap();
+        let found = read(&folder, &sound, Size::mib(1)).unwrap();
+        assert_eq!((found.name.as_str(), found.octets.as_slice()), ("a.wav.age", b"sealed".as_slice()));
+        std::fs::write(folder.join("a.wav"), b"sound").unwrap();
+        assert_eq!(read(&folder, &sound, Size::mib(1)).unwrap().name, "a.wav");
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
