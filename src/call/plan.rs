@@ -372,6 +372,13 @@ pub enum MessageConsent {
     Own(Prompt),
 }
 
+impl ByKey {
+    /// The words behind those with which callers are put on hold.
+    pub fn after(&self, please_hold: &Prompt) -> Prompt {
+        please_hold.clone().then(self.words.clone())
+    }
+}
+
 impl Fallback {
     /// Everything a caller can hear of it.
     fn prompts(&self) -> impl Iterator<Item = Prompt> {
@@ -478,6 +485,8 @@ impl Hotline {
                 all.extend(route.invite.which.all().chain(route.invite.ask.all()).cloned());
             }
             all.extend(route.fallback.prompts());
+            // Said in one breath, which is a prompt of its own.
+            all.extend(route.fallback.by_key.iter().map(|by_key| by_key.after(&said.please_hold)));
         }
         all.retain(|prompt| !prompt.is_empty());
         all

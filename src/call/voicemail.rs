@@ -66,7 +66,7 @@ pub async fn take(caller: &mut Leg, desk: &Desk, route: &Route) -> String {
     let mut message = Message { caller, desk, fallback, file: RecordingKind::Message.file(desk.id) };
     let end = message.take().await;
     conclude(caller, desk, end).await;
-    reason(end, fallback)
+    reason(end, fallback, desk.facts.known().message_kept)
 }
 
 /// Says that the message is recorded, where the route wants it. No key ends that.
@@ -274,8 +274,10 @@ async fn conclude(caller: &mut Leg, desk: &Desk, end: End) {
     caller.say(&prompts.goodbye).await;
 }
 
-fn reason(end: End, fallback: &Fallback) -> String {
+fn reason(end: End, fallback: &Fallback, kept: bool) -> String {
     match end {
+        // People read this of a missed call, and would look for a message.
+        End::Key | End::Anew if !kept => "the caller pressed #".to_owned(),
         End::Key | End::Anew => "the caller left a message and pressed #".to_owned(),
         End::Longest => "the message reached its longest length".to_owned(),
         End::Silence => {

@@ -179,6 +179,12 @@ impl House {
         self
     }
 
+    /// Whether a prompt with these words is made ready before any call.
+    pub fn has_ready(&self, words: &str) -> bool {
+        let prompts = self.snapshot.hotlines.iter().flat_map(|hotline| hotline.all_prompts());
+        prompts.into_iter().any(|prompt| prompt.to_string() == words)
+    }
+
     /// How a person's first phone behaves each time it is rung.
     pub fn phone(&mut self, name: &str, story: Story) {
         self.phone_each_time(name, vec![story]);

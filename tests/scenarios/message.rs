@@ -36,9 +36,10 @@ async fn with_the_key_a_caller_who_is_held_leaves_a_message_and_the_phone_stops_
     let caller = caller()
         .presses('9', upon(Sign::Hears("Hold")).plus(secs(3)))
         .hangs_up(upon(Sign::Recorded).plus(secs(12)));
+    let held = "[en/please-hold] [en/for-message] [en/press] [en/9]";
+    assert!(house.has_ready(held), "what is played as one was made ready as one");
     let call = house.call(caller).await;
     assert_eq!((call.outcome, call.message), (Outcome::Voicemail, Some((true, 12_000))));
-    let held = "[en/please-hold] [en/for-message] [en/press] [en/9]";
     assert_eq!(call.heard("caller")[1..], [held, "[Hold]... --", "[en/leave-message]", BEEP]);
     assert_eq!(call.released("anna").1, Farewell::Done);
     insta::assert_snapshot!(call.timeline(), @r#"
@@ -232,6 +233,7 @@ async fn less_than_the_shortest_message_is_none_and_the_call_was_missed() {
     let sighs = |after| caller().presses('#', upon(Sign::Recorded).plus(after));
     let call = nobody("min_length = \"2s\"", sighs(ms(1_620))).await;
     assert_eq!((call.outcome, call.message), (Outcome::Missed, Some((false, 1_500))));
+    assert_eq!(call.reason, "the caller pressed #", "nobody is to look for a message");
     assert!(
         call.timeline().contains("only 2 s of sound: too short for a message, and not kept"),
         "{}",

@@ -56,8 +56,8 @@ impl<'a> Held<'a> {
     /// the caller presses the key for a message.
     pub async fn until_a_message(mut self, caller: &mut Leg) {
         let by_key = self.route.fallback.by_key.as_ref();
-        let key_words = by_key.map(|by_key| by_key.words.clone()).unwrap_or_default();
-        let mut words = self.hotline.prompts.please_hold.clone().then(key_words);
+        let please_hold = &self.hotline.prompts.please_hold;
+        let mut words = by_key.map_or_else(|| please_hold.clone(), |by_key| by_key.after(please_hold));
         if by_key.is_some() {
             caller.forget_keys();
         }
