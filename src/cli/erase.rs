@@ -92,6 +92,12 @@ fn told(erased: &Erased, data_dir: &Path) -> String {
     text
 }
 
+/// Whether a file in the data directory is a database that is not in use: a copy of an upgrade's, or one that was moved
+/// aside, with its write-ahead log.
+fn is_copy(name: &str) -> bool {
+    ["nightbell.db.", "nightbell.db-wal.", "nightbell.db-shm."].iter().any(|start| name.starts_with(start))
+}
+
 /// What no command can reach.
 fn elsewhere(data_dir: &Path) -> String {
     let copies: Vec<String> = std::fs::read_dir(data_dir)
@@ -99,7 +105,7 @@ fn elsewhere(data_dir: &Path) -> String {
         .flatten()
         .flatten()
         .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| name.starts_with("nightbell.db."))
+        .filter(|name| is_copy(name))
         .collect();
     let mut text =
         "not reached: backups of the database and of the recordings, the log of the system (it names calls \

@@ -9,6 +9,7 @@ use super::changing::change_incident;
 use super::{Common, Failure, output};
 use crate::daemon::config::Config;
 use crate::daemon::incidents::IncidentChange;
+use crate::problem::nearest;
 use crate::store::{OutboxEntry, OutboxFilter, OutboxState, Reader, Store, StoreError};
 
 /// Options of `outbox`.
@@ -142,6 +143,9 @@ fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
         ..OutboxFilter::default()
     };
     let entries = reader.map(|reader| reader.outbox(&filter)).transpose()?.unwrap_or_default();
+    if let (true, Some(target)) = (entries.is_empty(), &options.target) {
+        is_there(&config, target)?;
+    }
     if options.json {
         output::json(&entries)?;
         return Ok(ExitCode::SUCCESS);
@@ -149,6 +153,17 @@ fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
     output::say(&table(&entries));
     output::say(&nobody_empties(&config, &entries));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A name that is mistyped must not look like a target that was told everything. One that was taken out of the settings
+/// may have entries all the same.
+fn is_there(config: &Config, name: &str) -> Result<(), Failure> {
+    let known = || config.targets.iter().map(|target| target.name.as_str());
+    if known().any(|known| known == name) {
+        return Ok(());
+    }
+    let near = nearest(name, known()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    Err(Failure::Failed(format!("there is no target called `{name}`{near}")))
 }
 
 /// What is said of entries whose target the settings do not have.

@@ -10,7 +10,7 @@ use toml::Spanned;
 use crate::call::compile::{Compiled, NotifyTarget, Surroundings, compile};
 use crate::call::plan::Hotline;
 use crate::call::prompt::{Piece, Prompt};
-use crate::call::settings::{CallerIdSetting, HotlineSettings};
+use crate::call::settings::{CallerIdSetting, HotlineSettings, RouteSettings};
 use crate::daemon::alarms::{AlarmsSettings, Watched};
 use crate::daemon::expect::Expectation;
 use crate::daemon::feeds::{CalendarSettings, Wanted};
@@ -138,6 +138,32 @@ pub fn find(named: Option<&Path>) -> Option<PathBuf> {
     }
 }
 
+/// The targets that routes name, and the routes of their menus.
+fn told_of(routes: &[RouteSettings]) -> Vec<&Spanned<String>> {
+    let mut told = Vec::new();
+    for route in routes {
+        told.extend(route.incident.iter().flat_map(|incident| incident.notify.iter().flatten()));
+        told.extend(told_of(&route.routes));
+    }
+    told
+}
+
+/// Targets of which alarms and routes think that somebody is told, and that know nobody.
+fn tell_nobody(file: &File, targets: &[Arc<Target>]) -> Vec<Problem> {
+    let told = file.hotlines.iter().flat_map(|hotline| told_of(&hotline.routes));
+    let named = told.chain(&file.alarms.notify);
+    let knows_nobody = |name: &Spanned<String>| {
+        targets.iter().any(|target| target.name == *name.get_ref() && target.is_for_people_alone())
+    };
+    named
+        .filter(|name| knows_nobody(name))
+        .map(|name| {
+            let message = format!("`{}` would tell nobody: it has no `to`", name.get_ref());
+            Problem::error(name.span(), message).help("write `to` into its [[notify]], or take it out here")
+        })
+        .collect()
+}
+
 impl Config {
     /// Reads the settings file and the on-call file. Without a `Config`, nothing can go on.
     pub fn load(path: &Path) -> (Option<Self>, Findings) {
@@ -167,6 +193,7 @@ impl Config {
         let (voicemail, found) = file.voicemail.compile();
         problems.extend(found);
         problems.extend(file.alarms.problems(&targets));
+        problems.extend(tell_nobody(&file, &targets));
         let transcript = file.transcript.as_ref().and_then(|written| written.compile(folder, &mut problems));
         if file.hotlines.is_empty() {
             problems.push(Problem::error(0..0, "there is no hotline").help("add a [[hotlines]]"));

@@ -138,6 +138,15 @@ impl Target {
         })
     }
 
+    /// Whether it knows nobody by itself: it reaches the people who name it as their own way, and no others.
+    pub fn is_for_people_alone(&self) -> bool {
+        match &self.way {
+            Way::Mail(of) => of.has_no_address(),
+            Way::TextMessages(of) => of.has_no_number(),
+            _ => false,
+        }
+    }
+
     /// What is sent for a notice; nothing where the service has no use for it. The error says why nothing can be sent.
     pub fn request(&self, notice: &Notice) -> Result<Option<Request>, String> {
         Ok(match &self.way {

@@ -97,3 +97,24 @@ fn a_machine_and_settings_in_order_end_with_status_0_and_a_call_that_is_heard() 
     assert!(text.contains("ok   audio"), "{text}");
     assert_eq!(output.status.code(), Some(0), "{text}");
 }
+
+#[test]
+fn a_damaged_database_is_one_of_the_things_that_doctor_finds() {
+    let folder = folder("doctor-damaged", &carrier());
+    std::fs::create_dir_all(folder.path().join("data")).unwrap();
+    std::fs::write(
+        folder.path().join("data/nightbell.db"),
+        [b"SQLite format 3\0".as_slice(), &[255; 4080]].concat(),
+    )
+    .unwrap();
+    let (status, report) = doctor(&folder);
+    assert_eq!(status, 1);
+    let (status, detail) = check(&report, "database", None);
+    assert!(status == "failed", "{detail}");
+    assert_trunks(&report);
+    let checks = report["checks"].as_array().unwrap();
+    assert!(
+        checks.iter().all(|check| check["check"] != "outbox"),
+        "nobody knows what waits in it: {report:#}"
+    );
+}

@@ -96,3 +96,12 @@ fn a_target_that_refuses_or_does_not_exist_is_a_failure() {
         text(&refusing.output(&["check"]))
     );
 }
+
+#[test]
+fn an_outbox_of_a_target_that_is_mistyped_does_not_look_empty() {
+    let folder = folder("outbox-mistyped", "http://127.0.0.1:9/");
+    let output = folder.output(&["outbox", "--target", "hok"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("did you mean `hook`?"), "{}", text(&output));
+    assert_eq!(folder.output(&["outbox", "--target", "hook"]).status.code(), Some(0));
+}

@@ -407,3 +407,19 @@ fn a_person_whom_no_incident_would_reach_is_an_error() {
         &["oncall.toml:3:10", "notify names no way"],
     );
 }
+
+#[test]
+fn a_target_that_knows_nobody_is_an_error_where_somebody_is_to_be_told() {
+    let sms = "[[notify]]\nname = \"sms\"\nkind = \"sms\"\nurl = \"https://sms.acme.example\"\nbody = \"{{ to }}\"\n";
+    let check = |more: &str| {
+        let settings = format!("{SETTINGS}{more}{sms}");
+        let output = Folder::with("tells-nobody", settings.as_bytes(), ONCALL.as_bytes()).output(&["check"]);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert_eq!(check("").0, Some(0), "people may name it as their own way");
+    for more in ["[hotlines.routes.incident]\nnotify = [\"sms\"]\n", "[alarms]\nnotify = [\"sms\"]\n"] {
+        let (status, said) = check(more);
+        assert_eq!(status, Some(2), "{more}");
+        assert!(said.contains("`sms` would tell nobody: it has no `to`"), "{said}");
+    }
+}

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Check, Status, output};
 use crate::daemon::config::Config;
-use crate::store::{OutboxCount, Store};
+use crate::store::{OutboxCount, Store, StoreError};
 
 /// What waits no longer than this is on its way.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(5);
@@ -15,7 +15,8 @@ pub(super) fn checks(config: &Config) -> Vec<Check> {
     let now = Timestamp::now();
     let found = Store::open_read_only(&config.data_dir).and_then(|reader| reader.outbox_counts(now));
     match found.as_deref() {
-        Ok([]) | Err(_) => vec![Check::ok("outbox", "nothing waits to be told")],
+        Err(StoreError::Missing { .. }) | Ok([]) => vec![Check::ok("outbox", "nothing waits to be told")],
+        Err(_) => Vec::new(),
         Ok(counts) => counts.iter().map(|count| of_target(count, config, now)).collect(),
     }
 }

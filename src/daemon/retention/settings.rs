@@ -129,6 +129,8 @@ impl Retention {
 impl fmt::Display for Retention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { timelines, recordings, calls, statistics } = self;
+        let with_calls = |kept: &Keep| if calls.is_shorter_than(*kept) { *calls } else { *kept };
+        let (timelines, recordings) = (with_calls(timelines), with_calls(recordings));
         write!(
             f,
             "kept: timelines {timelines}, recordings {recordings}, calls {calls}, statistics {statistics}"
@@ -153,6 +155,12 @@ mod tests {
             "kept: timelines 365d, recordings 365d, calls 365d, statistics 730d"
         );
         assert_eq!(problems, [""; 0]);
+        let (retention, _) = read("calls = \"30d\"");
+        assert_eq!(
+            retention.to_string(),
+            "kept: timelines 30d, recordings 30d, calls 30d, statistics 730d",
+            "nothing outlives its call"
+        );
         let (retention, _) = read("calls = \"keep\"\nrecordings = \"30d\"");
         assert_eq!(
             (retention.calls, retention.of_recordings()),

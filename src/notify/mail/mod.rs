@@ -89,6 +89,11 @@ impl Mail {
         })
     }
 
+    /// Whether `to` is not written.
+    pub fn has_no_address(&self) -> bool {
+        self.to.is_empty()
+    }
+
     /// Sends the letter to whoever has not got it yet. Blocks. Messages of callers lie in `recordings`.
     pub fn deliver(&self, notice: &Notice, recordings: &Path, reach: Reach) -> Verdict {
         let whom = match self.recipients(notice) {

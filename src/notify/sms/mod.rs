@@ -82,6 +82,11 @@ impl TextMessages {
         })
     }
 
+    /// Whether `to` is not written.
+    pub fn has_no_number(&self) -> bool {
+        self.to.is_empty()
+    }
+
     /// Sends it to whoever has not got it yet: each number is a request of its own. Blocks.
     pub fn deliver(&self, notice: &Notice, client: &Client, reach: Reach) -> Verdict {
         // What is only added wakes nobody, and each message costs.
