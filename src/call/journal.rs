@@ -142,6 +142,15 @@ impl RecordingKind {
         }
     }
 
+    /// The call and the kind that such a name stands for.
+    pub fn of_file(name: &str) -> Option<(Self, CallId)> {
+        let whose = name.strip_suffix(".wav")?;
+        match whose.strip_suffix(".call") {
+            Some(call) => Some((Self::Call, CallId::parse(call)?)),
+            None => Some((Self::Message, CallId::parse(whose)?)),
+        }
+    }
+
     /// In a word.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,5 +1,6 @@
 //! What an earlier run has left behind: what it broke off is put right, and what calls need to know of it is read.
 
+use std::collections::BTreeSet;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -10,7 +11,7 @@ use crate::call::history::{self, History, PastCall};
 use crate::daemon::start::StartError;
 use crate::oncall::PersonId;
 use crate::store::{CallFilter, Store, StoreError, Unfinished};
-use crate::switch::recorder::repair_all;
+use crate::switch::recorder::{PART, repair_all};
 use crate::switch::signalling::StoredLeg;
 use crate::switch::spend::{Ledger, Use};
 
@@ -19,7 +20,16 @@ use crate::switch::spend::{Ledger, Use};
 pub fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, StartError> {
     let failed = |source| StartError::Io { path: recordings.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(recordings).map_err(failed)?;
+    let found = files(recordings).map_err(failed)?;
+    let strangers = store.adopt_recordings(&found)?;
     let repaired = repair_all(recordings).map_err(failed)?;
+    // Only once: while a spare database is in use, it knows none of the others.
+    for file in repaired.iter().filter(|file| file.kept && strangers.contains(&file.name)) {
+        tracing::error!(
+            file = file.name,
+            "the database does not know the call of this recording: listen to the file"
+        );
+    }
     let left = store.reconcile(Timestamp::now())?;
     for call in left.calls_closed {
         tracing::warn!(%call, "the daemon had stopped during this call: its record is closed");
@@ -43,6 +53,17 @@ pub fn put_right(store: &Store, recordings: &Path) -> Result<Vec<StoredLeg>, Sta
         }
     });
     Ok(dialogs.collect())
+}
+
+/// The recordings in a folder, by the names they have when they are finished.
+fn files(recordings: &Path) -> std::io::Result<Vec<String>> {
+    let mut files = BTreeSet::new();
+    for entry in std::fs::read_dir(recordings)? {
+        if let Ok(name) = entry?.file_name().into_string() {
+            files.insert(name.strip_suffix(PART).map(str::to_owned).unwrap_or(name));
+        }
+    }
+    Ok(files.into_iter().collect())
 }
 
 /// The length of a finished recording in ms, and whether it is there at all.

@@ -62,6 +62,29 @@ impl Store {
         })
     }
 
+    /// Files of recordings: those that a call has no row of become unfinished ones. On a slow disk a file may be safe
+    /// before its row is, and a power cut leaves it alone. Told are the files of which not even the call is known.
+    pub fn adopt_recordings(&self, files: &[String]) -> Result<Vec<String>, StoreError> {
+        let named = || files.iter().filter_map(|file| Some((file, RecordingKind::of_file(file)?)));
+        self.write(|connection| {
+            let mut strangers = Vec::new();
+            for (file, (kind, call)) in named() {
+                let (table, call) = (recordings(kind), call.to_string());
+                let known = "SELECT count(*) FROM calls WHERE id = ?1";
+                if connection.query_row(known, [&call], |row| row.get::<_, i64>(0))? == 0 {
+                    strangers.push(file.clone());
+                    continue;
+                }
+                let sql = format!(
+                    "INSERT INTO {table} (call_id, file, started_at) SELECT id, ?2, started_at FROM calls
+                     WHERE id = ?1 ON CONFLICT DO NOTHING"
+                );
+                connection.execute(&sql, [&call, file])?;
+            }
+            Ok(strangers)
+        })
+    }
+
     /// The legs that [`Store::reconcile`] told of have been sent their BYE.
     pub fn legs_released(&self) -> Result<(), StoreError> {
         self.write(|connection| connection.execute("DELETE FROM legs WHERE orphaned = 1", []))?;

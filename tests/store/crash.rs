@@ -194,3 +194,21 @@ fn a_recording_that_was_dropped_leaves_the_end_of_its_call() {
     store.recording_recovered(&message(1), 0, false).unwrap();
     assert_eq!(row(&store, 1).ended_at, Some(at(7)));
 }
+
+#[test]
+fn a_message_whose_row_a_power_cut_has_taken_is_found_again_by_the_name_of_its_file() {
+    let kept = Story::of(2).greeted().recording().recorded(true);
+    let (_scratch, store, before) = crashed([Story::of(1).greeted(), kept]);
+    assert_eq!(before.recordings, []);
+    let file = |call| RecordingKind::Message.file(CallId(call));
+
+    let strangers = store.adopt_recordings(&[file(1), file(2), file(3), "notes.wav".to_owned()]).unwrap();
+    assert_eq!(strangers, [file(3)], "a file whose call nobody knows");
+    let found = store.reconcile(at(3600)).unwrap().recordings;
+    let message = Unfinished { call: CallId(1), kind: RecordingKind::Message, file: file(1) };
+    assert_eq!(found, [message.clone()], "the other one is whole");
+
+    store.recording_recovered(&message, 4000, true).unwrap();
+    assert_eq!(store.reader().voicemails(&VoicemailFilter::default()).unwrap().len(), 2);
+    assert_eq!(row(&store, 1).outcome, Outcome::Voicemail);
+}

@@ -11,7 +11,7 @@ use crate::audio::LINE_RATE;
 use crate::audio::wav;
 
 /// How the name ends while the file grows.
-pub(super) const PART: &str = ".part";
+pub const PART: &str = ".part";
 
 /// Whether a recording that grows is that of a call, which has two channels: `x.call.wav.part`.
 pub(super) fn is_of_a_call(part: &Path) -> bool {

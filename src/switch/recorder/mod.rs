@@ -39,6 +39,7 @@ use promises::{Promises, octets};
 use recording::Opening;
 use writer::Writer;
 
+pub use file::PART;
 pub use memo::unless_forgotten;
 pub use repair::{Repaired, repair_all};
 pub use tap::Tap;
