@@ -11,7 +11,7 @@ use crate::switch::settings::TrunkSettings;
 use crate::switch::spend::Limits;
 
 /// How often a trunk with a server is asked whether it is there, unless the settings say.
-pub const PING: Duration = Duration::from_secs(30);
+pub const PING: Duration = Duration::from_secs(20);
 /// How long a call may last, unless the settings say.
 pub const MAX_CALL_LENGTH: Duration = Duration::from_secs(4 * 3600);
 
