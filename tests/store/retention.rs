@@ -255,6 +255,14 @@ fn a_deleted_message_is_gone_and_its_call_stays() {
 }
 
 #[test]
+fn a_message_that_is_encrypted_in_the_moment_it_is_deleted_is_gone_all_the_same() {
+    let house = House::new();
+    fs::write(house.recordings.join("0000000000000001.wav.age"), "sealed").unwrap();
+    house.remove(&Removal::Message { call: "0000000000000001".to_owned() }).unwrap();
+    assert_eq!(house.files(), ["0000000000000002.wav", "0000000000000003.call.wav"]);
+}
+
+#[test]
 fn an_erased_caller_is_nowhere_in_the_database_and_the_log_still_has_the_calls() {
     let house = House::new();
     let database = Connection::open(house.scratch.path().join("nightbell.db")).unwrap();

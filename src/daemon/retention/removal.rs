@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files;
 use crate::call::CallId;
+use crate::daemon::messages::ENDING;
 use crate::store::{Run, Store, StoreError, Traces};
 
 /// What a command wants removed.
@@ -92,24 +93,37 @@ fn delete_message(
     if !store.delete_message(&run, id)? {
         return Err(unknown());
     }
+    // It may have been encrypted between the two; what is encrypted from now on is not kept.
+    let sealed = format!("{}{}", names.trim_end_matches(ENDING), ENDING);
+    let removed = files::remove(recordings, &sealed).and_then(|()| files::settle(recordings));
+    removed.map_err(|source| RemovalError::File { call: id, source })?;
     let log_emptied = store.forget_the_log()?;
     tracing::info!(call = %id, "the message was deleted by a command");
     Ok(Erased { files: 1, log_emptied, ..Erased::default() })
 }
 
 fn erase(store: &Store, recordings: &Path, number: &str, now: Timestamp) -> Result<Erased, RemovalError> {
+    let calls = store.reader().calls_of(number)?;
+    let mut files = remove_files(recordings, &calls)?;
+    // The number itself stands in no proof.
+    let run = Run { at: now, rule: "calls erase".to_owned() };
+    let traces = store.erase_caller(&run, number)?;
+    // One may have been encrypted between the two; what is encrypted from now on is not kept.
+    files += remove_files(recordings, &calls)?;
+    let log_emptied = store.forget_the_log()?;
+    tracing::info!(calls = traces.calls, files, "a caller was erased by a command");
+    Ok(Erased { traces, files, dry_run: false, log_emptied })
+}
+
+/// Removes all files of these calls, for good; answers how many there were.
+fn remove_files(recordings: &Path, calls: &[CallId]) -> Result<u64, RemovalError> {
     let mut files = 0;
-    for call in store.reader().calls_of(number)? {
-        let removed = files::remove_all_of(recordings, call);
-        files += removed.map_err(|source| RemovalError::File { call, source })?;
+    for call in calls {
+        let removed = files::remove_all_of(recordings, *call);
+        files += removed.map_err(|source| RemovalError::File { call: *call, source })?;
     }
     if files > 0 {
         files::settle(recordings).map_err(|source| StoreError::folder(recordings, source))?;
     }
-    // The number itself stands in no proof.
-    let run = Run { at: now, rule: "calls erase".to_owned() };
-    let traces = store.erase_caller(&run, number)?;
-    let log_emptied = store.forget_the_log()?;
-    tracing::info!(calls = traces.calls, files, "a caller was erased by a command");
-    Ok(Erased { traces, files, dry_run: false, log_emptied })
+    Ok(files)
 }
