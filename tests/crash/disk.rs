@@ -104,7 +104,7 @@ impl Disk {
                 self.files.values_mut().for_each(|content| content.settle(since));
                 self.settle_names(since, |_| true);
             }
-            Step::Answered(_) | Step::Rang(_) | Step::Told(_) => {}
+            Step::Answered(_) | Step::Rang(_) | Step::Told(_) | Step::Ahead(_) => {}
         }
     }
 

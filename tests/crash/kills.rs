@@ -234,8 +234,8 @@ pub struct Call {
     /// How much the caller had said when the daemon died, in seconds, and how late the mouth had been at most.
     pub said: (f64, f64),
     pub killed: Instant,
-    /// The daemon had said that it did not wait for the disk.
-    pub slow_disk: bool,
+    /// The log says that it was answered before its row was on a slow disk.
+    pub ahead: bool,
 }
 
 impl Call {
@@ -273,7 +273,7 @@ impl Round {
                     responder: responder.page.clone(),
                     said: (0.0, 0.0),
                     killed: Instant::now(),
-                    slow_disk: false,
+                    ahead: false,
                 });
                 let (number, address) = (format!("+49151{round:05}{line}"), house.address);
                 begun.callers.push(std::thread::spawn(move || plan.call(caller, &number, address)));
@@ -306,11 +306,11 @@ impl Round {
 
     /// The daemon is dead.
     fn ends(&mut self, daemon: &Daemon) {
-        let killed = Instant::now();
+        let (killed, ahead) = (Instant::now(), daemon.answered_ahead());
         for call in &mut self.calls {
             call.said = call.caller.has_said();
             call.killed = killed;
-            call.slow_disk = daemon.found_the_disk_slow();
+            call.ahead = ahead.contains(&call.caller().call);
         }
         self.scene.killed.store(true, Ordering::SeqCst);
     }

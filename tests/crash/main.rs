@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
+mod ahead;
 mod chased;
 mod cuts;
 mod daemon;
@@ -19,6 +20,8 @@ mod sink;
 mod sound;
 mod trace;
 mod verdict;
+
+use cuts::Speed;
 
 /// A number from the environment.
 fn number(name: &str, otherwise: u64) -> u64 {
@@ -45,7 +48,14 @@ fn a_thousand_kills() {
 #[test]
 fn a_power_cut_after_any_step_loses_no_call_that_was_answered_no_message_and_no_notice() {
     if daemon::can_trace("the power cuts") {
-        cuts::run(7, 1, 300);
+        cuts::run(7, 1, 300, Speed::Usual);
+    }
+}
+
+#[test]
+fn a_power_cut_of_a_slow_disk_loses_nothing_but_what_the_log_names() {
+    if daemon::can_trace("the power cuts of a slow disk") {
+        cuts::run(7, 1, 150, Speed::Slow);
     }
 }
 
@@ -53,5 +63,5 @@ fn a_power_cut_after_any_step_loses_no_call_that_was_answered_no_message_and_no_
 #[ignore = "takes minutes: `just power-cuts`"]
 fn ten_thousand_power_cuts() {
     assert!(daemon::can_trace("the power cuts"), "strace is needed");
-    cuts::run(number("NIGHTBELL_SEED", 7), 5, number("NIGHTBELL_CUTS", 10_000));
+    cuts::run(number("NIGHTBELL_SEED", 7), 5, number("NIGHTBELL_CUTS", 10_000), Speed::Usual);
 }

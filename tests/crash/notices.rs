@@ -27,7 +27,7 @@ pub struct Notices {
 
 /// An entry of the outbox.
 #[derive(Debug)]
-struct Entry {
+pub struct Entry {
     id: String,
     key: String,
     call: Option<String>,
@@ -69,7 +69,7 @@ pub fn judge(rows: &[&CallRow], house: &House, sink: &Sink, wrong: &mut Vec<Stri
 }
 
 /// Calls of which somebody has to be told, and nothing of that is written.
-fn untold(rows: &[&CallRow], entries: &[Entry]) -> Vec<String> {
+pub fn untold(rows: &[&CallRow], entries: &[Entry]) -> Vec<String> {
     let told = |row: &CallRow| {
         let call = row.id.to_string();
         entries.iter().any(|entry| entry.call.as_deref() == Some(&call) && entry.event == "trigger")
@@ -82,7 +82,7 @@ fn untold(rows: &[&CallRow], entries: &[Entry]) -> Vec<String> {
 /// somebody has to be told of, something is to be sent.
 pub fn after_a_cut(
     database: &Connection,
-    rows: &[CallRow],
+    rows: &[&CallRow],
     sent: &BTreeSet<String>,
     wrong: &mut Vec<String>,
 ) {
@@ -91,7 +91,7 @@ pub fn after_a_cut(
     for id in sent.iter().filter(|id| !ids.contains(id.as_str())) {
         wrong.push(format!("the notice {id} was sent, and is not there"));
     }
-    wrong.extend(untold(&rows.iter().collect::<Vec<_>>(), &entries));
+    wrong.extend(untold(rows, &entries));
 }
 
 /// Whoever got to a route and spoke with nobody is somebody's business.
@@ -130,7 +130,7 @@ fn once_empty(database: &Connection, sink: &Sink) -> Vec<Entry> {
     }
 }
 
-fn entries(database: &Connection) -> Vec<Entry> {
+pub fn entries(database: &Connection) -> Vec<Entry> {
     let sql =
         "SELECT notice_id, dedup_key, call_id, state, notice ->> 'event' AS event FROM outbox ORDER BY id";
     let mut query = database.prepare(sql).unwrap();

@@ -3,10 +3,15 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use crate::ahead::{Ahead, Log};
+
 /// The system calls that are recorded.
 pub const CALLS: &str = "openat,open,creat,write,pwrite64,writev,pwritev,pwritev2,ftruncate,fallocate,fsync,fdatasync,\
     syncfs,sync_file_range,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,link,linkat,lseek,dup,dup2,\
     dup3,fcntl,close,sendto,sendmsg,copy_file_range,sendfile";
+
+/// Where the log goes.
+const STANDARD_ERROR: i32 = 2;
 
 /// A file, by its number in the recording: names come and go.
 pub type File = usize;
@@ -56,6 +61,8 @@ pub enum Step {
     Rang(String),
     /// A notice was sent: its id.
     Told(String),
+    /// The log says that something was told before it was on the disk.
+    Ahead(Ahead),
 }
 
 /// All that happened.
@@ -106,6 +113,7 @@ struct Process<'a> {
     begun: HashMap<String, Begun>,
     open: HashMap<i32, Open>,
     places: Vec<u64>,
+    log: Log,
 }
 
 impl Recording {
@@ -119,7 +127,7 @@ impl Recording {
     /// Adds what the next process did.
     pub fn add(&mut self, trace: &str, root: &Path) {
         let (begun, open, places) = (HashMap::new(), HashMap::new(), Vec::new());
-        let mut process = Process { recording: self, root, begun, open, places };
+        let mut process = Process { recording: self, root, begun, open, places, log: Log::default() };
         trace.lines().filter_map(Line::of).for_each(|line| process.line(&line));
         // A write that a kill found under way is in the memory of the system, which has not died.
         for (_, begun) in std::mem::take(&mut process.begun) {
@@ -209,6 +217,7 @@ impl Process<'_> {
                 }
             }
             ("lseek", [of, ..]) => self.seeks(of, number),
+            ("write", [of, octets, ..]) if descriptor(of) == Some(STANDARD_ERROR) => self.logs(octets),
             ("write", [of, octets, ..]) => self.writes(of, octets, number),
             ("pwrite64", [of, octets, _, at]) => {
                 if let Some(open) = self.known(of) {
@@ -278,6 +287,14 @@ impl Process<'_> {
     fn seeks(&mut self, of: &str, to: i64) {
         if let Some(open) = self.known(of) {
             self.places[open.place] = u64::try_from(to).unwrap();
+        }
+    }
+
+    fn logs(&mut self, octets: &str) {
+        for line in decoded_text(octets).lines() {
+            if let Some(ahead) = self.log.take(line) {
+                self.recording.steps.push(Step::Ahead(ahead));
+            }
         }
     }
 

@@ -138,7 +138,7 @@ impl Verdict {
             wrong.push("the call is there more than once".to_owned());
         }
         let Some(row) = rows.first() else {
-            match (caller.answered, call.slow_disk) {
+            match (caller.answered, call.ahead) {
                 (Some(_), true) => self.excused += 1,
                 (Some(_), false) => wrong.push("the call was answered, and is not there".to_owned()),
                 (None, _) => {}
