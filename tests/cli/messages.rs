@@ -102,7 +102,7 @@ fn what_keeps_messages_from_their_readers_is_found_before_the_first_call() {
     let checked = folder.output(&["check"]);
     let (said, warned) =
         (String::from_utf8(checked.stdout).unwrap(), String::from_utf8(checked.stderr).unwrap());
-    assert!(said.contains("kept: timelines 365d, recordings 90d, calls 30d, statistics 730d"), "{said}");
+    assert!(said.contains("kept: timelines 30d, recordings 30d, calls 30d, statistics 730d"), "{said}");
     assert!(warned.contains("recordings are kept no longer than their calls: 30d"), "{warned}");
     let folder = with_a_message("secret", "[voicemail]\nencrypt_to = [\"AGE-SECRET-KEY-1QQQ\"]");
     let refused = folder.output(&["check"]);
