@@ -123,8 +123,11 @@ impl House {
         let began = Instant::now();
         loop {
             let calls = self.json(&["calls", "--json"]);
-            if calls[0]["outcome"] != "ongoing" {
-                return self.json(&["calls", calls[0]["id"].as_str().unwrap(), "--json"]);
+            // Calls about the incident that comes of it are not meant.
+            let of_caller =
+                calls.as_array().unwrap().iter().find(|call| call["caller"] != "nightbell").unwrap();
+            if of_caller["outcome"] != "ongoing" {
+                return self.json(&["calls", of_caller["id"].as_str().unwrap(), "--json"]);
             }
             assert!(began.elapsed() < Duration::from_secs(20), "the record was never closed");
         }
