@@ -10,9 +10,7 @@ use super::changing::{change_incident, typed_by};
 use super::{Common, Failure, output};
 use crate::daemon::incidents::{Act, By, IncidentChange};
 use crate::incident::Status;
-use crate::store::{
-    IncidentFilter, IncidentRow, LogRow, OutboxEntry, OutboxFilter, Reader, Store, StoreError,
-};
+use crate::store::{IncidentFilter, IncidentRow, LogRow, OutboxEntry, OutboxFilter, Reader, Store};
 
 /// Options of `incidents`.
 #[derive(Debug, Args)]
@@ -158,11 +156,7 @@ fn changed(common: &Common, change: IncidentChange, json: bool) -> Result<ExitCo
 
 fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
     let (config, _) = options.common.load()?;
-    let reader = match Store::open_read_only(&config.data_dir) {
-        Ok(reader) => Some(reader),
-        Err(StoreError::Missing { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let reader = super::reader_if_any(&config)?;
     if let Some(id) = options.id {
         return one(reader.as_ref(), id, options.json);
     }

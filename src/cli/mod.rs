@@ -39,7 +39,7 @@ use crate::daemon::feeds::{self, Copies};
 use crate::daemon::findings::Findings;
 use crate::oncall::Roster;
 use crate::problem::Problem;
-use crate::store::{Store, StoreError};
+use crate::store::{Reader, Store, StoreError};
 
 /// Self-hosted live call routing: your SIP trunk as an on-call hotline.
 #[derive(Debug, Parser)]
@@ -232,6 +232,15 @@ fn with_calendars(config: &Config, mut roster: Roster) -> Result<(Roster, Copies
     Ok((roster, copies))
 }
 
+/// The database, to look; nothing where there is none yet.
+fn reader_if_any(config: &Config) -> Result<Option<Reader>, Failure> {
+    match Store::open_read_only(&config.data_dir) {
+        Ok(reader) => Ok(Some(reader)),
+        Err(StoreError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The database of a stopped daemon, for writing.
 fn open_stopped(config: &Config) -> Result<Store, Failure> {
     Store::open(&config.data_dir).map_err(|error| match error {
@@ -246,9 +255,5 @@ fn open_stopped(config: &Config) -> Result<Store, Failure> {
 
 /// What the database says; nobody, where there is none yet.
 fn stored_roster(config: &Config) -> Result<Roster, Failure> {
-    match Store::open_read_only(&config.data_dir) {
-        Ok(reader) => Ok(reader.load_roster()?),
-        Err(StoreError::Missing { .. }) => Ok(Roster::default()),
-        Err(error) => Err(error.into()),
-    }
+    Ok(reader_if_any(config)?.map(|reader| reader.load_roster()).transpose()?.unwrap_or_default())
 }

@@ -10,7 +10,7 @@ use super::{Common, Failure, output};
 use crate::daemon::config::Config;
 use crate::daemon::incidents::IncidentChange;
 use crate::problem::nearest;
-use crate::store::{OutboxEntry, OutboxFilter, OutboxState, Reader, Store, StoreError};
+use crate::store::{OutboxEntry, OutboxFilter, OutboxState, Reader};
 
 /// Options of `outbox`.
 #[derive(Debug, Args)]
@@ -128,11 +128,7 @@ fn tell(json: bool, value: &impl Serialize, text: &str) -> Result<ExitCode, Fail
 
 fn list(options: &ListOptions) -> Result<ExitCode, Failure> {
     let (config, _) = options.common.load()?;
-    let reader = match Store::open_read_only(&config.data_dir) {
-        Ok(reader) => Some(reader),
-        Err(StoreError::Missing { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let reader = super::reader_if_any(&config)?;
     if let Some(id) = options.id {
         return one(reader.as_ref(), id, options.json);
     }

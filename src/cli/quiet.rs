@@ -12,7 +12,7 @@ use crate::daemon::config::Config;
 use crate::daemon::findings::Findings;
 use crate::daemon::incidents::{Act, IncidentChange};
 use crate::problem::nearest;
-use crate::store::{NewQuietTime, QuietKind, QuietTime, Store, StoreError};
+use crate::store::{NewQuietTime, QuietKind, QuietTime, Store};
 
 /// What to do with maintenance windows.
 #[derive(Debug, Subcommand)]
@@ -236,11 +236,9 @@ fn removed(ids: &[i64], json: bool) -> Result<ExitCode, Failure> {
 
 fn list(common: &Common, all: bool, json: bool) -> Result<ExitCode, Failure> {
     let (config, _) = common.load()?;
-    let times = match Store::open_read_only(&config.data_dir) {
-        Ok(reader) => reader.quiet_times(Timestamp::now(), all)?,
-        Err(StoreError::Missing { .. }) => Vec::new(),
-        Err(error) => return Err(error.into()),
-    };
+    let reader = super::reader_if_any(&config)?;
+    let times =
+        reader.map(|reader| reader.quiet_times(Timestamp::now(), all)).transpose()?.unwrap_or_default();
     if json {
         output::json(&times)?;
     } else {

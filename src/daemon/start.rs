@@ -96,20 +96,8 @@ impl Daemon {
     /// Reads the settings, opens the database, puts right what an earlier run left behind, and
     /// starts to take calls.
     pub async fn start(config_path: &Path) -> Result<Self, StartError> {
-        let (config, findings) = load(config_path)?;
-        let store = Arc::new(Store::open_or_spare(&config.data_dir)?);
-        store.use_spool(&config.spool);
-        let mut prepared = prepare(config, findings, &store).await;
-        if let Err(StartError::Store(why)) = &prepared
-            && why.leaves_calls_possible()
-            && !store.is_away()
-        {
-            // What was looked at first is not damaged, and all else may be.
-            store.use_spare(why)?;
-            let (config, findings) = load(config_path)?;
-            prepared = prepare(config, findings, &store).await;
-        }
-        let Prepared { ready, recordings, stored, history, ledger } = prepared?;
+        let (store, prepared) = open(config_path).await?;
+        let Prepared { ready, recordings, stored, history, ledger } = prepared;
         let Ready { config, plan, roster, warnings } = ready;
         let languages = languages(&roster);
 
@@ -345,6 +333,23 @@ struct Prepared {
     stored: Vec<StoredLeg>,
     history: History,
     ledger: Ledger,
+}
+
+/// The database that can be used, and what it says.
+async fn open(config_path: &Path) -> Result<(Arc<Store>, Prepared), StartError> {
+    let (config, findings) = load(config_path)?;
+    let store = Arc::new(Store::open_or_spare(&config.data_dir)?);
+    store.use_spool(&config.spool);
+    match prepare(config, findings, &store).await {
+        Err(StartError::Store(why)) if why.leaves_calls_possible() && !store.is_away() => {
+            // What was looked at first is not damaged, and all else may be.
+            store.use_spare(&why)?;
+            let (config, findings) = load(config_path)?;
+            let prepared = prepare(config, findings, &store).await?;
+            Ok((store, prepared))
+        }
+        prepared => Ok((store, prepared?)),
+    }
 }
 
 async fn prepare(config: Config, findings: Findings, store: &Arc<Store>) -> Result<Prepared, StartError> {

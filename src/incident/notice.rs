@@ -72,6 +72,36 @@ pub struct Notice {
     pub to: Option<Recipient>,
 }
 
+impl Notice {
+    /// One that belongs to no call and to nobody: what it says is for the caller to fill in.
+    pub fn of_no_call(event: Event, id: String, dedup_key: String, at: Timestamp) -> Self {
+        Self {
+            event,
+            id,
+            dedup_key,
+            incident: None,
+            at,
+            title: String::new(),
+            text: String::new(),
+            severity: Severity::Info,
+            status: String::new(),
+            by: None,
+            assigned: Vec::new(),
+            hotline: None,
+            number: None,
+            route: None,
+            call: None,
+            started_at: None,
+            caller: None,
+            caller_name: None,
+            voicemail: None,
+            transcript: None,
+            link: None,
+            to: None,
+        }
+    }
+}
+
 /// A person, as far as others need to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Party {

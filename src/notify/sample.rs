@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::incident::{Event, Notice, Party, Severity, Sound};
+use crate::incident::{Event, Notice, Party, Sound};
 
 /// What a target is told by `notify test`: `key` names the incident that is made up.
 pub fn test(event: Event, key: &str, now: Timestamp) -> Notice {
@@ -17,28 +17,10 @@ pub fn test(event: Event, key: &str, now: Timestamp) -> Notice {
         ),
     };
     Notice {
-        event,
-        id: format!("{key}-{event}"),
-        dedup_key: key.to_owned(),
-        incident: None,
-        at: now,
         title: title.to_owned(),
         text: text.to_owned(),
-        severity: Severity::Info,
         status: status.to_owned(),
-        by: None,
-        assigned: Vec::new(),
-        hotline: None,
-        number: None,
-        route: None,
-        call: None,
-        started_at: None,
-        caller: None,
-        caller_name: None,
-        voicemail: None,
-        transcript: None,
-        link: None,
-        to: None,
+        ..Notice::of_no_call(event, format!("{key}-{event}"), key.to_owned(), now)
     }
 }
 

@@ -160,28 +160,12 @@ fn notice(alarm: &Alarm, event: Event, at: Timestamp) -> Notice {
         }
         _ => ("triggered", alarm.detail.clone()),
     };
+    let id = format!("alarm-{}-{}-{event}", alarm.name, alarm.since.as_millisecond());
     Notice {
-        event,
-        id: format!("alarm-{}-{}-{event}", alarm.name, alarm.since.as_millisecond()),
-        dedup_key: format!("alarm-{}", alarm.name),
-        incident: None,
-        at,
         title: format!("Nightbell: {}", alarm.title),
         text,
         severity: alarm.severity,
         status: status.to_owned(),
-        by: None,
-        assigned: Vec::new(),
-        hotline: None,
-        number: None,
-        route: None,
-        call: None,
-        started_at: None,
-        caller: None,
-        caller_name: None,
-        voicemail: None,
-        transcript: None,
-        link: None,
-        to: None,
+        ..Notice::of_no_call(event, id, format!("alarm-{}", alarm.name), at)
     }
 }
